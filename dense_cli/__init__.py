@@ -1,0 +1,76 @@
+"""See what a dense or softmax layer puts out: Keras' words and numbers, in NumPy.
+
+The names below are loaded on first use, so that ``densecli --help`` imports no NumPy.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "layers.dense": ("Dense",),
+    "layers.time_distributed": ("Masking", "TimeDistributed"),
+    "layers.tensor": ("Input",),
+    "layers.model": ("Model",),
+    "layers.seed": ("SeedGenerator", "set_random_seed"),
+    "layers.initializers": (
+        "Constant",
+        "GlorotNormal",
+        "GlorotUniform",
+        "HeNormal",
+        "HeUniform",
+        "Identity",
+        "LecunNormal",
+        "LecunUniform",
+        "Ones",
+        "Orthogonal",
+        "RandomNormal",
+        "RandomUniform",
+        "TruncatedNormal",
+        "VarianceScaling",
+        "Zeros",
+    ),
+    "errors": ("DenseCliError",),
+}
+_HOME = {name: home for home, names in _HOMES.items() for name in names}
+_MODULES = {"activations": "layers.activations", "initializers": "layers.initializers"}
+
+if TYPE_CHECKING:
+    from dense_cli.errors import DenseCliError as DenseCliError
+    from dense_cli.layers import activations as activations
+    from dense_cli.layers import initializers as initializers
+    from dense_cli.layers.dense import Dense as Dense
+    from dense_cli.layers.initializers import Constant as Constant
+    from dense_cli.layers.initializers import GlorotNormal as GlorotNormal
+    from dense_cli.layers.initializers import GlorotUniform as GlorotUniform
+    from dense_cli.layers.initializers import HeNormal as HeNormal
+    from dense_cli.layers.initializers import HeUniform as HeUniform
+    from dense_cli.layers.initializers import Identity as Identity
+    from dense_cli.layers.initializers import LecunNormal as LecunNormal
+    from dense_cli.layers.initializers import LecunUniform as LecunUniform
+    from dense_cli.layers.initializers import Ones as Ones
+    from dense_cli.layers.initializers import Orthogonal as Orthogonal
+    from dense_cli.layers.initializers import RandomNormal as RandomNormal
+    from dense_cli.layers.initializers import RandomUniform as RandomUniform
+    from dense_cli.layers.initializers import TruncatedNormal as TruncatedNormal
+    from dense_cli.layers.initializers import VarianceScaling as VarianceScaling
+    from dense_cli.layers.initializers import Zeros as Zeros
+    from dense_cli.layers.model import Model as Model
+    from dense_cli.layers.seed import SeedGenerator as SeedGenerator
+    from dense_cli.layers.seed import set_random_seed as set_random_seed
+    from dense_cli.layers.tensor import Input as Input
+    from dense_cli.layers.time_distributed import Masking as Masking
+    from dense_cli.layers.time_distributed import TimeDistributed as TimeDistributed
+
+__all__ = ["__version__", "activations", "initializers", *sorted(_HOME)]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return import_module(f"dense_cli.{_MODULES[name]}")
+    if name not in _HOME:
+        raise AttributeError(f"module 'dense_cli' has no attribute {name!r}")
+    return getattr(import_module(f"dense_cli.{_HOME[name]}"), name)

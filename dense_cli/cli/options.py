@@ -1,0 +1,195 @@
+"""Options that commands share: single ones as constants, bundles as one decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from dense_cli.cli.types import INDEX, SIZE
+from dense_cli.readers.formats import FORMATS as INPUT_FORMATS
+from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+input_argument = click.argument("input", metavar="[INPUT]", required=False)
+
+
+def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate
+
+
+input_options = _bundle(
+    click.option(
+        "--input-format",
+        type=click.Choice(list(INPUT_FORMATS)),
+        help="Format of INPUT; default: by suffix, else by the first bytes.",
+    ),
+    click.option("--key", metavar="NAME", help="Member of an NPZ or of a JSON object."),
+    click.option(
+        "-b",
+        "--batch",
+        type=INDEX,
+        metavar="SLICE",
+        help="Only these samples: an index or a slice such as 1:3.",
+    ),
+)
+
+layer_options = _bundle(
+    click.option(
+        "-u",
+        "--units",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Number of classes; this or --weights is needed.",
+    ),
+    click.option(
+        "-s",
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        metavar="N",
+        help="Seed of the initializers.  [default: 0]",
+    ),
+    click.option(
+        "-l",
+        "--layer",
+        type=click.Choice(["auto", "dense", "time-distributed"]),
+        default="auto",
+        show_default=True,
+        help="auto: Dense for 1-D and 2-D input, TimeDistributed from 3-D.",
+    ),
+    click.option(
+        "-a",
+        "--activation",
+        metavar="NAME",
+        help="Any Keras activation.  [default: softmax, or what the weights file says]",
+    ),
+    click.option(
+        "--kernel-initializer",
+        metavar="SPEC",
+        default="glorot_uniform",
+        show_default=True,
+        help="A Keras name, a call pasted from Keras code, or Keras' JSON config.",
+    ),
+    click.option("--bias-initializer", metavar="SPEC", default="zeros", show_default=True, help="Likewise."),
+    click.option("--no-bias", is_flag=True, help="use_bias=False."),
+    click.option(
+        "--rng",
+        type=click.Choice(["numpy", "jax", "tensorflow", "torch"]),
+        default="numpy",
+        show_default=True,
+        help="Whose random numbers the seed means: those of Keras 3 on that backend.",
+    ),
+    click.option(
+        "--global-seed",
+        type=click.IntRange(0, 2**32 - 1),
+        metavar="N",
+        help="keras.utils.set_random_seed(N) just before the layer is made, in place of --seed.",
+    ),
+    click.option(
+        "--dtype",
+        type=click.Choice(["float16", "float32", "float64"]),
+        help="What the layer computes and prints.  [default: float32]",
+    ),
+)
+
+weight_options = _bundle(
+    click.option("-w", "--weights", metavar="FILE", help="Trained weights in place of an initializer."),
+    click.option(
+        "--head",
+        metavar="NAME",
+        help="Which head of the weights file; default: the only one, or the model's output.",
+    ),
+    click.option(
+        "--transpose/--no-transpose",
+        default=None,
+        help="Whether the kernel is stored as (units, features); default: by its name (`weight` is).",
+    ),
+)
+
+mask_options = _bundle(
+    click.option(
+        "--lengths", metavar="FILE", help="Time steps of each sample that are not padding, (batch,)."
+    ),
+    click.option(
+        "--mask", metavar="FILE", help="Which time steps count, (batch, time), true or 1 where they do."
+    ),
+    click.option(
+        "--mask-value",
+        type=float,
+        metavar="V",
+        help="Steps whose features all equal V are padding, as Keras' Masking layer has it.",
+    ),
+)
+
+top_option = click.option(
+    "-k",
+    "--top-k",
+    type=click.IntRange(min=1),
+    metavar="K",
+    help="Only the K likeliest classes, ties by lower class number.",
+)
+labels_option = click.option(
+    "--labels",
+    metavar="FILE",
+    help="Names of the classes: one per line, a JSON list, a JSON object token → id, or a tokenizer.json.",
+)
+show_option = click.option(
+    "--show",
+    type=click.Choice(["probabilities", "log-probabilities", "logits", "classes"]),
+    default="probabilities",
+    show_default=True,
+    help="What is shown.",
+)
+
+table_options = _bundle(
+    click.option(
+        "-n",
+        "--limit",
+        type=click.IntRange(min=1),
+        default=20,
+        show_default=True,
+        metavar="N",
+        help="Rows of a table at most.",
+    ),
+    click.option("--all", "show_all", is_flag=True, help="All rows of a table."),
+    click.option(
+        "--precision",
+        type=click.IntRange(0, 17),
+        default=4,
+        show_default=True,
+        metavar="N",
+        help="Digits after the point in a table.",
+    ),
+)
+
+output_options = _bundle(
+    click.option(
+        "-f",
+        "--format",
+        type=click.Choice(list(OUTPUT_FORMATS)),
+        help="Output format; default: by the suffix of -o, else table.",
+    ),
+    click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
+)
+
+work_options = _bundle(
+    click.option(
+        "--threads",
+        type=click.IntRange(min=1),
+        metavar="N",
+        help="Blocks computed at once; default: one per processor.",
+    ),
+    click.option(
+        "--memory",
+        type=SIZE,
+        metavar="SIZE",
+        help="What blocks, and arrays that are held whole, may take.  [default: 64MiB for blocks]",
+    ),
+)

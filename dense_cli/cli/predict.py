@@ -1,0 +1,45 @@
+"""``densecli predict``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from dense_cli.cli import options as opts
+
+
+@click.command(short_help="Run the layer: probabilities and classes of every sample and time step.")
+@opts.input_argument
+@opts.layer_options
+@opts.weight_options
+@opts.mask_options
+@opts.top_option
+@opts.labels_option
+@opts.show_option
+@opts.input_options
+@opts.table_options
+@opts.output_options
+@opts.work_options
+def predict(**options: Any) -> None:
+    """Run a Dense or TimeDistributed layer on INPUT and print what it puts out.
+
+    INPUT is a JSON, JSON Lines, NPY, NPZ or CSV file, or - for standard input: one sample of features, a
+    batch of them (batch, features), or time steps (batch, time, …, features).
+
+    \b
+      densecli predict x.json --units 4 --seed 6000
+      densecli predict hidden.npy --weights head.npz --top-k 3 --labels tokens.txt
+      densecli predict x.npy -u 3 -f npy | densecli slice - --time 0
+    """
+    from dense_cli.cli import show
+
+    job = show.Job.open(options, outputs=False)
+    run, format = job.plan()
+    with show.output(options) as out:
+        writer = show.open_writer(out, run, format)
+        for part in job.parts(job.source, run):
+            writer.write(part)
+            if writer.full:
+                break
+        writer.end()

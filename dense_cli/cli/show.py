@@ -1,0 +1,244 @@
+"""An opened input → its output: what `predict` and `slice` have in common."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from dense_cli.cli.layer import LayerOptions, MadeLayer, make_layer
+from dense_cli.errors import ConfigError, ShapeError
+from dense_cli.text import printable
+from dense_cli.writers.formats import FORMATS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dense_cli.masks import Mask
+    from dense_cli.pipeline import Part
+    from dense_cli.readers.source import Source
+    from dense_cli.writers.run import Run, Writer
+
+
+@dataclass(slots=True)
+class Job:
+    """One run of `predict` or `slice`, from the options to the writer."""
+
+    options: dict[str, Any]
+    source: Source
+    layer: MadeLayer | None
+    dtype: np.dtype[Any]
+    mask: Mask | None
+
+    @classmethod
+    def open(cls, options: dict[str, Any], *, outputs: bool) -> Job:
+        """Open the input and make the layer; ``outputs`` allows an input that is finished already."""
+        import numpy as np
+
+        wanted = LayerOptions.take(options)
+        if not wanted.asked and not outputs:
+            raise click.UsageError(
+                "one of --units N (a seeded layer) and --weights FILE (a trained one) is needed"
+            )
+        source = open_input(options, outputs=not wanted.asked)
+        if options["batch"] is not None:
+            source = _batch(source, options["batch"])
+        features = source.shape[-1] or 0
+        layer = make_layer(wanted, features, len(source.shape), source.name) if wanted.asked else None
+        if layer is not None:
+            dtype = layer.dtype
+        else:
+            own = (
+                source.dtype
+                if source.dtype.kind == "f" and source.dtype.itemsize <= 8
+                else np.dtype(np.float32)
+            )
+            dtype = np.dtype(wanted.dtype) if wanted.dtype else own.newbyteorder("=")
+        mask = open_mask(options)
+        if mask is not None:
+            mask.check(source.shape, source.name)
+        return cls(options, source, layer, dtype, mask)
+
+    def plan(self, *, slicing: bool = False) -> tuple[Run, str]:
+        """Return the run as the writers see it, and the output format."""
+        from dense_cli.views.look import View
+        from dense_cli.writers.run import Run, TableOptions
+        from dense_cli.writers.screen import Screen
+
+        options = self.options
+        format = output_format(options)
+        units = self.layer.dense.units if self.layer is not None else (self.source.shape[-1] or 0)
+        top = options["top_k"]
+        if top is not None and top > units:
+            raise ConfigError(f"--top-k {top}: there are only {units} classes")
+        labels = None
+        if options["labels"] is not None:
+            from dense_cli.labels import load_labels
+
+            labels = load_labels(options["labels"], units)
+        screen = Screen.of(sys.stdout) if options["output"] is None and format == "table" else Screen()
+        limit = None if options["show_all"] else options["limit"]
+        shape = (*self.source.shape[:-1], units)
+        said = f"{self.source.name} {_shape(self.source.shape)}"
+        title = (
+            f"{self.layer.title}\nx = {said} → y {_shape(shape)}" if self.layer is not None else f"y = {said}"
+        )
+        run = Run(
+            input_name=self.source.name,
+            input_shape=self.source.shape,
+            shape=shape,
+            dtype=self.dtype,
+            view=View(options["show"], top),
+            layer=self.layer.config if self.layer is not None else None,
+            title=printable(title).replace("\\n", "\n"),
+            labels=labels,
+            masked=self.mask is not None,
+            table=TableOptions(limit, options["precision"], screen),
+        )
+        return _with_view(run, format), format
+
+    def parts(self, source: Source, run: Run) -> Iterator[Part]:
+        """Give the parts of ``source``, and count the rows without a class."""
+        from dense_cli.pipeline import MEMORY
+        from dense_cli.pipeline import run as run_pipeline
+
+        lost, first = 0, None
+        for part in run_pipeline(
+            source,
+            self.layer.dense if self.layer is not None else None,
+            run.view,
+            self.dtype,
+            self.mask,
+            threads=self.options["threads"] or _processors(),
+            memory=self.options["memory"] or MEMORY,
+        ):
+            missing = (part.seen.classes < 0).nonzero()[0]
+            if len(missing) and first is None:
+                first = part.block.places()[missing[0]].tolist()
+            lost += len(missing)
+            yield part
+        if first is not None:
+            names = ["sample", "t", *(f"axis{i}" for i in range(2, len(first)))]
+            where = ", ".join(f"{name} {n}" for name, n in zip(names, first, strict=False))
+            rows = "1 row has" if lost == 1 else f"{lost} rows have"
+            note(f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {where}")
+
+
+def _with_view(run: Run, format: str) -> Run:
+    """Return ``run`` with the arrays that its writer needs, and only what fits a narrow terminal."""
+    from dense_cli.views.look import View
+
+    view = run.view
+    if format == "table":
+        from dense_cli.writers.table import fitting
+
+        most = fitting(run)
+        if most is not None:
+            width = run.table.screen.width
+            classes = run.shape[-1] or 1
+            note(
+                f"{classes} classes do not fit {width} columns: showing the {most} likeliest (-f csv has all)"
+            )
+            return replace(run, view=View(view.show, min(most, classes)))
+    if format == "npz" and view.show == "logits" and not view.top:
+        return replace(run, view=View(view.show, None, ("probabilities", "logits")))
+    arrays = () if view.top or view.show == "classes" else (view.values,)
+    return replace(run, view=View(view.show, view.top, arrays))
+
+
+def open_input(options: dict[str, Any], *, outputs: bool) -> Source:
+    """Open INPUT, or standard input where there is none and it is not a terminal."""
+    from dense_cli.readers.formats import Request, open_source, stdin_is_terminal
+
+    path = options["input"]
+    if path is None:
+        if stdin_is_terminal():
+            raise click.UsageError("INPUT is missing: a file, or - for standard input")
+        path = "-"
+    return open_source(path, options["input_format"], Request(options["key"], outputs))
+
+
+def open_mask(options: dict[str, Any]) -> Mask | None:
+    """Return the mask that --lengths, --mask or --mask-value asks for."""
+    from dense_cli.masks import Mask, as_lengths, as_steps
+    from dense_cli.readers.whole import read_array
+
+    given = [name for name in ("lengths", "mask", "mask_value") if options[name] is not None]
+    if len(given) > 1:
+        raise click.UsageError("expected one of --lengths, --mask and --mask-value")
+    if not given:
+        return None
+    if given == ["mask_value"]:
+        return Mask(value=options["mask_value"])
+    file = options[given[0]]
+    array = read_array(file)
+    return (
+        Mask(lengths=as_lengths(array, file)) if given == ["lengths"] else Mask(steps=as_steps(array, file))
+    )
+
+
+def output_format(options: dict[str, Any]) -> str:
+    """Return the output format: --format, else by the suffix of --output, else table."""
+    if options["format"] is not None:
+        return str(options["format"])
+    suffix = os.path.splitext(options["output"] or "")[1].lower()
+    return next((f.name for f in FORMATS.values() if suffix in f.suffixes), "table")
+
+
+@contextmanager
+def output(options: dict[str, Any]) -> Iterator[BinaryIO]:
+    """Open where the data go: --output, or standard output."""
+    from dense_cli.writers.target import open_output
+
+    if options["output"] not in (None, "-"):
+        with open_output(options["output"]) as file:
+            yield file
+        return
+    stdout = sys.stdout.buffer
+    if output_format(options) in ("npy", "npz") and sys.stdout.isatty():
+        raise click.UsageError(f"{output_format(options)} is binary: name a file with -o, or pipe it")
+    try:
+        yield stdout
+        stdout.flush()
+    except OSError as e:
+        e.filename = e.filename or "standard output"
+        raise
+
+
+def open_writer(out: BinaryIO, run: Run, format: str) -> Writer:
+    """Return the writer of a format, begun."""
+    from dense_cli.writers.formats import writer
+
+    made = writer(format)(out, run)
+    made.begin()
+    return made
+
+
+def note(text: str) -> None:
+    """Say something beside the data, on standard error."""
+    click.echo(f"Note: {printable(text)}", err=True)
+
+
+def _batch(source: Source, batch: int | slice) -> Source:
+    if isinstance(batch, slice):
+        return source.select(batch)
+    size = source.shape[0]
+    if size is not None and not -size <= batch < size:
+        raise ShapeError(f"{source.name}: sample {batch} is out of range: there are {size} (0 to {size - 1})")
+    return source.select(slice(batch, batch + 1 or None))
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"

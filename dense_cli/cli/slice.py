@@ -1,0 +1,99 @@
+"""``densecli slice``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dense_cli.cli import options as opts
+from dense_cli.cli.types import INDEX
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from dense_cli.readers.source import ArraySource, RaggedSource
+
+
+@click.command(short_help="One time step after another: y[:, t, :] and classes[:, t].")
+@opts.input_argument
+@click.option(
+    "-t",
+    "--time",
+    "times",
+    type=INDEX,
+    multiple=True,
+    metavar="INDEX",
+    help="A time step, or a slice of them such as 1:3; repeatable.  [default: every step in turn]",
+)
+@opts.layer_options
+@opts.weight_options
+@opts.mask_options
+@opts.top_option
+@opts.labels_option
+@opts.show_option
+@opts.input_options
+@opts.table_options
+@opts.output_options
+@opts.work_options
+def slice(times: tuple[Any, ...], **options: Any) -> None:
+    """Print one time step after another: y[:, t, :] and the classes[:, t].
+
+    With --units or --weights INPUT is layer input, (batch, time, …, features), and the layer runs. With
+    neither, INPUT holds finished distributions: its last axis sums to 1.
+
+    \b
+      densecli slice x.json --units 3
+      densecli slice hidden.npy --weights head.npz --time -1
+      densecli predict x.npy -u 3 -f json | densecli slice -
+    """
+    from dataclasses import replace
+
+    from dense_cli.cli import show
+    from dense_cli.readers.source import ArraySource, StreamSource, spool
+    from dense_cli.writers.formats import FORMATS
+
+    job = show.Job.open(options, outputs=True)
+    if isinstance(job.source, StreamSource):
+        job.source = spool(job.source)
+    source: Any = job.source
+    steps = _steps(times, source)
+    run, format = job.plan()
+    single = len(times) == 1 and isinstance(times[0], int)
+    shape = (run.shape[0], len(steps) if isinstance(source, ArraySource) else None, *run.shape[2:])
+    run = replace(run, shape=shape, keeps_time=not single, steps=steps if FORMATS[format].by_step else None)
+    with show.output(options) as out:
+        writer = show.open_writer(out, run, format)
+        if run.steps is None:
+            for part in job.parts(source.at(steps), run):
+                writer.write(part)
+        for t in run.steps or []:
+            writer.step(t)
+            for part in job.parts(source.at([t]), run):
+                writer.write(part)
+                if writer.full:
+                    break
+        writer.end()
+
+
+def _steps(times: Sequence[Any], source: ArraySource | RaggedSource) -> list[int]:
+    """Return the time steps asked for, in the order asked for."""
+    from dense_cli.errors import ShapeError
+
+    known = source.steps
+    if not times:
+        return list(known)
+    steps: list[int] = []
+    for time in times:
+        if not isinstance(time, int):
+            steps += known[time]
+        elif -len(known) <= time < len(known):
+            steps.append(known[time])
+        else:
+            raise ShapeError(
+                f"{source.name}: time step {time} is out of range: "
+                f"there are {len(known)} (0 to {len(known) - 1})"
+            )
+    if not steps:
+        raise ShapeError(f"{source.name}: no time step is left of {len(known)}")
+    return steps

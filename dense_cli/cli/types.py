@@ -1,0 +1,51 @@
+"""Click types: what an option's text means."""
+
+from __future__ import annotations
+
+import re
+
+import click
+
+_SUFFIXES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
+
+
+class IndexOrSlice(click.ParamType[int | slice]):
+    """An index or a Python slice: ``3``, ``-1``, ``1:3``, ``::2``."""
+
+    name = "index"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int | slice:
+        if isinstance(value, (int, slice)):
+            return value
+        try:
+            parts = [int(p) if p.strip() else None for p in str(value).split(":")]
+        except ValueError:
+            self._refuse(value, param, ctx)
+        if len(parts) == 1 and parts[0] is not None:
+            return parts[0]
+        if not 2 <= len(parts) <= 3 or (len(parts) == 3 and parts[2] == 0):
+            self._refuse(value, param, ctx)
+        return slice(*parts)
+
+    def _refuse(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> None:
+        self.fail(
+            f"{value!r} is not a valid index or slice: expected for example 3, -1, 1:3 or ::2", param, ctx
+        )
+
+
+class Size(click.ParamType[int]):
+    """A number of bytes: ``64MiB``, ``2G``, ``1000000``."""
+
+    name = "size"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        match = re.fullmatch(r"(\d{1,18})\s*([KMGT]?)(?:i?B)?", str(value), re.IGNORECASE)
+        if match is None or not (size := int(match[1]) * _SUFFIXES[match[2].upper()]):
+            self.fail(f"{value!r} is not a valid size: expected for example 64MiB or 2GiB", param, ctx)
+        return size
+
+
+INDEX = IndexOrSlice()
+SIZE = Size()

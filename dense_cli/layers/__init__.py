@@ -1,0 +1,1 @@
+"""Keras' Dense and TimeDistributed on NumPy arrays."""

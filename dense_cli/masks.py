@@ -1,0 +1,90 @@
+"""Which time steps count: by lengths, by a mask, or by a value that marks padding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import DtypeError, ShapeError
+
+
+@dataclass(frozen=True, slots=True)
+class Mask:
+    """A rule for rows of (batch, time, …): exactly one of the three is given.
+
+    ``lengths`` (batch,) counts the steps before the padding; ``steps`` (batch, time) is True where a
+    step counts; steps whose features all equal ``value`` are padding, and are set to zero as Keras'
+    Masking layer does.
+    """
+
+    lengths: NDArray[np.int64] | None = None
+    steps: NDArray[np.bool_] | None = None
+    value: float | None = None
+
+    def check(self, shape: tuple[int | None, ...], name: str) -> None:
+        """Hold the mask against an input's shape.
+
+        Raises:
+            ShapeError: there is no time axis, or the sizes differ.
+            DtypeError: a length is negative or beyond the time steps.
+        """
+        if len(shape) < 3:
+            raise ShapeError(f"{name}: a mask needs (batch, time, …, features), found rank {len(shape)}")
+        batch, time = shape[:2]
+        if self.lengths is not None:
+            if batch is not None and len(self.lengths) != batch:
+                raise ShapeError(f"lengths: expected shape ({batch},), found {self.lengths.shape}")
+            wrong = np.flatnonzero((self.lengths < 0) | (self.lengths > (2**62 if time is None else time)))
+            if len(wrong):
+                at = int(wrong[0])
+                raise DtypeError(
+                    f"lengths: expected 0 to {time} time steps, found {self.lengths[at]} at [{at}]"
+                )
+        if self.steps is not None:
+            expected = (batch, time)
+            if any(want not in (None, have) for want, have in zip(expected, self.steps.shape, strict=True)):
+                raise ShapeError(f"mask: expected shape (batch, time) = {expected}, found {self.steps.shape}")
+
+    def rows(self, places: NDArray[np.int64], x: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which rows count, (rows,).
+
+        Raises:
+            ShapeError: a row stands beyond the mask.
+        """
+        if self.value is not None:
+            counts: NDArray[np.bool_] = np.any(x != self.value, axis=-1)
+            return counts
+        known = self.lengths if self.lengths is not None else self.steps
+        assert known is not None
+        beyond = (places[:, : known.ndim] >= known.shape).any(axis=1)
+        if beyond.any():
+            at = places[np.flatnonzero(beyond)[0]].tolist()
+            raise ShapeError(
+                f"{'lengths' if self.steps is None else 'mask'}: shape {known.shape} ends before row {at}"
+            )
+        if self.lengths is not None:
+            return self.lengths[places[:, 0]] > places[:, 1]
+        assert self.steps is not None
+        return self.steps[places[:, 0], places[:, 1]]
+
+
+def as_lengths(array: NDArray[Any], name: str) -> NDArray[np.int64]:
+    """Return lengths (batch,) from whole numbers of any dtype."""
+    array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
+    if array.ndim != 1 or (array != np.floor(array)).any():
+        raise ShapeError(f"{name}: expected one whole number per sample, found shape {array.shape}")
+    return array.astype(np.int64)
+
+
+def as_steps(array: NDArray[Any], name: str) -> NDArray[np.bool_]:
+    """Return a mask (batch, time) from booleans or from 0 and 1."""
+    if array.ndim != 2:
+        raise ShapeError(f"{name}: expected shape (batch, time), found {array.shape}")
+    if not np.isin(array, (0, 1)).all():
+        raise DtypeError(
+            f"{name}: expected true and false, or 1 and 0, found {array[~np.isin(array, (0, 1))][0]}"
+        )
+    return array.astype(bool)

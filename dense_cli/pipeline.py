@@ -1,0 +1,218 @@
+"""Blocks → layer → blocks: the one loop that everything runs through.
+
+Every product has the same shape, `block_rows` rows by the kernel, and row i of the input is always
+row ``i % block_rows`` of its product: a shorter block stands at its place among zeros. BLAS may
+round a row differently in a product of another shape or at another place, so this is what makes a
+file, a pipe that gives a line at a time and an array print the same digits, whatever the number of
+threads (each product is computed by one).
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import DtypeError, ShapeError
+from dense_cli.layers.dense import Dense, cast, compute_dtype
+from dense_cli.masks import Mask
+from dense_cli.readers.source import Block, Source
+from dense_cli.views.look import Seen, View, look
+
+MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
+_WORK = 4 << 30  # floating point operations of one product: enough for BLAS to run at full speed
+_MOST_ROWS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A block of the input and what was seen of it; its arrays hold until the next part is asked for.
+
+    ``mask`` (rows,) is False for padding, None where there is no mask.
+    """
+
+    block: Block
+    seen: Seen
+    mask: NDArray[np.bool_] | None = None
+
+
+def block_rows(features: int, units: int, itemsize: int, memory: int = MEMORY) -> int:
+    """Return the rows of a block: bounded by memory, and large enough for the product to be fast.
+
+    >>> block_rows(384, 30522, 4)
+    160
+    """
+    fits = memory // 3 // (max(features, units) * itemsize)
+    fast = _WORK // (2 * features * units)
+    rows = min(max(fast, 32), fits, _MOST_ROWS)
+    return rows // 32 * 32 if rows > 32 else max(rows, 1)
+
+
+def run(
+    source: Source,
+    layer: Dense | None,
+    view: View,
+    dtype: np.dtype[Any],
+    mask: Mask | None = None,
+    *,
+    threads: int = 1,
+    memory: int = MEMORY,
+) -> Iterator[Part]:
+    """Give the view of every block of ``source``, in order.
+
+    Args:
+        source: what is read.
+        layer: a built layer; None says that ``source`` holds finished distributions.
+        view: what is asked of every row.
+        dtype: the output's dtype.
+        mask: which rows count.
+        threads: how many blocks are computed at once.
+        memory: bytes that blocks may take.
+
+    Raises:
+        ShapeError: the features are not the kernel's, or a row is not a distribution.
+        DtypeError: a value does not fit the dtype.
+    """
+    work = _Worker(source, layer, view, dtype, mask, memory)
+    blocks = source.blocks(work.rows)
+    # Threads cost a few milliseconds to set up: one block does not need them.
+    ahead = []
+    for block in blocks:
+        ahead.append(block)
+        if block.pause or len(ahead) == 2:
+            break
+    blocks = chain(ahead, blocks)
+    if threads > 1 and len(ahead) == 2:
+        yield from _threaded(work, blocks, threads)
+    else:
+        buffer = work.buffer()
+        for block in blocks:
+            yield work(block, buffer)
+
+
+def _threaded(work: _Worker, blocks: Iterator[Block], threads: int) -> Iterator[Part]:
+    """Give the parts in order, with ``threads`` blocks under way while one is being used."""
+    from concurrent.futures import Future, ThreadPoolExecutor
+
+    free = [work.buffer() for _ in range(threads + 1)]
+    pending: deque[tuple[Future[Part], NDArray[Any]]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for block in blocks:
+                buffer = free.pop()
+                pending.append((pool.submit(work, block, buffer), buffer))
+                # A source that may wait for its next row has all that came before shown first.
+                while pending and (block.pause or not free):
+                    future, buffer = pending.popleft()
+                    yield future.result()
+                    free.append(buffer)
+            while pending:
+                yield pending.popleft()[0].result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+class _Worker:
+    """Computes the part of one block."""
+
+    def __init__(
+        self,
+        source: Source,
+        layer: Dense | None,
+        view: View,
+        dtype: np.dtype[Any],
+        mask: Mask | None,
+        memory: int,
+    ) -> None:
+        self.name = source.name
+        self.view = view
+        self.dtype = dtype
+        self.layer = layer
+        self.mask = mask
+        self.wide = compute_dtype(dtype)
+        features = source.shape[-1] or 0
+        self.features = features
+        if layer is None:
+            self.units = features
+            self.activation = None
+        else:
+            self.units = layer.units
+            self.activation = layer.activation
+            self.kernel = layer.kernel.astype(self.wide, copy=False)
+            if self.kernel.shape[0] != features:
+                raise ShapeError(
+                    f"{self.name}: last axis is {features}, the kernel expects {self.kernel.shape[0]} "
+                    f"(shape {_shape(source.shape)}, kernel {self.kernel.shape})"
+                )
+        self.rows = block_rows(max(features, 1), self.units, self.wide.itemsize, memory)
+
+    def buffer(self) -> NDArray[Any]:
+        return np.empty((self.rows, self.units), self.wide)
+
+    def __call__(self, block: Block, buffer: NDArray[Any]) -> Part:
+        try:
+            x = cast(block.x, self.dtype).astype(self.wide, copy=False)
+        except DtypeError as e:
+            self._explain(block, e)
+            raise
+        mask = None
+        if self.mask is not None:
+            mask = self.mask.rows(block.places(), x)
+            if self.mask.value is not None:
+                x = np.where(mask[:, None], x, self.wide.type(0))
+        at = block.start % self.rows
+        logits = buffer[at : at + len(x)]
+        if self.layer is None:
+            logits[:] = x
+            require_distributions(logits, block, self.name, self.dtype)
+        else:
+            if len(x) < self.rows:
+                padded = np.zeros((self.rows, self.features), self.wide)
+                padded[at : at + len(x)] = x
+                x = padded
+            with np.errstate(all="ignore"):
+                np.matmul(x, self.kernel, out=buffer)
+                if self.layer.bias is not None:
+                    logits += self.layer.bias
+        return Part(block, look(logits, self.activation, self.view, self.dtype), mask)
+
+    def _explain(self, block: Block, error: DtypeError) -> None:
+        """Raise ``error`` again with the value's place in the whole input."""
+        with np.errstate(over="ignore"):
+            lost = np.argwhere(np.isinf(block.x.astype(self.dtype)) & np.isfinite(block.x))
+        row, feature = (int(i) for i in lost[0])
+        place = [*block.places()[row].tolist(), feature]
+        raise DtypeError(
+            f"{self.name}: {block.x[row, feature]!s} does not fit {self.dtype}, at {place}", hint=error.hint
+        ) from None
+
+
+def require_distributions(values: NDArray[Any], block: Block, name: str, dtype: np.dtype[Any]) -> None:
+    """Check that every row sums to 1 and holds nothing negative; rows with NaN are let pass.
+
+    Raises:
+        ShapeError: a row is not a distribution; the message says which.
+    """
+    atol = 1e-2 if dtype == np.float16 else 1e-3
+    sums = values.sum(axis=1)
+    wrong = (np.abs(sums - 1) > atol) | (values.min(axis=1) < 0)
+    if not wrong.any():
+        return
+    row = int(np.flatnonzero(wrong)[0])
+    place = "".join(f"[{i}]" for i in block.places()[row])
+    low = values[row].min()
+    found = f"a negative value {low:.6g}" if low < 0 else f"a sum of {sums[row]:.6g}"
+    raise ShapeError(
+        f"{name}: not distributions: expected rows of the last axis that sum to 1, found {found} at {place}",
+        hint="to run a layer on this input, say --units N or --weights FILE",
+    )
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"

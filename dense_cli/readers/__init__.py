@@ -1,0 +1,1 @@
+"""Bytes → `Source`: one file per format, one table of formats (`formats.py`)."""

@@ -1,0 +1,94 @@
+"""JSON: a nested list, or an object that holds one. Parsed whole, by orjson.
+
+Memory: the text, Python's objects for it (about 32 bytes a number) and the array.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dense_cli.errors import ConfigError, FileFormatError
+from dense_cli.readers.choose import OUTPUTS, choose
+from dense_cli.readers.formats import Request
+from dense_cli.readers.nested import to_array
+from dense_cli.readers.source import ArraySource, Source
+from dense_cli.readers.stream import ByteStream
+
+
+def read(stream: ByteStream, request: Request) -> Source:
+    """Read a JSON document."""
+    value = parse(stream.read(), stream.name)
+    nulls = False
+    name = stream.name
+    if isinstance(value, dict):
+        # Only what densecli wrote may hold null for NaN.
+        nulls = request.outputs and "layer" in value
+        if nulls and isinstance(value.get("steps"), list):
+            return ArraySource.of(
+                name, to_array(_join_steps(value["steps"], name), name, nulls=True).swapaxes(0, 1)
+            )
+        value, name = member(value, request, name)
+    if not isinstance(value, (list, int, float)):
+        raise FileFormatError(f"{name}: expected a nested list of numbers, found {_kind(value)}")
+    return ArraySource.of(name, to_array(value, name, nulls=nulls))
+
+
+def parse(text: bytes, name: str, *, line: int | None = None) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        FileFormatError: it is not JSON in UTF-8; the message has the line and column.
+    """
+    import orjson
+
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileFormatError(
+            f"{name}: expected JSON in UTF-8, found UTF-16", hint="iconv -f UTF-16 -t UTF-8"
+        )
+    text = text.removeprefix(b"\xef\xbb\xbf")
+    at = name if line is None else f"{name}: line {line}"
+    if not text.strip():
+        raise FileFormatError(f"{at}: no data: expected JSON, found nothing")
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as e:
+        what = e.msg if line is None else f"{e.msg}, column {e.colno}"
+        hint = None
+        if "depth" in e.msg:
+            what = "nested too deeply for an array"
+        elif "infinity" in e.msg:
+            what = f"a number is beyond the range of float64: line {e.lineno} column {e.colno}"
+        elif "trailing" in e.msg or "unexpected content after" in e.msg:
+            hint = "one value per line is JSON Lines: --input-format jsonl"
+        elif b"NaN" in text or b"Infinity" in text:
+            hint = "NaN and Infinity are not JSON: use NPY or CSV for them"
+        raise FileFormatError(f"{at}: not JSON: {what}", hint=hint) from None
+
+
+def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str]:
+    """Return the array member of an object, and its name in messages."""
+    if request.key is not None and request.key in value:
+        return value[request.key], f"{name}[{request.key}]"
+    lists = [
+        k for k, v in value.items() if isinstance(v, list) and v and isinstance(v[0], (list, int, float))
+    ]
+    if request.outputs and "top" in value and not any(k in value for k in OUTPUTS):
+        raise ConfigError(
+            f"{name}: holds only the likeliest classes (-k), not all probabilities",
+            hint="write it without -k",
+        )
+    key = choose(lists or [k for k, v in value.items() if isinstance(v, list)], request, name)
+    return value[key], f"{name}[{key}]"
+
+
+def _join_steps(steps: list[Any], name: str) -> list[Any]:
+    found = [s.get("probabilities") if isinstance(s, dict) else None for s in steps]
+    if not found or not all(isinstance(p, list) for p in found):
+        raise FileFormatError(f"{name}: expected probabilities in every one of its steps")
+    return found
+
+
+def _kind(value: Any) -> str:
+    return {str: "a string", dict: "an object", type(None): "null", bool: "true or false"}.get(
+        type(value), "a number"
+    )

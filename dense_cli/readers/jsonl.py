@@ -1,0 +1,94 @@
+"""JSON Lines (https://jsonlines.org): one sample per line, read as it comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, ShapeError
+from dense_cli.readers.formats import Request
+from dense_cli.readers.json import member, parse
+from dense_cli.readers.nested import to_array
+from dense_cli.readers.source import Chunk, Places, Source, StreamSource
+from dense_cli.readers.stream import ByteStream
+
+
+def read(stream: ByteStream, request: Request) -> Source:
+    """Read one sample per line: a list of features, or of time steps; or an object that holds one.
+
+    With ``request.outputs`` a line may also be one step, as densecli prints it: its numbers
+    ``sample``, ``t`` and ``index`` say where it stands.
+    """
+    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request))
+
+
+def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
+    line = sample = 0
+    rank: int | None = None
+    features = 0
+    error: DenseCliError | None = None
+    while error is None:
+        lines, pause = stream.lines()
+        if not lines:
+            if not sample:
+                raise FileFormatError(
+                    f"{stream.name}: no data: expected one sample per line, found an empty input"
+                )
+            return
+        xs: list[NDArray[Any]] = []
+        places: list[Places] = []
+        try:
+            for text in lines:
+                line += 1
+                if not text.strip():
+                    continue
+                x, place, name = _sample(text, stream.name, line, request)
+                if rank is None:
+                    rank, features = x.ndim, x.shape[-1]
+                if x.ndim != rank or x.shape[-1] != features:
+                    raise ShapeError(
+                        f"{name}: shape {x.shape} differs from the first line's: "
+                        f"expected rank {rank} with {features} features"
+                    )
+                xs.append(x.reshape(-1, features).astype(np.float64, copy=False))
+                places.append(_places(sample, x.shape[:-1]) if place is None else np.array([place]))
+                sample += 1
+        except DenseCliError as e:
+            error = e  # the lines before it are given first
+        if xs:
+            yield Chunk(np.concatenate(xs), np.concatenate(places), pause)
+    raise error
+
+
+def _sample(
+    text: bytes, file: str, line: int, request: Request
+) -> tuple[NDArray[Any], list[int] | None, str]:
+    """Return the array of a line, the place it names if it does, and its name in messages."""
+    name = f"{file}: line {line}"
+    value = parse(text, file, line=line)
+    place: list[int] | None = None
+    if isinstance(value, dict):
+        if request.outputs and "sample" in value:
+            place = _place(value, name)
+        value, name = member(value, request, name)
+    # The common line, a flat list of floats, needs none of the checks: this is the hot path.
+    if type(value) is list and value and set(map(type, value)) == {float}:
+        return np.array(value), place, name
+    return to_array(value, name, nulls=place is not None), place, name
+
+
+def _places(sample: int, lead: tuple[int, ...]) -> Places:
+    if not lead:
+        return np.array([[sample]])
+    steps = np.indices(lead).reshape(len(lead), -1).T
+    return np.concatenate([np.full((len(steps), 1), sample), steps], axis=1)
+
+
+def _place(value: dict[str, Any], name: str) -> list[int]:
+    place = [value["sample"], *([value["t"]] if "t" in value else []), *value.get("index", [])]
+    if not all(type(n) is int and 0 <= n < 2**62 for n in place):
+        raise DtypeError(f"{name}: expected whole numbers for sample, t and index, found {place}")
+    return place

@@ -1,0 +1,139 @@
+"""Bytes that come once, from a pipe or a file, with a look ahead and a sense of when more is there."""
+
+from __future__ import annotations
+
+import os
+import select
+import stat
+import time
+from typing import IO, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import FileFormatError
+
+_CHUNK = 1 << 18  # a Linux pipe holds 64 KiB; files are read in larger pieces
+_FIFO_PATIENCE = 3.0  # seconds
+
+
+class ByteStream:
+    """Read a file descriptor forwards: whole lines, exact counts, or what is there."""
+
+    def __init__(self, file: IO[bytes], name: str, held: bytes = b"") -> None:
+        self.file = file
+        self.name = name
+        self._fd = file.fileno()
+        self._held = held
+        try:
+            # Where the data begin in a regular file: not at 0 where a shell has read part of it.
+            self.origin = os.lseek(self._fd, 0, os.SEEK_CUR)
+        except OSError:
+            self.origin = 0
+
+    def peek(self, size: int) -> bytes:
+        """Return up to ``size`` of the next bytes without taking them: fewer only at the end."""
+        while len(self._held) < size:
+            more = os.read(self._fd, _CHUNK)
+            if not more:
+                break
+            self._held += more
+        return self._held[:size]
+
+    def peek_line(self, limit: int) -> bytes:
+        """Return the next line without taking it, cut at ``limit`` bytes."""
+        while b"\n" not in self._held and len(self._held) < limit:
+            more = os.read(self._fd, _CHUNK)
+            if not more:
+                break
+            self._held += more
+        return self._held[:limit].split(b"\n", 1)[0]
+
+    def more_than(self, size: int) -> bool:
+        """Whether anything but white space follows the next ``size`` bytes; reads until it knows."""
+        while not self._held[size:].strip():
+            more = os.read(self._fd, _CHUNK)
+            if not more:
+                return False
+            self._held += more
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        """Return exactly ``size`` bytes, or all that are left: fewer only at the end."""
+        parts, have = [self._held], len(self._held)
+        while size < 0 or have < size:
+            more = os.read(self._fd, _CHUNK)
+            if not more:
+                break
+            parts.append(more)
+            have += len(more)
+        data = b"".join(parts)
+        if size < 0:
+            size = len(data)
+        self._held = data[size:]
+        return data[:size]
+
+    def readinto(self, out: NDArray[Any]) -> int:
+        """Fill ``out`` and return how many bytes were there: fewer than it holds only at the end."""
+        view = out.view(np.uint8).reshape(-1).data
+        done = min(len(self._held), len(view))
+        view[:done] = self._held[:done]
+        self._held = self._held[done:]
+        while done < len(view):
+            got = os.readv(self._fd, [view[done:]])
+            if not got:
+                break
+            done += got
+        return done
+
+    def lines(self) -> tuple[list[bytes], bool]:
+        """Return the next whole lines and whether a further read might have to wait.
+
+        The last line counts as whole at the end of the stream. No lines means the end.
+        """
+        parts = [self._held]
+        while b"\n" not in parts[-1]:
+            more = os.read(self._fd, _CHUNK)
+            if not more:
+                self._held = b""
+                rest = b"".join(parts)
+                return ([rest] if rest else []), False
+            parts.append(more)
+        # Split only what holds a newline: a very long line is joined once.
+        whole, _, rest = parts[-1].rpartition(b"\n")
+        self._held = rest
+        lines = (b"".join(parts[:-1]) + whole).split(b"\n")
+        return lines, not self._ready()
+
+    def _ready(self) -> bool:
+        try:
+            return bool(select.select([self._fd], [], [], 0)[0])
+        except (OSError, ValueError):
+            return False
+
+
+def open_stream(path: str) -> ByteStream:
+    """Open ``path`` for reading forwards; a FIFO that nobody writes to is an error, not an endless wait.
+
+    Raises:
+        OSError: there is no such file, it is a directory, or it may not be read.
+        FileFormatError: a FIFO has had no writer for a few seconds.
+    """
+    if not stat.S_ISFIFO(os.stat(path).st_mode):
+        return ByteStream(open(path, "rb", buffering=0), path)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    file = os.fdopen(fd, "rb", buffering=0)
+    deadline = time.monotonic() + _FIFO_PATIENCE
+    while time.monotonic() < deadline:
+        try:
+            first = os.read(fd, _CHUNK)
+        except BlockingIOError:  # a writer is there and has not written yet: worth waiting for
+            first = None
+        if first is None or first:
+            os.set_blocking(fd, True)
+            return ByteStream(file, path, first or b"")
+        time.sleep(0.02)
+    file.close()
+    raise FileFormatError(
+        f"{path}: expected a file or a pipe with a writer, found a FIFO that nobody writes to"
+    )

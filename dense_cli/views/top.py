@@ -1,0 +1,89 @@
+"""The largest values of each row, ties by lower column, without sorting or copying whole rows.
+
+A wide row is seen as `_SIFT` interleaved runs, and the maximum is taken across the runs (column j of
+every run): one pass of plain vector maxima. The k columns with the largest maxima hold the k largest
+values, and only what stands in them is sorted.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_SIFT = 32
+_WIDE = 1024  # below this many columns a stable sort of the rows is faster
+
+
+def column_maxima(values: NDArray[Any]) -> NDArray[Any] | None:
+    """Return the maxima across interleaved runs of each row, (rows, columns); None for narrow rows.
+
+    What is left at the end of a row that does not divide stands in a further column.
+    """
+    if values.shape[1] < _WIDE:
+        return None
+    width = values.shape[1] // _SIFT
+    runs = values[:, : width * _SIFT].reshape(len(values), _SIFT, width)
+    maxima = np.empty((len(values), width + 1), values.dtype)
+    np.max(runs, axis=1, out=maxima[:, :width])
+    tail = values[:, width * _SIFT :]
+    maxima[:, width] = tail.max(axis=1) if tail.shape[1] else -np.inf
+    return maxima
+
+
+def top_k(
+    values: NDArray[Any], k: int, maxima: NDArray[Any] | None = None, divisor: NDArray[Any] | None = None
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return the columns and values of the ``k`` largest of ``values / divisor`` in each row.
+
+    Args:
+        values: (rows, classes), without NaN in rows that matter.
+        k: at most the number of classes.
+        maxima: what `column_maxima` returns for ``values``, if it is at hand.
+        divisor: (rows, 1); ties are judged after the division.
+
+    Returns:
+        columns (rows, k), int64, and values (rows, k), largest first, ties by lower column.
+
+    >>> columns, found = top_k(np.array([[0.2, 0.4, 0.4]]), 2)
+    >>> columns.tolist(), found.tolist()
+    ([[1, 2]], [[0.4, 0.4]])
+    """
+    if maxima is None:
+        maxima = column_maxima(values)
+    if maxima is None or 4 * k > maxima.shape[1]:
+        ratios = values if divisor is None else values / divisor
+        order = np.argsort(-ratios, axis=1, kind="stable")[:, :k]
+        return order, np.take_along_axis(ratios, order, axis=1)
+
+    classes = values.shape[1]
+    width = classes // _SIFT
+    chosen = np.argpartition(maxima, -k, axis=1)[:, -k:]
+    columns = (chosen[:, :, None] + np.arange(0, _SIFT * width, width)).reshape(len(values), -1)
+    # The last "column" is the tail of the row, shorter than the others: what is not there is left out.
+    tail = np.repeat(chosen == width, _SIFT, axis=1)
+    columns[tail] = width * _SIFT + np.broadcast_to(np.tile(np.arange(_SIFT), k), columns.shape)[tail]
+    absent = columns >= classes
+    found = np.take_along_axis(values, np.where(absent, 0, columns), axis=1)
+    if divisor is not None:
+        found = found / divisor
+        maxima = maxima / divisor
+    found[absent] = -np.inf
+    order = np.lexsort((columns, -found), axis=1)[:, :k]
+    columns = np.take_along_axis(columns, order, axis=1)
+    found = np.take_along_axis(found, order, axis=1)
+
+    # Columns left out may still hold a value equal to the last one kept, at a lower class: rare, so by row.
+    least = found[:, -1:]
+    tied = np.count_nonzero(maxima >= least, axis=1) > np.count_nonzero(
+        np.take_along_axis(maxima, chosen, axis=1) >= least, axis=1
+    )
+    for row in np.flatnonzero(tied):
+        ratios = values[row] if divisor is None else values[row] / divisor[row]
+        above = np.flatnonzero(ratios > least[row])
+        equal = np.flatnonzero(ratios == least[row])[: k - len(above)]
+        both = np.concatenate([above, equal])
+        columns[row] = both[np.argsort(-ratios[both], kind="stable")]
+        found[row] = ratios[columns[row]]
+    return columns, found

@@ -1,0 +1,1 @@
+"""Views → bytes: one file per format, one table of writers (`formats.py`)."""

@@ -1,0 +1,48 @@
+"""Pieces of JSON that the JSON and JSON Lines writers share."""
+
+from __future__ import annotations
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from dense_cli.pipeline import Part
+from dense_cli.writers.numbers import row_texts
+from dense_cli.writers.run import Run
+
+_ONE = {"probabilities": b"probability", "log_probabilities": b"log_probability", "logits": b"logit"}
+
+
+class Items:
+    """Labels and top classes of rows as JSON text."""
+
+    def __init__(self, run: Run) -> None:
+        self._value = _ONE.get(run.view.values)
+        self._names = None if run.labels is None else [orjson.dumps(name) for name in run.labels]
+
+    def labels(self, classes: NDArray[np.int64]) -> list[bytes]:
+        """Return the label of each class, null for none."""
+        assert self._names is not None
+        return [b"null" if c < 0 else self._names[c] for c in classes.tolist()]
+
+    def top(self, part: Part) -> list[bytes]:
+        """Return each row's likeliest classes as a list of objects; empty where a row has no class."""
+        assert part.seen.top_classes is not None
+        assert part.seen.top_values is not None
+        rows = []
+        for classes, values in zip(
+            part.seen.top_classes.tolist(), row_texts(part.seen.top_values), strict=True
+        ):
+            items = [
+                self._item(c, value) for c, value in zip(classes, values.split(b","), strict=True) if c >= 0
+            ]
+            rows.append(b"[" + b",".join(items) + b"]")
+        return rows
+
+    def _item(self, number: int, value: bytes) -> bytes:
+        text = b'{"class":%d' % number
+        if self._value is not None:
+            text += b',"%b":%b' % (self._value, value)
+        if self._names is not None:
+            text += b',"label":%b' % self._names[number]
+        return text + b"}"

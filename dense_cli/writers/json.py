@@ -1,0 +1,111 @@
+"""JSON: one document; the values are written as they come, the classes after them."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from dense_cli.pipeline import Part
+from dense_cli.writers.items import Items
+from dense_cli.writers.numbers import Nest, class_texts, row_texts
+from dense_cli.writers.run import Writer
+
+
+class Json(Writer):
+    """``{"layer": …, "shape": …, "probabilities": …, "classes": …}``; `slice` nests the values in steps."""
+
+    def begin(self) -> None:
+        self.items = Items(self.run)
+        self.known = None not in self.run.shape
+        # The shape stands before the values: where it is known only at the end, they wait in a file.
+        self.body: BinaryIO = self.out if self.known else tempfile.TemporaryFile()
+        self.sizes = np.zeros(len(self.run.shape) - 1, np.int64)
+        self.rows = self.steps = 0
+        if self.known:
+            self._head(list(self.run.input_shape), list(self.run.shape))
+        if self.run.steps is None:
+            self._open()
+
+    def step(self, t: int) -> None:
+        if self.steps:
+            self._close()
+            self.body.write(b"},")
+        self.body.write(b'{"t":%d,' % t)
+        self.steps += 1
+        self._open()
+
+    def _open(self) -> None:
+        axes = len(self.run.shape) - 1 - (self.run.steps is not None)
+        self.values = Nest(axes)
+        # What follows the values is short and waits in memory: its name → the nest and its text so far.
+        names = [
+            "classes",
+            *(["predicted"] if self.run.labels is not None else []),
+            *(["mask"] if self.run.masked else []),
+        ]
+        self.after: dict[str, tuple[Nest, list[bytes]]] = {name: (Nest(axes), []) for name in names}
+        self.name = "top" if self.run.view.top else self.run.view.values
+        if self.name != "classes":
+            self.body.write(b'"%b":' % self.name.encode())
+
+    def write(self, part: Part) -> None:
+        places = part.block.places()
+        self.rows += len(places)
+        if len(places):
+            self.sizes = np.maximum(self.sizes, places.max(axis=0) + 1)
+        at: NDArray[np.int64] = places if self.run.steps is None else np.delete(places, 1, axis=1)
+        if self.name == "top":
+            self.body.write(self.values.add(self.items.top(part), at))
+        elif self.name != "classes":
+            texts = [b"[%b]" % text for text in row_texts(part.seen.arrays[self.name])]
+            self.body.write(self.values.add(texts, at))
+        for name, (nest, texts) in self.after.items():
+            texts.append(nest.add(self._after(name, part), at))
+
+    def _after(self, name: str, part: Part) -> list[bytes]:
+        if name == "mask" and part.mask is not None:
+            return [b"true" if m else b"false" for m in part.mask.tolist()]
+        return class_texts(part.seen.classes) if name == "classes" else self.items.labels(part.seen.classes)
+
+    def _close(self) -> None:
+        lead = tuple(n or 0 for n in self.run.shape[:-1])
+        if self.run.steps is not None:
+            lead = (lead[0], *lead[2:])
+        if self.name != "classes":
+            self.body.write(self.values.end((*lead, 0) if 0 in lead else lead) + b",")
+        parts = [
+            b'"%b":%b%b' % (name.encode(), b"".join(text), nest.end(lead))
+            for name, (nest, text) in self.after.items()
+        ]
+        self.body.write(b",".join(parts))
+
+    def end(self) -> None:
+        if self.run.steps is None or self.steps:
+            self._close()
+        if self.run.steps is not None:
+            self.body.write(b"}]" if self.steps else b"]")
+        if not self.known:
+            regular = int(np.prod(self.sizes)) == self.rows
+            lead = (
+                [int(n) for n in self.sizes]
+                if regular
+                else [int(self.sizes[0]), *[None] * (len(self.sizes) - 1)]
+            )
+            self._head([*lead, self.run.input_shape[-1]], [*lead, self.run.shape[-1]])
+            self.body.seek(0)
+            shutil.copyfileobj(self.body, self.out, 1 << 20)
+        self.out.write(b"}\n")
+
+    def _head(self, input_shape: list[int | None], shape: list[int | None]) -> None:
+        head: dict[str, Any] = {"layer": self.run.layer, "input_shape": input_shape, "shape": shape}
+        if self.run.steps is not None:
+            del head["input_shape"]
+        if self.run.labels is not None and not self.run.view.top:
+            head["labels"] = self.run.labels
+        text = orjson.dumps(head)[:-1] + b","
+        self.out.write(text + (b'"steps":[' if self.run.steps is not None else b""))

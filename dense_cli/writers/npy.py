@@ -1,0 +1,177 @@
+"""NPY and NPZ, written row by row; rows wait in a file where the shape is known only at the end."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import zipfile
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import ShapeError
+from dense_cli.pipeline import Part
+from dense_cli.writers.run import Run, Writer
+
+_HEADER = 128  # bytes: what numpy.save writes for arrays of a few axes
+
+
+def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
+    """Return the NPY header of a C-order array, padded to a length that does not depend on the shape."""
+    text = (
+        f"{{'descr': {np.lib.format.dtype_to_descr(dtype)!r}, 'fortran_order': False, 'shape': {shape!r}, }}"
+    )
+    length = -(-(10 + len(text) + 1) // _HEADER) * _HEADER - 10
+    return (
+        b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1).encode("latin1") + b"\n"
+    )
+
+
+class LeadShape:
+    """The shape of all axes before the classes, gathered from the places of rows that all have one shape.
+
+    Raises:
+        ShapeError: a sample differs in shape from those before; the message says which.
+    """
+
+    def __init__(self, known: tuple[int | None, ...]) -> None:
+        self._known = known
+        self._sample: tuple[int, ...] | None = None
+        self._first = self._number = -1
+        self._count = self._samples = 0
+        self._sizes = np.zeros(len(known) - 1, np.int64)
+
+    def add(self, places: NDArray[np.int64]) -> None:
+        """Take the places of further rows, in order."""
+        if None not in self._known or not len(places):
+            return
+        numbers, starts = np.unique(places[:, 0], return_index=True)
+        for number, rows in zip(numbers.tolist(), np.split(places[:, 1:], starts[1:]), strict=True):
+            if number != self._number:
+                self._end_sample()
+                self._number, self._samples = number, self._samples + 1
+            if rows.shape[1]:
+                self._sizes = np.maximum(self._sizes, rows.max(axis=0) + 1)
+            self._count += len(rows)
+
+    def _end_sample(self) -> None:
+        if self._number < 0:
+            return
+        shape = tuple(self._sizes.tolist())
+        if self._sample is None:
+            self._sample, self._first = shape, self._number
+        if shape != self._sample or self._count != int(np.prod(shape, dtype=np.int64)):
+            raise ShapeError(
+                f"an array needs samples of one shape: sample {self._number} (line {self._number + 1}) has "
+                f"{_steps(shape)}, sample {self._first} has {_steps(self._sample)}",
+                hint="JSON Lines (-f jsonl) and JSON take samples of any length",
+            )
+        self._sizes = np.zeros_like(self._sizes)
+        self._count = 0
+
+    def end(self) -> tuple[int, ...]:
+        """Return the shape when all rows have been added."""
+        if None not in self._known:
+            return tuple(n or 0 for n in self._known)
+        self._end_sample()
+        return (self._samples, *(self._sample or (0,) * (len(self._known) - 1)))
+
+
+def _steps(shape: tuple[int, ...]) -> str:
+    return f"{shape[0]} time steps" if len(shape) == 1 else f"shape {shape}"
+
+
+class Npy(Writer):
+    """The shown array: (batch, time, …, classes), (…, k) with the likeliest, (batch, time, …) for classes."""
+
+    def begin(self) -> None:
+        self.lead = LeadShape(lead_of(self.run))
+        self.name = _shown(self.run)
+        self.dtype, self.last = _kind(self.run, self.name)
+        self.known = None not in self.run.shape
+        self.body: IO[bytes] = self.out if self.known else tempfile.TemporaryFile()
+        if self.known:
+            self.out.write(npy_header((*self.lead.end(), *self.last), self.dtype))
+
+    def write(self, part: Part) -> None:
+        if not self.known:
+            self.lead.add(_places(self.run, part))
+        self.body.write(np.ascontiguousarray(_rows(part, self.name), self.dtype).data)
+
+    def end(self) -> None:
+        if not self.known:
+            self.out.write(npy_header((*self.lead.end(), *self.last), self.dtype))
+            self.body.seek(0)
+            shutil.copyfileobj(self.body, self.out, 1 << 20)
+
+
+class Npz(Writer):
+    """Every array of the view under its own name, uncompressed, as numpy.savez writes them."""
+
+    def begin(self) -> None:
+        self.lead = LeadShape(lead_of(self.run))
+        self.bodies: dict[str, BinaryIO] = {name: tempfile.TemporaryFile() for name in arrays_of(self.run)}
+
+    def write(self, part: Part) -> None:
+        self.lead.add(_places(self.run, part))
+        for name, body in self.bodies.items():
+            body.write(np.ascontiguousarray(_rows(part, name), _kind(self.run, name)[0]).data)
+
+    def end(self) -> None:
+        lead = self.lead.end()
+        with zipfile.ZipFile(self.out, "w", zipfile.ZIP_STORED) as archive:
+            for name, body in self.bodies.items():
+                dtype, last = _kind(self.run, name)
+                # A fixed date: the same input gives the same bytes.
+                with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
+                    member.write(npy_header((*lead, *last), dtype))
+                    body.seek(0)
+                    shutil.copyfileobj(body, member, 1 << 20)
+
+
+def arrays_of(run: Run) -> list[str]:
+    """Return the names of the arrays that an NPZ of ``run`` holds."""
+    shown = run.view.values
+    names = ["probabilities", "logits"] if shown == "logits" else [] if shown == "classes" else [shown]
+    if run.view.top:
+        names = [*([] if shown == "classes" else [f"top_{shown}"]), "top_classes"]
+    return [*names, "classes", *(["mask"] if run.masked else [])]
+
+
+def lead_of(run: Run) -> tuple[int | None, ...]:
+    """Return the output's shape without classes; one time step asked for by its index has no time axis."""
+    lead = run.shape[:-1]
+    return lead if run.keeps_time else (lead[0], *lead[2:])
+
+
+def _places(run: Run, part: Part) -> NDArray[np.int64]:
+    places = part.block.places()
+    return places if run.keeps_time else np.delete(places, 1, axis=1)
+
+
+def _shown(run: Run) -> str:
+    if run.view.top:
+        return "top_classes" if run.view.show == "classes" else f"top_{run.view.values}"
+    return run.view.values
+
+
+def _kind(run: Run, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return the dtype and the last axis of an array."""
+    if name == "mask":
+        return np.dtype(np.bool_), ()
+    last = () if name == "classes" else (run.view.top,) if run.view.top else (run.shape[-1] or 0,)
+    return (np.dtype(np.int64) if name.endswith("classes") else run.dtype), last
+
+
+def _rows(part: Part, name: str) -> NDArray[Any]:
+    seen = part.seen
+    if name == "classes":
+        return seen.classes
+    if name == "mask":
+        assert part.mask is not None
+        return part.mask
+    found = (
+        seen.top_classes if name == "top_classes" else seen.top_values if name.startswith("top_") else None
+    )
+    return seen.arrays[name] if found is None else found

@@ -1,0 +1,70 @@
+"""What was run, as every writer tells it."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+import numpy as np
+
+from dense_cli.pipeline import Part
+from dense_cli.views.look import View
+from dense_cli.writers.screen import Screen
+
+Shape = tuple[int | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class TableOptions:
+    """How a table looks: rows at most (None: all), digits after the point, and the screen it is for."""
+
+    limit: int | None = 20
+    precision: int = 4
+    screen: Screen = field(default_factory=Screen)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A layer run on an input.
+
+    ``shape`` is the output's, None for a size not known before the end; ``steps`` are the time steps
+    that `slice` gives one after another, None for `predict`; ``keeps_time`` is False where NPY is to
+    have no time axis, because one step was asked for by its index.
+    """
+
+    input_name: str
+    input_shape: Shape
+    shape: Shape
+    dtype: np.dtype[Any]
+    view: View
+    layer: dict[str, Any] | None = None
+    title: str = ""
+    labels: list[str] | None = None
+    masked: bool = False
+    steps: list[int] | None = None
+    keeps_time: bool = True
+    table: TableOptions = field(default_factory=TableOptions)
+
+
+class Writer(ABC):
+    """Takes parts in order, between `begin` and `end`; `step` comes before the parts of a time step."""
+
+    full = False  # whether further parts would not be shown
+
+    def __init__(self, out: BinaryIO, run: Run) -> None:
+        self.out = out
+        self.run = run
+
+    def begin(self) -> None:
+        """Write what comes before the first part."""
+
+    def step(self, t: int) -> None:
+        """Begin time step ``t``."""
+
+    @abstractmethod
+    def write(self, part: Part) -> None:
+        """Write a part."""
+
+    def end(self) -> None:
+        """Write what comes after the last part."""

@@ -1,0 +1,35 @@
+"""What a table is shown on: decided here, in one place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TextIO
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Columns (None: as wide as needed, not a terminal), Rich's colour system (None: no colour), encoding."""
+
+    width: int | None = None
+    colors: str | None = None
+    bold: bool = False
+    encoding: str = "utf-8"
+
+    @property
+    def unicode(self) -> bool:
+        """Whether line-drawing characters can be shown."""
+        return self.encoding.lower().replace("-", "").startswith("utf")
+
+    @classmethod
+    def of(cls, stream: TextIO) -> Screen:
+        """Return what ``stream`` is; Rich reads TERM, COLORTERM, NO_COLOR and FORCE_COLOR."""
+        from rich.console import Console
+
+        console = Console(file=stream)
+        styled = console.is_terminal and not console.is_dumb_terminal
+        return cls(
+            width=console.width if stream.isatty() else None,
+            colors=console.color_system if styled and not console.no_color else None,
+            bold=styled,
+            encoding=getattr(stream, "encoding", None) or "utf-8",
+        )

@@ -1,0 +1,275 @@
+"""Tables for people: with Rich on a terminal or in a pipe, and as Markdown."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import numpy as np
+
+from dense_cli.pipeline import Part
+from dense_cli.text import printable
+from dense_cli.writers.run import Run, TableOptions, Writer
+from dense_cli.writers.screen import Screen
+
+_PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit"}
+_LONGEST_LABEL = 40  # columns of the terminal
+_GAP = 2  # columns between two columns of a table
+_BLOCK = 500  # rows that are laid out together
+
+# Backgrounds from unlikely to certain, on which the foreground beside them can be read, light or dark.
+_SHADES = (
+    "",
+    "white on #17344a",
+    "white on #1d4d6b",
+    "white on #22668c",
+    "white on #2880ad",
+    "black on #46a3d1",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """Text, whether it stands out, how likely it is (None: not a probability), whether it is padding."""
+
+    text: str
+    likeliest: bool = False
+    shade: float | None = None
+    padding: bool = False
+
+
+def fitting(run: Run) -> int | None:
+    """Return how many of the likeliest classes fit the screen where not all classes do, else None."""
+    width, classes = run.table.screen.width, run.shape[-1] or 0
+    if width is None or run.view.top or run.view.show == "classes":
+        return None
+    number = run.table.precision + (2 if run.view.show == "probabilities" else 5)
+    lead = len(run.shape) - 1
+    fixed = (
+        sum(max(len(name), len(str(n or 0))) + _GAP for name, n in zip(_axes(lead), run.shape, strict=False))
+        + 5
+    )
+    label = _LONGEST_LABEL
+    if run.labels is not None:
+        label = min(max((_cells(printable(name[:200])) for name in run.labels), default=1), _LONGEST_LABEL)
+        fixed += max(label, 5) + _GAP
+    headers = [str(c) for c in range(classes)] if run.labels is None else run.labels
+    needed = fixed
+    for header in headers:
+        needed += max(number, min(_cells(printable(header[:200])), _LONGEST_LABEL)) + _GAP
+        if needed > width:
+            one = number + (label if run.labels is not None else max(len(str(classes)), 4)) + 2 * _GAP
+            return max((width - fixed) // one, 1)
+    return None
+
+
+class TableWriter(Writer):
+    """A Rich table per run, or per time step."""
+
+    def begin(self) -> None:
+        self.rows: list[list[Cell]] = []
+        self.shown = 0
+        self.last_sample = -1
+        self.more = False
+        self.headed = False
+        self._say(*[self.run.title] if self.run.title else [])
+        if self.run.labels is not None:
+            self.names = [_cut(printable(name[: 4 * _LONGEST_LABEL])) for name in self.run.labels]
+
+    def step(self, t: int) -> None:
+        self._finish()
+        axes = len(self.run.shape) - 3
+        self._say("", f"y[:, {t}, :{', :' * axes}]  (t = {t})")
+        self.shown, self.more, self.full, self.headed, self.last_sample = 0, False, False, False, -1
+
+    def write(self, part: Part) -> None:
+        places, seen = part.block.places(), part.seen
+        room = len(places) if self.run.table.limit is None else self.run.table.limit - self.shown
+        self.more = self.full = len(places) > room
+        count = min(len(places), room)
+        at = places if self.run.steps is None else np.delete(places, 1, axis=1)
+        value = _PREFIX.get(self.run.view.values)
+        arrays = seen.arrays.get(self.run.view.values)
+        for i in range(count):
+            row = [Cell(str(n)) for n in at[i].tolist()]
+            chosen = int(seen.classes[i])
+            if seen.top_classes is None:
+                row += self._class(chosen)
+            if seen.top_classes is not None and seen.top_values is not None:
+                for rank, (c, v) in enumerate(
+                    zip(seen.top_classes[i].tolist(), seen.top_values[i].tolist(), strict=True)
+                ):
+                    row.append(Cell(self._name(c), likeliest=rank == 0))
+                    row += [self._value(v, rank == 0)] if value else []
+            elif arrays is not None and value:
+                row += [self._value(v, c == chosen) for c, v in enumerate(arrays[i].tolist())]
+            if part.mask is not None and not part.mask[i]:
+                row = [Cell(cell.text, padding=True) for cell in row]
+            self.rows.append(row)
+            if len(self.rows) == _BLOCK:
+                self._flush()
+        self.shown += count
+        if count:
+            self.last_sample = int(places[count - 1][0])
+            self.split = count < len(places) and int(places[count][0]) == self.last_sample
+
+    def end(self) -> None:
+        self._finish()
+
+    def _finish(self) -> None:
+        """Print the rows that are left, and say which are not shown."""
+        if self.headed or self.rows or (self.run.steps is None and not self.shown):
+            self._flush()
+        if self.more:
+            batch = self.run.shape[0]
+            left = None if batch is None else batch - self.shown_samples()
+            samples = "more samples" if left is None else f"{left} more sample{'s' * (left != 1)}"
+            self._say(f"… {samples}: --all")
+        self.more = False
+
+    def shown_samples(self) -> int:
+        """Return how many samples have been shown whole, counted from the number of rows."""
+        inner = [n or 1 for n in (self.run.shape[1:-1] if self.run.steps is None else self.run.shape[2:-1])]
+        return self.shown // int(np.prod(inner, dtype=np.int64))
+
+    def _class(self, number: int) -> list[Cell]:
+        cells = [Cell("-" if number < 0 else str(number), likeliest=True)]
+        return cells + ([Cell(self._name(number), likeliest=True)] if self.run.labels is not None else [])
+
+    def _name(self, number: int) -> str:
+        if number < 0:
+            return "-"
+        return str(number) if self.run.labels is None else self.names[number]
+
+    def _value(self, value: float, likeliest: bool) -> Cell:
+        digits = self.run.table.precision
+        text = f"{value:.{digits}f}" if abs(value) < 1e6 or value != value else f"{value:.{digits}e}"
+        return Cell(text, likeliest, value if self.run.view.show == "probabilities" else None)
+
+    def headers(self) -> list[str]:
+        """Return the columns' names."""
+        run = self.run
+        names = [name for name in _axes(len(run.shape) - 1) if name != "t" or run.steps is None]
+        value = _PREFIX.get(run.view.values)
+        if run.view.top:
+            for i in range(1, run.view.top + 1):
+                names += [f"top{i}", *([f"{value}{i}"] if value else [])]
+            return names
+        names += ["class", *(["label"] if run.labels is not None else [])]
+        if value:
+            names += self.names if run.labels is not None else [str(c) for c in range(run.shape[-1] or 0)]
+        return names
+
+    def _left_aligned(self) -> list[bool]:
+        """Return which columns hold names rather than numbers."""
+        named = self.run.labels is not None
+        return [named and (h == "label" or h.startswith("top")) for h in self.headers()]
+
+    def _flush(self) -> None:
+        lines = render(
+            self.headers(), self._left_aligned(), self.rows, self.run.table.screen, headed=self.headed
+        )
+        self._say(*lines)
+        self.rows, self.headed = [], True
+
+    def _say(self, *lines: str) -> None:
+        say(self.out, self.run.table.screen, *lines)
+
+
+class Markdown(TableWriter):
+    """The same table as a Markdown table."""
+
+    def _flush(self) -> None:
+        def line(texts: list[str]) -> str:
+            return "| " + " | ".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts) + " |"
+
+        if not self.headed:
+            rule = ["---" if left else "---:" for left in self._left_aligned()]
+            self._say("", line(self.headers()), "| " + " | ".join(rule) + " |")
+        self._say(*(line([cell.text for cell in row]) for row in self.rows))
+        self.rows, self.headed = [], True
+
+
+def render(
+    headers: list[str], left: list[bool], rows: list[list[Cell]], screen: Screen, *, headed: bool = False
+) -> list[str]:
+    """Return a Rich table's lines; ``left``: which columns hold names; ``headed``: the header was printed."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    simple = box.SIMPLE_HEAD if screen.unicode else box.ASCII_DOUBLE_HEAD
+    table = Table(
+        box=simple, show_edge=False, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_header=not headed
+    )
+    for header, is_left in zip(headers, left, strict=True):
+        table.add_column(Text(header), justify="left" if is_left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*(Text(cell.text, style=_style(cell)) for cell in row))
+    file = io.StringIO()
+    console = Console(
+        file=file,
+        width=1 << 20,  # never squeezed: what does not fit has been left out before
+        force_terminal=screen.bold,
+        color_system=screen.colors,  # type: ignore[arg-type]
+        no_color=screen.colors is None,
+        legacy_windows=False,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    console.print(table)
+    return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def say(out: BinaryIO, screen: Screen, *lines: str) -> None:
+    """Write lines as the screen can show them."""
+    for line in lines:
+        text = line if screen.unicode else line.replace("…", "...").replace("→", "->").replace("·", "-")
+        out.write(text.encode(screen.encoding, "backslashreplace") + b"\n")
+
+
+def print_matrix(
+    out: BinaryIO, title: str, corner: str, rows: list[tuple[str, list[float]]], options: TableOptions
+) -> None:
+    """Print a table of numbers with a name before each row; as many columns as fit the screen."""
+    columns = len(rows[0][1])
+    width = options.precision + 4 + _GAP
+    fit = (
+        columns
+        if options.screen.width is None
+        else max((options.screen.width - len(corner) - _GAP) // width, 1)
+    )
+    cells = [[Cell(name), *(Cell(f"{v:.{options.precision}f}") for v in row[:fit])] for name, row in rows]
+    headers = [corner, *(str(c) for c in range(min(columns, fit)))]
+    say(out, options.screen, title, *render(headers, [False] * len(headers), cells, options.screen))
+    if fit < columns:
+        say(out, options.screen, f"… {columns - fit} more columns: they do not fit the terminal")
+
+
+def _style(cell: Cell) -> str:
+    if cell.padding:
+        return "dim"
+    shade = ""
+    if cell.shade is not None and cell.shade == cell.shade:
+        shade = _SHADES[min(max(int(cell.shade * len(_SHADES)), 0), len(_SHADES) - 1)]
+    return f"bold {shade}".rstrip() if cell.likeliest else shade
+
+
+def _axes(count: int) -> list[str]:
+    return ["sample", "t", *(f"axis{i}" for i in range(2, count))][:count]
+
+
+def _cells(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _cut(text: str) -> str:
+    """Return ``text`` cut to the longest label, with the cut shown."""
+    from rich.cells import set_cell_size
+
+    return text if _cells(text) <= _LONGEST_LABEL else set_cell_size(text, _LONGEST_LABEL - 1).rstrip() + "…"
