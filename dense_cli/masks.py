@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,8 +10,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, ShapeError
 
 
-@dataclass(frozen=True, slots=True)
-class Mask:
+class Mask(NamedTuple):
     """A rule for rows of (batch, time, …): exactly one of the three is given.
 
     ``lengths`` (batch,) counts the steps before the padding; ``steps`` (batch, time) is True where a

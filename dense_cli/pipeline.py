@@ -11,26 +11,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.layers.dense import Dense, cast, compute_dtype
-from dense_cli.masks import Mask
 from dense_cli.readers.source import Block, Source
 from dense_cli.views.look import Seen, View, look
+
+if TYPE_CHECKING:
+    from dense_cli.masks import Mask
 
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
 _WORK = 4 << 30  # floating point operations of one product: enough for BLAS to run at full speed
 _MOST_ROWS = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class Part(NamedTuple):
     """A block of the input and what was seen of it; its arrays hold until the next part is asked for.
 
     ``mask`` (rows,) is False for padding, None where there is no mask.
@@ -178,9 +178,8 @@ class _Worker:
                 x = padded
             with np.errstate(all="ignore"):
                 np.matmul(x, self.kernel, out=buffer)
-                if self.layer.bias is not None:
-                    logits += self.layer.bias
-        return Part(block, look(logits, self.activation, self.view, self.dtype), mask)
+        bias = self.layer.bias if self.layer is not None else None
+        return Part(block, look(logits, bias, self.activation, self.view, self.dtype), mask)
 
     def _explain(self, block: Block, error: DtypeError) -> None:
         """Raise ``error`` again with the value's place in the whole input."""

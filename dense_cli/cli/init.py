@@ -11,7 +11,7 @@ from dense_cli.cli import options as opts
 from dense_cli.cli.types import SIZE
 
 
-@click.command(short_help="Make a seeded layer and save its weights.")
+@click.command()
 @click.option(
     "-i", "--input-size", type=click.IntRange(min=1), required=True, metavar="N", help="Number of features."
 )

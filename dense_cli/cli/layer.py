@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 _HELD = 4 << 30  # bytes that a kernel may take without being asked
 
 
-@dataclass(frozen=True, slots=True)
-class LayerOptions:
+class LayerOptions(NamedTuple):
     """The options of `layer_options` and `weight_options`, by their names."""
 
     units: int | None = None
@@ -39,7 +37,7 @@ class LayerOptions:
     @classmethod
     def take(cls, options: dict[str, Any]) -> LayerOptions:
         """Return the layer's options among all of a command's."""
-        return cls(**{name: options[name] for name in cls.__dataclass_fields__ if name in options})
+        return cls(**{name: options[name] for name in cls._fields if name in options})
 
     @property
     def asked(self) -> bool:
@@ -47,8 +45,7 @@ class LayerOptions:
         return self.units is not None or self.weights is not None
 
 
-@dataclass(frozen=True, slots=True)
-class MadeLayer:
+class MadeLayer(NamedTuple):
     """A built layer; ``config`` is what JSON says of it, ``title`` what a table says above it."""
 
     dense: Dense

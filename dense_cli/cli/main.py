@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from importlib import import_module
 from typing import Any, NoReturn
@@ -12,9 +11,13 @@ import click
 
 from dense_cli import __version__
 from dense_cli.errors import DenseCliError
-from dense_cli.text import printable
 
-COMMANDS = ("predict", "slice", "init")
+# What --help says of each, so that it need not import them.
+COMMANDS = {
+    "predict": "Run the layer: probabilities and classes of every sample.",
+    "slice": "One time step after another: y[:, t, :] and classes[:, t].",
+    "init": "Make a seeded layer and save its weights.",
+}
 
 
 class Commands(click.Group):
@@ -28,6 +31,10 @@ class Commands(click.Group):
             return None
         command: click.Command = getattr(import_module(f"dense_cli.cli.{cmd_name}"), cmd_name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -49,6 +56,8 @@ class Commands(click.Group):
 
 
 def _fail(message: str, hint: str | None = None) -> NoReturn:
+    from dense_cli.text import printable
+
     click.echo(f"Error: {printable(message)}", err=True)
     if hint:
         click.echo(f"Hint: {printable(hint)}", err=True)
@@ -72,6 +81,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line as a process of its own."""
+    import signal
 
     def stop(signum: int, frame: object) -> NoReturn:
         raise SystemExit(128 + signum)  # unwinds, so that no half-written file is left

@@ -9,7 +9,7 @@ import click
 from dense_cli.cli import options as opts
 
 
-@click.command(short_help="Run the layer: probabilities and classes of every sample and time step.")
+@click.command()
 @opts.input_argument
 @opts.layer_options
 @opts.weight_options

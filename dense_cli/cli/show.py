@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from dense_cli.writers.run import Run, Writer
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Job:
     """One run of `predict` or `slice`, from the options to the writer."""
 
@@ -142,13 +142,13 @@ def _with_view(run: Run, format: str) -> Run:
             width = run.table.screen.width
             classes = run.shape[-1] or 1
             note(
-                f"{classes} classes do not fit {width} columns: showing the {most} likeliest (-f csv has all)"
+                f"{classes} classes do not fit {width} columns: the {most} likeliest are shown (all: -f csv)"
             )
-            return replace(run, view=View(view.show, min(most, classes)))
+            return run._replace(view=View(view.show, min(most, classes)))
     if format == "npz" and view.show == "logits" and not view.top:
-        return replace(run, view=View(view.show, None, ("probabilities", "logits")))
+        return run._replace(view=View(view.show, None, ("probabilities", "logits")))
     arrays = () if view.top or view.show == "classes" else (view.values,)
-    return replace(run, view=View(view.show, view.top, arrays))
+    return run._replace(view=View(view.show, view.top, arrays))
 
 
 def open_input(options: dict[str, Any], *, outputs: bool) -> Source:

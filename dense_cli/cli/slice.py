@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dense_cli.readers.source import ArraySource, RaggedSource
 
 
-@click.command(short_help="One time step after another: y[:, t, :] and classes[:, t].")
+@click.command()
 @opts.input_argument
 @click.option(
     "-t",
@@ -47,8 +47,6 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
       densecli slice hidden.npy --weights head.npz --time -1
       densecli predict x.npy -u 3 -f json | densecli slice -
     """
-    from dataclasses import replace
-
     from dense_cli.cli import show
     from dense_cli.readers.source import ArraySource, StreamSource, spool
     from dense_cli.writers.formats import FORMATS
@@ -61,7 +59,7 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     run, format = job.plan()
     single = len(times) == 1 and isinstance(times[0], int)
     shape = (run.shape[0], len(steps) if isinstance(source, ArraySource) else None, *run.shape[2:])
-    run = replace(run, shape=shape, keeps_time=not single, steps=steps if FORMATS[format].by_step else None)
+    run = run._replace(shape=shape, keeps_time=not single, steps=steps if FORMATS[format].by_step else None)
     with show.output(options) as out:
         writer = show.open_writer(out, run, format)
         if run.steps is None:

@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from dense_cli.errors import FileFormatError
 
@@ -18,16 +17,14 @@ if TYPE_CHECKING:
     from dense_cli.readers.stream import ByteStream
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """What is asked of a reader: the member's name, and whether finished outputs are meant."""
 
     key: str | None = None
     outputs: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """A row of the table; ``reads`` is loaded when a file of this format is opened."""
 
     name: str

@@ -59,10 +59,7 @@ def _explain(value: Any, name: str, nulls: bool) -> None:
                     f"{name}: ragged: {where or 'the list'} has length {len(item)}, "
                     f"{width[1] or 'the list'} has length {width[0]}: all rows must have the same length"
                 )
-            stack.extend(
-                (child, (*path, i))
-                for i, child in zip(range(len(item) - 1, -1, -1), reversed(item), strict=True)
-            )
+            stack.extend((child, (*path, i)) for i, child in list(enumerate(item))[::-1])
         elif isinstance(item, (int, float)) or (item is None and nulls):
             if leaf_depth is None:
                 leaf_depth = (len(path), where)

@@ -9,11 +9,10 @@ the bytes came. That is what lets a file, a pipe and an array print the same dig
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from typing import IO, Any, Protocol
+from typing import IO, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,8 +22,7 @@ from dense_cli.errors import FileFormatError, ShapeError
 Places = NDArray[np.int64]
 
 
-@dataclass(frozen=True, slots=True)
-class Block:
+class Block(NamedTuple):
     """Consecutive rows: ``x`` is (rows, features), ``places()`` (rows, axes): batch, time, …
 
     ``pause`` says that the source may wait for its next row, so what there is should be shown now.
@@ -76,7 +74,7 @@ class Store(Protocol):
         """Return those rows, (rows, features)."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ArrayStore:
     """Rows of an array in memory, (rows, features)."""
 
@@ -94,7 +92,7 @@ class ArrayStore:
         return self.array[rows]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class FileStore:
     """Rows of a C-order array inside a file, read when asked for.
 
@@ -131,7 +129,7 @@ class FileStore:
             view, at = view[got:], at + got
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class OrderedStore:
     """Rows of another store in another order."""
 
@@ -150,7 +148,7 @@ class OrderedStore:
         return self.store.take(self.order[rows])
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class ArraySource:
     """An array of which any row can be had; `axes` are the numbers kept of each axis before the last."""
 
@@ -222,7 +220,7 @@ class ArraySource:
             yield Block(x, start, places)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class RaggedSource:
     """Samples whose number of time steps differs, of which any row can be had.
 
@@ -270,7 +268,7 @@ class RaggedSource:
         return placed.blocks(rows)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False, repr=False)
 class PlacedSource:
     """Chosen rows of a store with a place each: a time step of samples of differing lengths."""
 
@@ -301,8 +299,7 @@ class PlacedSource:
 # --- streams: each row once, in order ------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class Chunk:
+class Chunk(NamedTuple):
     """Rows as a stream gives them; the fields are those of a `Block`."""
 
     x: NDArray[Any]
@@ -383,6 +380,8 @@ class StreamSource:
 
 def spool(stream: StreamSource) -> ArraySource | RaggedSource:
     """Return the whole of ``stream`` as a source of which any row can be had, by way of a temporary file."""
+    import tempfile
+
     shape = stream.shape
     features = shape[-1] or 0
     file = tempfile.TemporaryFile()

@@ -6,24 +6,25 @@ classes are asked for, no division of the whole block where only the likeliest c
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError
 from dense_cli.layers.activations import Activation
-from dense_cli.views.top import column_maxima, top_k
+from dense_cli.views.top import column_maxima, maxima_width, top_k
 
 SHOWS = ("probabilities", "log-probabilities", "logits", "classes")
 
 # Two float32 logits closer than this can give the same probability, so their order needs a closer look.
 _NEAR = 2.0**-20
+_CACHE = 1 << 19  # bytes of logits that a pass leaves in a core's own cache for the next
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(NamedTuple):
     """What is asked of every row.
 
     ``show`` names the values; ``top`` asks for the likeliest classes; ``arrays`` are the whole
@@ -40,7 +41,7 @@ class View:
         return self.show.replace("-", "_")
 
 
-@dataclass(slots=True)
+@dataclass(eq=False, repr=False)
 class Seen:
     """The view of a block of rows.
 
@@ -54,93 +55,134 @@ class Seen:
 
 
 def look(
-    logits: NDArray[Any], activation: Activation | None, view: View, dtype: np.dtype[np.floating]
+    logits: NDArray[Any],
+    bias: NDArray[Any] | None,
+    activation: Activation | None,
+    view: View,
+    dtype: np.dtype[np.floating],
 ) -> Seen:
-    """Return the view of a block; ``logits`` (rows, classes) is overwritten.
+    """Return the view of a block.
 
-    ``activation`` None says that ``logits`` are finished probabilities already. The values are
-    rounded to ``dtype``, the layer's.
+    Args:
+        logits: ``x @ kernel``, (rows, classes); overwritten.
+        bias: (classes,) or None, still to be added.
+        activation: None says that ``logits`` are finished probabilities already.
+        view: what is asked of every row.
+        dtype: the layer's, to which the values are rounded.
+
+    Raises:
+        ConfigError: log-probabilities of an activation that gives none.
     """
+    softmax = activation is not None and activation.name == "softmax" and not activation.config
+    plain = softmax and logits.dtype == dtype and view.show in ("probabilities", "classes")
     with np.errstate(all="ignore"):
-        maxima = column_maxima(logits)
-        highest = (logits if maxima is None else maxima).max(axis=1, keepdims=True)
-        # An input with NaN or infinity makes every logit of its row NaN or infinite, and so the highest.
-        lost = ~np.isfinite(highest[:, 0])
-        softmax = activation is not None and activation.name == "softmax" and not activation.config
-        if (
-            softmax
-            and logits.dtype == dtype
-            and not view.arrays
-            and view.show in ("probabilities", "classes")
-        ):
-            seen = (
-                _top_softmax(logits, maxima, highest, view) if view.top else Seen(_classes(logits, highest))
-            )
-        else:
-            seen = _whole(logits, highest, activation, softmax, view, dtype)
-        first = next(iter(seen.arrays.values()), None)
-        if first is not None and not softmax and activation is not None:
-            lost |= np.isnan(first).any(axis=1)
-    seen.classes[lost] = -1
-    if seen.top_classes is not None:
-        seen.top_classes[lost] = -1
-    return seen
+        if plain and not view.arrays:
+            return _top(logits, bias, view.top) if view.top else _classes(logits, bias)
+        if plain and view.arrays == ("probabilities",) and not view.top:
+            return _probabilities(logits, bias)
+        return _whole(logits, bias, activation, softmax, view, dtype)
 
 
-def _classes(logits: NDArray[Any], highest: NDArray[Any]) -> NDArray[np.int64]:
+def _groups(logits: NDArray[Any], bias: NDArray[Any] | None) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Give the rows a few at a time, with the bias added: every pass over them finds them in the cache."""
+    size = max(1, _CACHE // (logits.shape[1] * logits.itemsize))
+    for start in range(0, len(logits), size):
+        rows = slice(start, start + size)
+        group = logits[rows]
+        if bias is not None:
+            group += bias
+        yield rows, group
+
+
+def _classes(logits: NDArray[Any], bias: NDArray[Any] | None) -> Seen:
     """Return argmax(softmax(logits)) without an exponential.
 
     The highest logit is the likeliest class, unless a lower class comes so near to it that both
     probabilities round to the same number: those few rows are computed.
     """
-    classes: NDArray[np.int64] = logits.argmax(axis=1)
-    for row in np.flatnonzero(np.count_nonzero(logits >= highest - _NEAR, axis=1) > 1):
-        e = np.exp(logits[row] - highest[row])
-        classes[row] = (e / e.sum()).argmax()
-    return classes
+    classes = np.empty(len(logits), np.int64)
+    for rows, group in _groups(logits, bias):
+        found = group.argmax(axis=1)
+        each = np.arange(len(group))
+        highest = group[each, found]
+        group[each, found] = -np.inf
+        near = group.max(axis=1) >= highest - _NEAR
+        for row in np.flatnonzero(near):
+            group[row, found[row]] = highest[row]
+            e = np.exp(group[row] - highest[row])
+            found[row] = (e / e.sum()).argmax()
+        found[~np.isfinite(highest)] = -1
+        classes[rows] = found
+    return Seen(classes)
 
 
-def _top_softmax(
-    logits: NDArray[Any], maxima: NDArray[Any] | None, highest: NDArray[Any], view: View
-) -> Seen:
+def _top(logits: NDArray[Any], bias: NDArray[Any] | None, k: int) -> Seen:
     """Return the likeliest classes: exponentials in place, divisions only where they are shown."""
-    assert view.top is not None
-    e = np.subtract(logits, highest, out=logits)
-    np.exp(e, out=e)
-    if maxima is not None:
-        maxima = np.exp(maxima - highest)
-    columns, values = top_k(e, view.top, maxima, e.sum(axis=1, keepdims=True))
+    sums = np.empty((len(logits), 1), logits.dtype)
+    lost = np.empty(len(logits), np.bool_)
+    maxima = np.empty((len(logits), maxima_width(logits.shape[1])), logits.dtype)
+    for rows, group in _groups(logits, bias):
+        column_maxima(group, maxima[rows])
+        highest = maxima[rows].max(axis=1, keepdims=True) if maxima.size else group.max(axis=1, keepdims=True)
+        lost[rows] = ~np.isfinite(highest[:, 0])
+        group -= highest
+        np.exp(group, out=group)
+        maxima[rows] = np.exp(maxima[rows] - highest)
+        np.sum(group, axis=1, keepdims=True, out=sums[rows])
+    columns, values = top_k(logits, k, maxima, sums)
+    columns[lost] = -1
     return Seen(columns[:, 0].copy(), top_classes=columns, top_values=values)
+
+
+def _probabilities(logits: NDArray[Any], bias: NDArray[Any] | None) -> Seen:
+    """Return all probabilities, in the place of the logits."""
+    classes = np.empty(len(logits), np.int64)
+    for rows, group in _groups(logits, bias):
+        highest = group.max(axis=1, keepdims=True)
+        group -= highest
+        np.exp(group, out=group)
+        group /= group.sum(axis=1, keepdims=True)
+        found = group.argmax(axis=1)
+        found[~np.isfinite(highest[:, 0])] = -1
+        classes[rows] = found
+    return Seen(classes, {"probabilities": logits})
 
 
 def _whole(
     logits: NDArray[Any],
-    highest: NDArray[Any],
+    bias: NDArray[Any] | None,
     activation: Activation | None,
     softmax: bool,
     view: View,
     dtype: np.dtype[np.floating],
 ) -> Seen:
     """Return any view, with whole arrays."""
+    if bias is not None:
+        logits += bias
+    highest = logits.max(axis=1, keepdims=True)
+    # An input with NaN or infinity makes every logit of its row NaN or infinite, and so the highest.
+    lost = ~np.isfinite(highest[:, 0])
     arrays: dict[str, NDArray[Any]] = {}
     if "logits" in (*view.arrays, view.values):
         arrays["logits"] = logits.astype(dtype)
     if "log_probabilities" in (*view.arrays, view.values):
         arrays["log_probabilities"] = _log(logits, highest, activation, softmax).astype(dtype, copy=False)
     if softmax:
-        np.subtract(logits, highest, out=logits)
+        logits -= highest
         np.exp(logits, out=logits)
         logits /= logits.sum(axis=1, keepdims=True)
         y = logits
     else:
         y = logits if activation is None else activation(logits)
+        lost |= np.isnan(y).any(axis=1)
     y = y.astype(dtype, copy=False)
     arrays["probabilities"] = y
-    seen = Seen(y.argmax(axis=1))
+    seen = Seen(y.argmax(axis=1), {name: arrays[name] for name in view.arrays})
     if view.top:
         seen.top_classes, seen.top_values = top_k(y, view.top)
         seen.top_values = np.take_along_axis(arrays.get(view.values, y), seen.top_classes, axis=1)
-    seen.arrays = {name: arrays[name] for name in view.arrays} or {"probabilities": y}
+        seen.top_classes[lost] = -1
+    seen.classes[lost] = -1
     return seen
 
 

@@ -16,20 +16,23 @@ _SIFT = 32
 _WIDE = 1024  # below this many columns a stable sort of the rows is faster
 
 
-def column_maxima(values: NDArray[Any]) -> NDArray[Any] | None:
-    """Return the maxima across interleaved runs of each row, (rows, columns); None for narrow rows.
+def maxima_width(classes: int) -> int:
+    """Return how many columns `column_maxima` gives: 0 for narrow rows, which are sorted whole."""
+    return classes // _SIFT + 1 if classes >= _WIDE else 0
 
-    What is left at the end of a row that does not divide stands in a further column.
+
+def column_maxima(values: NDArray[Any], maxima: NDArray[Any]) -> None:
+    """Put the maxima across the runs of each row into ``maxima``, (rows, `maxima_width`).
+
+    What is left at the end of a row that does not divide stands in the last column.
     """
-    if values.shape[1] < _WIDE:
-        return None
-    width = values.shape[1] // _SIFT
+    width = maxima.shape[1] - 1
+    if width < 0:
+        return
     runs = values[:, : width * _SIFT].reshape(len(values), _SIFT, width)
-    maxima = np.empty((len(values), width + 1), values.dtype)
     np.max(runs, axis=1, out=maxima[:, :width])
     tail = values[:, width * _SIFT :]
     maxima[:, width] = tail.max(axis=1) if tail.shape[1] else -np.inf
-    return maxima
 
 
 def top_k(
@@ -40,7 +43,7 @@ def top_k(
     Args:
         values: (rows, classes), without NaN in rows that matter.
         k: at most the number of classes.
-        maxima: what `column_maxima` returns for ``values``, if it is at hand.
+        maxima: what `column_maxima` gives for ``values``, if it is at hand.
         divisor: (rows, 1); ties are judged after the division.
 
     Returns:
@@ -51,8 +54,9 @@ def top_k(
     ([[1, 2]], [[0.4, 0.4]])
     """
     if maxima is None:
-        maxima = column_maxima(values)
-    if maxima is None or 4 * k > maxima.shape[1]:
+        maxima = np.empty((len(values), maxima_width(values.shape[1])), values.dtype)
+        column_maxima(values, maxima)
+    if 4 * k > maxima.shape[1]:
         ratios = values if divisor is None else values / divisor
         order = np.argsort(-ratios, axis=1, kind="stable")[:, :k]
         return order, np.take_along_axis(ratios, order, axis=1)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -15,17 +14,15 @@ from dense_cli.writers.screen import Screen
 Shape = tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class TableOptions:
+class TableOptions(NamedTuple):
     """How a table looks: rows at most (None: all), digits after the point, and the screen it is for."""
 
     limit: int | None = 20
     precision: int = 4
-    screen: Screen = field(default_factory=Screen)
+    screen: Screen = Screen()
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """A layer run on an input.
 
     ``shape`` is the output's, None for a size not known before the end; ``steps`` are the time steps
@@ -44,7 +41,7 @@ class Run:
     masked: bool = False
     steps: list[int] | None = None
     keeps_time: bool = True
-    table: TableOptions = field(default_factory=TableOptions)
+    table: TableOptions = TableOptions()
 
 
 class Writer(ABC):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
-from typing import BinaryIO
+import math
+from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -29,8 +29,7 @@ _SHADES = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Cell:
+class Cell(NamedTuple):
     """Text, whether it stands out, how likely it is (None: not a probability), whether it is padding."""
 
     text: str
@@ -112,7 +111,6 @@ class TableWriter(Writer):
         self.shown += count
         if count:
             self.last_sample = int(places[count - 1][0])
-            self.split = count < len(places) and int(places[count][0]) == self.last_sample
 
     def end(self) -> None:
         self._finish()
@@ -122,16 +120,19 @@ class TableWriter(Writer):
         if self.headed or self.rows or (self.run.steps is None and not self.shown):
             self._flush()
         if self.more:
-            batch = self.run.shape[0]
-            left = None if batch is None else batch - self.shown_samples()
-            samples = "more samples" if left is None else f"{left} more sample{'s' * (left != 1)}"
-            self._say(f"… {samples}: --all")
+            self._say(f"… {self._left()}: --all")
         self.more = False
 
-    def shown_samples(self) -> int:
-        """Return how many samples have been shown whole, counted from the number of rows."""
-        inner = [n or 1 for n in (self.run.shape[1:-1] if self.run.steps is None else self.run.shape[2:-1])]
-        return self.shown // int(np.prod(inner, dtype=np.int64))
+    def _left(self) -> str:
+        """Return what is not shown, in samples."""
+        inner = self.run.shape[1:-1] if self.run.steps is None else self.run.shape[2:-1]
+        batch = self.run.shape[0]
+        if batch is None or None in inner:
+            return "more samples"
+        whole, part = divmod(self.shown, math.prod(n or 1 for n in inner))
+        left = batch - whole - (part > 0)
+        samples = f"{left} more sample{'s' * (left != 1)}"
+        return f"the rest of sample {self.last_sample}" + f" and {samples}" * (left > 0) if part else samples
 
     def _class(self, number: int) -> list[Cell]:
         cells = [Cell("-" if number < 0 else str(number), likeliest=True)]
