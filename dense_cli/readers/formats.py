@@ -107,7 +107,7 @@ def _json_or_lines(stream: ByteStream, line: bytes, text: bytes) -> str:
     except orjson.JSONDecodeError:
         return "json"
     lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else [value]
-    flat = bool(lists) and not any(v and isinstance(v[0], list) for v in lists)
+    flat = bool(lists) and all(v and isinstance(v[0], (int, float)) for v in lists)
     if flat and stream.peek(len(line) + 1)[len(line) :] == b"\n":
         return "jsonl"
     return "jsonl" if stream.more_than(len(line)) else "json"

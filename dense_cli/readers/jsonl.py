@@ -28,7 +28,7 @@ def read(stream: ByteStream, request: Request) -> Source:
 def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
     line = sample = 0
     rank: int | None = None
-    features = 0
+    features = axes = 0
     error: DenseCliError | None = None
     while error is None:
         lines, pause = stream.lines()
@@ -54,7 +54,13 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
                         f"expected rank {rank} with {features} features"
                     )
                 xs.append(x.reshape(-1, features).astype(np.float64, copy=False))
-                places.append(_places(sample, x.shape[:-1]) if place is None else np.array([place]))
+                at = _places(sample, x.shape[:-1]) if place is None else np.array([place])
+                axes = axes or at.shape[1]
+                if at.shape[1] != axes or len(at) != len(xs[-1]):
+                    raise ShapeError(f"{name}: expected a step with sample, t and index as on line 1")
+                places.append(at)
+                # A line that is one step does not say whether its sample goes on.
+                pause = pause and place is None
                 sample += 1
         except DenseCliError as e:
             error = e  # the lines before it are given first

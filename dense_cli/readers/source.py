@@ -25,7 +25,7 @@ Places = NDArray[np.int64]
 class Block(NamedTuple):
     """Consecutive rows: ``x`` is (rows, features), ``places()`` (rows, axes): batch, time, …
 
-    ``pause`` says that the source may wait for its next row, so what there is should be shown now.
+    ``pause`` says that whole samples have come and the source may wait for the next: show what there is.
     """
 
     x: NDArray[Any]
@@ -328,10 +328,21 @@ class StreamSource:
     @property
     def shape(self) -> tuple[int | None, ...]:
         if self._shape is None:
-            first = next(self.chunks)
-            self.chunks = chain([first], self.chunks)
+            first = self._first()
             self._shape = (*[None] * first.places.shape[1], first.x.shape[1])
         return self._shape
+
+    @property
+    def by_step(self) -> bool:
+        """Whether the rows come one time step after another, as `slice` prints them, by the first two."""
+        places = self._first().places[:2] if len(self.shape) > 2 else np.empty((0, 2))
+        return len(places) == 2 and places[0, 0] != places[1, 0] and places[0, 1] == places[1, 1]
+
+    def _first(self) -> Chunk:
+        """Return the next chunk without taking it."""
+        first = next(self.chunks)
+        self.chunks = chain([first], self.chunks)
+        return first
 
     def select(self, batch: slice) -> Source:
         """Give only some samples; without negative numbers the stream is read no further than needed."""
