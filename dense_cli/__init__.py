@@ -34,12 +34,14 @@ _HOMES = {
         "Zeros",
     ),
     "errors": ("DenseCliError",),
+    "head": ("load_head",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {"activations": "layers.activations", "initializers": "layers.initializers"}
 
 if TYPE_CHECKING:
     from dense_cli.errors import DenseCliError as DenseCliError
+    from dense_cli.head import load_head as load_head
     from dense_cli.layers import activations as activations
     from dense_cli.layers import initializers as initializers
     from dense_cli.layers.dense import Dense as Dense

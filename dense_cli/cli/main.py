@@ -16,7 +16,9 @@ from dense_cli.errors import DenseCliError
 COMMANDS = {
     "predict": "Run the layer: probabilities and classes of every sample.",
     "slice": "One time step after another: y[:, t, :] and classes[:, t].",
+    "decode": "One line of text per sample: the labels of the likeliest classes.",
     "init": "Make a seeded layer and save its weights.",
+    "heads": "List every head that a weights file holds.",
 }
 
 

@@ -38,7 +38,7 @@ def predict(**options: Any) -> None:
     run, format = job.plan()
     with show.output(options) as out:
         writer = show.open_writer(out, run, format)
-        for part in job.parts(job.source, run):
+        for part in job.parts(job.source, run.view):
             writer.write(part)
             if writer.full:
                 break

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dense_cli.masks import Mask
     from dense_cli.pipeline import Part
     from dense_cli.readers.source import Source
+    from dense_cli.views.look import View
     from dense_cli.writers.run import Run, Writer
 
 
@@ -64,6 +65,11 @@ class Job:
             mask.check(source.shape, source.name)
         return cls(options, source, layer, dtype, mask)
 
+    @property
+    def units(self) -> int:
+        """How many classes a row of the output has."""
+        return self.layer.dense.units if self.layer is not None else (self.source.shape[-1] or 0)
+
     def plan(self, *, slicing: bool = False) -> tuple[Run, str]:
         """Return the run as the writers see it, and the output format."""
         from dense_cli.views.look import View
@@ -72,7 +78,7 @@ class Job:
 
         options = self.options
         format = output_format(options)
-        units = self.layer.dense.units if self.layer is not None else (self.source.shape[-1] or 0)
+        units = self.units
         top = options["top_k"]
         if top is not None and top > units:
             raise ConfigError(f"--top-k {top}: there are only {units} classes")
@@ -102,8 +108,8 @@ class Job:
         )
         return _with_view(run, format), format
 
-    def parts(self, source: Source, run: Run) -> Iterator[Part]:
-        """Give the parts of ``source``, and count the rows without a class."""
+    def parts(self, source: Source, view: View) -> Iterator[Part]:
+        """Give the parts of ``source``, and say in the end how many rows have no class."""
         from dense_cli.pipeline import MEMORY
         from dense_cli.pipeline import run as run_pipeline
 
@@ -111,7 +117,7 @@ class Job:
         for part in run_pipeline(
             source,
             self.layer.dense if self.layer is not None else None,
-            run.view,
+            view,
             self.dtype,
             self.mask,
             threads=self.options["threads"] or _processors(),
@@ -149,6 +155,13 @@ def _with_view(run: Run, format: str) -> Run:
         return run._replace(view=View(view.show, None, ("probabilities", "logits")))
     arrays = () if view.top or view.show == "classes" else (view.values,)
     return run._replace(view=View(view.show, view.top, arrays))
+
+
+def in_order(source: Source) -> Source:
+    """Return a source whose samples follow each other: finished outputs may come step by step."""
+    from dense_cli.readers.source import StreamSource, spool
+
+    return spool(source) if isinstance(source, StreamSource) and source.by_step else source
 
 
 def open_input(options: dict[str, Any], *, outputs: bool) -> Source:

@@ -63,11 +63,11 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     with show.output(options) as out:
         writer = show.open_writer(out, run, format)
         if run.steps is None:
-            for part in job.parts(source.at(steps), run):
+            for part in job.parts(source.at(steps), run.view):
                 writer.write(part)
         for t in run.steps or []:
             writer.step(t)
-            for part in job.parts(source.at([t]), run):
+            for part in job.parts(source.at([t]), run.view):
                 writer.write(part)
                 if writer.full:
                     break

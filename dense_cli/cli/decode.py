@@ -1,0 +1,92 @@
+"""``densecli decode``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dense_cli.cli import options as opts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+@click.command()
+@opts.input_argument
+@click.option(
+    "--join", default=" ", show_default="a space", metavar="STR", help="What stands between labels."
+)
+@click.option("--eos", metavar="LABEL", help="The label that ends a line.")
+@click.option("--pad", metavar="LABEL", help="A label that is dropped.")
+@click.option("--ctc", metavar="BLANK", help="Merge repeats, then drop this label: greedy CTC decoding.")
+@click.option("--wordpiece", is_flag=True, help="Join pieces that begin with ## to the word before.")
+@opts.labels_option
+@opts.layer_options
+@opts.weight_options
+@opts.mask_options
+@opts.input_options
+@click.option(
+    "-f", "--format", type=click.Choice(["text", "jsonl"]), help="Default: by the suffix of -o, else text."
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@opts.work_options
+def decode(**options: Any) -> None:
+    """Print one line of text per sample: the labels of the likeliest classes, joined.
+
+    With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
+    distributions. LABEL is a label, or a class number where there are no labels. In JSON Lines each sample
+    has its log-probability, perplexity and the confidence of every step.
+
+    \b
+      densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --wordpiece
+      densecli decode frames.npy -w ctc.safetensors --labels letters.txt --ctc _ --join ''
+    """
+    import sys
+
+    from dense_cli.cli import show
+    from dense_cli.labels import load_labels
+    from dense_cli.views.decode import Decoder, Rules
+    from dense_cli.views.look import View
+    from dense_cli.writers.decode import WRITERS
+
+    job = show.Job.open(options, outputs=True)
+    names = load_labels(options["labels"], job.units) if options["labels"] is not None else None
+    eos, pad, blank = (_number(options, name, names, job.units) for name in ("eos", "pad", "ctc"))
+    rules = Rules(names, options["join"], eos, pad, blank, options["wordpiece"])
+    options["format"] = options["format"] or ("jsonl" if show.output_format(options) == "jsonl" else "text")
+    decoder = Decoder(rules)
+    with show.output(options) as out:
+        encoding = "utf-8" if options["output"] else sys.stdout.encoding
+        writer = WRITERS[options["format"]](out, rules, encoding)
+        for part in job.parts(show.in_order(job.source), View(top=1)):
+            seen = part.seen
+            assert seen.top_values is not None
+            for line in decoder.add(part.block.places(), seen.classes, seen.top_values[:, 0], part.mask):
+                writer.write(line)
+            if part.block.pause:
+                for line in decoder.end():
+                    writer.write(line)
+                out.flush()
+        for line in decoder.end():
+            writer.write(line)
+
+
+def _number(options: dict[str, Any], option: str, names: Sequence[str] | None, units: int) -> int | None:
+    """Return the class number of the label that an option names."""
+    from dense_cli.errors import ConfigError, nearest
+
+    label = options[option]
+    if label is None:
+        return None
+    if names is not None:
+        if label not in names:
+            raise ConfigError(
+                f"--{option}: no label {label!r} in {options['labels']}; {nearest(label, list(names)[:50])}"
+            )
+        return list(names).index(label)
+    if not label.isdecimal() or int(label) >= units:
+        raise ConfigError(
+            f"--{option}: expected a class number below {units} (there are no --labels), found {label!r}"
+        )
+    return int(label)

@@ -1,0 +1,119 @@
+"""Classes of each time step → one sequence per sample: greedy decoding, with CTC and WordPiece."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Rules(NamedTuple):
+    """How steps become text; ``eos``, ``pad`` and ``blank`` are class numbers.
+
+    ``names`` None: classes are named by their numbers.
+    """
+
+    names: Sequence[str] | None = None
+    join: str = " "
+    eos: int | None = None
+    pad: int | None = None
+    blank: int | None = None
+    wordpiece: bool = False
+
+
+class Line(NamedTuple):
+    """A decoded sample: its text, and of every step that counts the class (-1: none) and its probability."""
+
+    sample: int
+    text: str
+    classes: list[int]
+    confidence: NDArray[np.floating]
+
+    @property
+    def log_probability(self) -> float:
+        """The sum of the logarithms of the probabilities, 0.0 for no steps."""
+        with np.errstate(divide="ignore"):
+            return float(np.log(self.confidence.astype(np.float64)).sum())
+
+    @property
+    def perplexity(self) -> float:
+        """exp(−mean log probability): 1 is certain, the number of classes is a guess; NaN for no steps."""
+        return float(np.exp(-self.log_probability / len(self.classes))) if self.classes else float("nan")
+
+
+class Decoder:
+    """Gathers the steps of a sample and gives its line when the next one begins.
+
+    >>> decoder = Decoder(Rules(names=["_", "a", "b"], join="", blank=0))
+    >>> steps = np.array([[0, t] for t in range(5)])
+    >>> list(decoder.add(steps, np.array([1, 1, 0, 1, 2]), np.full(5, 0.5)))
+    []
+    >>> [line.text for line in decoder.end()]
+    ['aab']
+    """
+
+    def __init__(self, rules: Rules) -> None:
+        self.rules = rules
+        self._sample = -1
+        self._classes: list[NDArray[np.int64]] = []
+        self._confidence: list[NDArray[Any]] = []
+
+    def add(
+        self,
+        places: NDArray[np.int64],
+        classes: NDArray[np.int64],
+        confidence: NDArray[Any],
+        mask: NDArray[np.bool_] | None = None,
+    ) -> Iterator[Line]:
+        """Take further steps in order, and give the lines of the samples that have ended.
+
+        Args:
+            places: (rows, axes), the sample first.
+            classes: (rows,), -1 where a step has none.
+            confidence: (rows,), the probability of the class.
+            mask: (rows,), False for padding; its samples still give a line.
+        """
+        starts = np.flatnonzero(np.diff(places[:, 0], prepend=self._sample - 1)).tolist()
+        for start, stop in zip(starts, [*starts[1:], len(places)], strict=True):
+            if int(places[start, 0]) != self._sample:
+                yield from self.end()
+                self._sample = int(places[start, 0])
+            kept = slice(start, stop) if mask is None else np.flatnonzero(mask[start:stop]) + start
+            self._classes.append(classes[kept].copy())
+            self._confidence.append(confidence[kept].copy())
+
+    def end(self) -> Iterator[Line]:
+        """Give the line of the sample under way, if there is one."""
+        if self._classes:
+            yield self._line(np.concatenate(self._classes), np.concatenate(self._confidence))
+        self._sample, self._classes, self._confidence = -1, [], []
+
+    def _line(self, classes: NDArray[np.int64], confidence: NDArray[Any]) -> Line:
+        rules = self.rules
+        if rules.eos is not None:
+            ends = np.flatnonzero(classes == rules.eos)
+            if len(ends):  # the end itself was predicted, so it counts; what follows was not meant
+                classes, confidence = classes[: ends[0] + 1], confidence[: ends[0] + 1]
+        if rules.pad is not None:
+            kept = classes != rules.pad
+            classes, confidence = classes[kept], confidence[kept]
+        shown = classes
+        if rules.blank is not None:
+            repeated = np.diff(classes, prepend=-2) == 0
+            shown = classes[~repeated & (classes != rules.blank)]
+        if rules.eos is not None:
+            shown = shown[shown != rules.eos]
+        return Line(self._sample, self._text(shown.tolist()), classes.tolist(), confidence)
+
+    def _text(self, classes: list[int]) -> str:
+        rules = self.rules
+        words: list[str] = []
+        for number in classes:
+            name = "-" if number < 0 else str(number) if rules.names is None else rules.names[number]
+            if rules.wordpiece and name.startswith("##") and words:
+                words[-1] += name[2:]
+            else:
+                words.append(name)
+        return rules.join.join(words)

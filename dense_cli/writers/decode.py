@@ -1,0 +1,47 @@
+"""Decoded samples → a line of text, or of JSON."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import numpy as np
+import orjson
+
+from dense_cli.text import printable
+from dense_cli.views.decode import Line, Rules
+from dense_cli.writers.numbers import class_texts, row_texts
+
+
+class TextLines:
+    """One line of text per sample; control characters in labels are shown escaped."""
+
+    def __init__(self, out: BinaryIO, rules: Rules, encoding: str) -> None:
+        self.out = out
+        self.encoding = encoding
+
+    def write(self, line: Line) -> None:
+        """Write a sample."""
+        self.out.write(printable(line.text).encode(self.encoding, "backslashreplace") + b"\n")
+
+
+class JsonLines:
+    """An object per sample: sample, text, classes, labels, confidence, log_probability, perplexity."""
+
+    def __init__(self, out: BinaryIO, rules: Rules, encoding: str) -> None:
+        self.out = out
+        self.names = rules.names
+
+    def write(self, line: Line) -> None:
+        """Write a sample."""
+        parts = [b'{"sample":%d,"text":%b' % (line.sample, orjson.dumps(line.text))]
+        parts.append(b'"classes":[%b]' % b",".join(class_texts(np.asarray(line.classes, np.int64))))
+        if self.names is not None:
+            labels = [None if c < 0 else self.names[c] for c in line.classes]
+            parts.append(b'"labels":%b' % orjson.dumps(labels))
+        parts.append(b'"confidence":[%b]' % row_texts(line.confidence[None])[0])
+        sums: dict[str, Any] = {"log_probability": line.log_probability, "perplexity": line.perplexity}
+        parts += [b'"%b":%b' % (name.encode(), orjson.dumps(value)) for name, value in sums.items()]
+        self.out.write(b",".join(parts) + b"}\n")
+
+
+WRITERS: dict[str, type[TextLines] | type[JsonLines]] = {"text": TextLines, "jsonl": JsonLines}
