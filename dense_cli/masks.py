@@ -53,7 +53,8 @@ class Mask(NamedTuple):
             ShapeError: a row stands beyond the mask.
         """
         if self.value is not None:
-            counts: NDArray[np.bool_] = np.any(x != self.value, axis=-1)
+            with np.errstate(over="ignore"):  # a value beyond the dtype equals no finite number
+                counts: NDArray[np.bool_] = np.any(x != self.value, axis=-1)
             return counts
         known = self.lengths if self.lengths is not None else self.steps
         assert known is not None
@@ -72,13 +73,18 @@ class Mask(NamedTuple):
 def as_lengths(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     """Return lengths (batch,) from whole numbers of any dtype."""
     array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
-    if array.ndim != 1 or (array != np.floor(array)).any():
+    if array.ndim != 1:
         raise ShapeError(f"{name}: expected one whole number per sample, found shape {array.shape}")
+    wrong = np.flatnonzero(array != np.floor(array))
+    if len(wrong):
+        at = int(wrong[0])
+        raise DtypeError(f"{name}: expected whole numbers of time steps, found {array[at]} at [{at}]")
     return array.astype(np.int64)
 
 
 def as_steps(array: NDArray[Any], name: str) -> NDArray[np.bool_]:
-    """Return a mask (batch, time) from booleans or from 0 and 1."""
+    """Return a mask (batch, time) from booleans or from 0 and 1; a 1-D array is one sample's."""
+    array = array[None] if array.ndim == 1 else array
     if array.ndim != 2:
         raise ShapeError(f"{name}: expected shape (batch, time), found {array.shape}")
     if not np.isin(array, (0, 1)).all():

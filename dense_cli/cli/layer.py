@@ -50,7 +50,7 @@ class MadeLayer(NamedTuple):
 
     dense: Dense
     config: dict[str, Any]
-    title: str
+    title: tuple[str, ...]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -83,7 +83,7 @@ def make_layer(options: LayerOptions, features: int, rank: int, where: str) -> M
         "dtype": dense.dtype.name,
         **config,
     }
-    return MadeLayer(dense, config, f"{name}  {dense.dtype}\n{weights}")
+    return MadeLayer(dense, config, (f"{name}  {dense.dtype}", weights))
 
 
 def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any], str]:

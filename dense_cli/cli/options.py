@@ -186,6 +186,7 @@ work_options = _bundle(
         metavar="N",
         help="Blocks computed at once; default: one per processor.",
     ),
+    click.option("--no-progress", is_flag=True, help="No progress bar on a terminal."),
     click.option(
         "--memory",
         type=SIZE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from collections.abc import Iterator
@@ -54,12 +55,9 @@ class Job:
         if layer is not None:
             dtype = layer.dtype
         else:
-            own = (
-                source.dtype
-                if source.dtype.kind == "f" and source.dtype.itemsize <= 8
-                else np.dtype(np.float32)
-            )
-            dtype = np.dtype(wanted.dtype) if wanted.dtype else own.newbyteorder("=")
+            floats = source.dtype.kind == "f" and source.dtype.itemsize <= 8
+            own = source.dtype.newbyteorder("=") if floats else np.dtype(np.float32)
+            dtype = np.dtype(wanted.dtype) if wanted.dtype else own
         mask = open_mask(options)
         if mask is not None:
             mask.check(source.shape, source.name)
@@ -91,17 +89,19 @@ class Job:
         limit = None if options["show_all"] else options["limit"]
         shape = (*self.source.shape[:-1], units)
         said = f"{self.source.name} {_shape(self.source.shape)}"
-        title = (
-            f"{self.layer.title}\nx = {said} → y {_shape(shape)}" if self.layer is not None else f"y = {said}"
-        )
+        title = (*self.layer.title, f"x = {said} → y {_shape(shape)}") if self.layer else (f"y = {said}",)
+        # With names for the classes of each step, a table tells what is said rather than every number.
+        story = not slicing and labels is not None and len(shape) > 2 and format in ("table", "markdown")
+        story = story and top is None and options["show"] == "probabilities"
         run = Run(
             input_name=self.source.name,
             input_shape=self.source.shape,
             shape=shape,
             dtype=self.dtype,
-            view=View(options["show"], top),
+            view=View(options["show"], min(2, units) if story else top),
+            story=story,
             layer=self.layer.config if self.layer is not None else None,
-            title=printable(title).replace("\\n", "\n"),
+            title=tuple(map(printable, title)),
             labels=labels,
             masked=self.mask is not None,
             table=TableOptions(limit, options["precision"], screen),
@@ -110,10 +110,13 @@ class Job:
 
     def parts(self, source: Source, view: View) -> Iterator[Part]:
         """Give the parts of ``source``, and say in the end how many rows have no class."""
+        from dense_cli.cli.progress import Progress
         from dense_cli.pipeline import MEMORY
         from dense_cli.pipeline import run as run_pipeline
 
         lost, first = 0, None
+        rows = math.prod(n for n in source.shape[:-1] if n is not None) if None not in source.shape else None
+        progress = Progress(rows, shown=not self.options["no_progress"])
         for part in run_pipeline(
             source,
             self.layer.dense if self.layer is not None else None,
@@ -128,11 +131,13 @@ class Job:
                 first = part.block.places()[missing[0]].tolist()
             lost += len(missing)
             yield part
+            progress.advance(len(part.seen.classes))
+        progress.stop()
         if first is not None:
             names = ["sample", "t", *(f"axis{i}" for i in range(2, len(first)))]
             where = ", ".join(f"{name} {n}" for name, n in zip(names, first, strict=False))
-            rows = "1 row has" if lost == 1 else f"{lost} rows have"
-            note(f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {where}")
+            count = "1 row has" if lost == 1 else f"{lost} rows have"
+            note(f"{count} NaN or infinity in the input or the logits, and so no class; the first is {where}")
 
 
 def _with_view(run: Run, format: str) -> Run:

@@ -12,7 +12,7 @@ from dense_cli.cli.types import INDEX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dense_cli.readers.source import ArraySource, RaggedSource
+    from dense_cli.readers.source import ArraySource, RaggedSource, StreamSource
 
 
 @click.command()
@@ -48,17 +48,18 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
       densecli predict x.npy -u 3 -f json | densecli slice -
     """
     from dense_cli.cli import show
-    from dense_cli.readers.source import ArraySource, StreamSource, spool
+    from dense_cli.readers.source import RaggedSource, StreamSource, spool
     from dense_cli.writers.formats import FORMATS
 
     job = show.Job.open(options, outputs=True)
-    if isinstance(job.source, StreamSource):
+    single = len(times) == 1 and isinstance(times[0], int)
+    # One step can be taken from a stream as it flows; several would have to be gone back for.
+    if isinstance(job.source, StreamSource) and not (single and times[0] >= 0):
         job.source = spool(job.source)
     source: Any = job.source
     steps = _steps(times, source)
-    run, format = job.plan()
-    single = len(times) == 1 and isinstance(times[0], int)
-    shape = (run.shape[0], len(steps) if isinstance(source, ArraySource) else None, *run.shape[2:])
+    run, format = job.plan(slicing=True)
+    shape = (run.shape[0], None if isinstance(source, RaggedSource) else len(steps), *run.shape[2:])
     run = run._replace(shape=shape, keeps_time=not single, steps=steps if FORMATS[format].by_step else None)
     with show.output(options) as out:
         writer = show.open_writer(out, run, format)
@@ -74,11 +75,13 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
         writer.end()
 
 
-def _steps(times: Sequence[Any], source: ArraySource | RaggedSource) -> list[int]:
+def _steps(times: Sequence[Any], source: ArraySource | RaggedSource | StreamSource) -> list[int]:
     """Return the time steps asked for, in the order asked for."""
     from dense_cli.errors import ShapeError
 
     known = source.steps
+    if known is None:  # a stream of unknown length: the one step asked for is looked for as it flows
+        return list(times)
     if not times:
         return list(known)
     steps: list[int] = []

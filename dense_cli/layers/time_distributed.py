@@ -136,10 +136,12 @@ class Masking:
         """Return ``x`` with the masked steps at zero."""
         if isinstance(x, KerasTensor):
             return KerasTensor(x.shape, self, x)
+        x = np.asarray(x)
         return np.where(self.compute_mask(x)[..., None], x, x.dtype.type(0))
 
     def compute_mask(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return booleans of ``x.shape[:-1]``, True where a step counts."""
+        x = np.asarray(x)
         counts: NDArray[np.bool_] = np.any(x != self.mask_value, axis=-1)
         return counts
 

@@ -2,32 +2,56 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import warnings
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 
-from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError
+from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.readers.formats import Request
-from dense_cli.readers.source import Chunk, Source, StreamSource
+from dense_cli.readers.source import Chunk, Places, Source, StreamSource
 from dense_cli.readers.stream import ByteStream
 
 _SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)
+_LETTER = re.compile(r"[^\W\d_]")
+_VALUES = ("p", "logp", "logit")  # the columns of densecli's own CSV that hold numbers: p0, p1, …
+
+
+class _Columns(NamedTuple):
+    """Where densecli's own CSV has its places and its numbers."""
+
+    places: int
+    values: tuple[int, ...]
 
 
 def read(stream: ByteStream, request: Request) -> Source:
-    """Read a table of numbers, a batch of samples; ``nan`` and ``inf`` are read as such."""
+    """Read a table of numbers, a batch of samples; ``nan`` and ``inf`` are read as such.
+
+    With ``request.outputs`` a table whose header is densecli's own (``sample,t,class,p0,p1,…``) is
+    read as what it says: `sample` and `t` are places, and only the numbers are numbers.
+    """
     if request.key is not None:
         raise ConfigError(f"{stream.name}: --key picks a member of NPZ and JSON; a CSV has none")
-    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream))
+    return StreamSource(
+        stream.name, np.dtype(np.float64), _chunks(stream, request.outputs), placed=request.outputs
+    )
 
 
-def _chunks(stream: ByteStream) -> Iterator[Chunk]:
+def _chunks(stream: ByteStream, outputs: bool) -> Iterator[Chunk]:
     line = sample = 0
-    features: int | None = None
+    width: int | None = None  # columns; None before the first line that is not blank
+    columns: _Columns | None = None
     while True:
         raw, pause = stream.lines()
+        # A label may hold a line break between its quotes.
+        while columns is not None and sum(text.count(b'"') for text in raw) % 2:
+            more, pause = stream.lines()
+            if not more:
+                break
+            raw += more
         if not raw:
             if not sample:
                 raise FileFormatError(f"{stream.name}: no data: expected rows of numbers, found none")
@@ -40,60 +64,114 @@ def _chunks(stream: ByteStream) -> Iterator[Chunk]:
             ) from None
         numbers = [line + i for i, text in enumerate(lines, 1) if text.strip()]
         kept = [text for text in lines if text.strip()]
-        if kept and features is None and _is_header(kept[0]):
-            kept, numbers = kept[1:], numbers[1:]
         line += len(lines)
+        if kept and width is None:
+            cells = _cells(kept[0])
+            width = len(cells)
+            if outputs and cells[0] == "sample":
+                columns = _own(cells, stream.name)
+            if _is_header(cells):
+                kept, numbers = kept[1:], numbers[1:]
         if not kept:
             continue
-        x = _parse(kept, numbers, stream.name)
-        features = features or x.shape[1]
-        if x.shape[1] != features:
-            raise ShapeError(
-                f"{stream.name}: line {numbers[0]}: expected {features} columns, found {x.shape[1]}"
-            )
-        yield Chunk(x, np.arange(sample, sample + len(x))[:, None], pause)
+        try:
+            x = _parse(kept, columns)
+        except (ValueError, OverflowError, Warning):
+            raise _explain(kept, numbers, width or 0, columns, stream.name) from None
+        if columns is None and x.shape[1] != width:
+            raise ShapeError(_ragged(stream.name, numbers[0], x.shape[1], width or 0))
+        for row in np.flatnonzero(np.isinf(x).any(axis=1)):
+            if not _SAID_INFINITE.search(kept[row]):
+                raise DtypeError(
+                    f"{stream.name}: line {numbers[row]}: a number is beyond the range of float64"
+                )
+        if columns is None:
+            yield Chunk(x, np.arange(sample, sample + len(x))[:, None], pause)
+        else:
+            places = _places(x[:, : columns.places], numbers, stream.name)
+            yield Chunk(np.ascontiguousarray(x[:, columns.places :]), places, pause)
         sample += len(x)
 
 
-def _parse(
-    lines: list[str], numbers: list[int], name: str
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            x = np.loadtxt(lines, delimiter=",", comments=None, quotechar='"', ndmin=2)
-    except (ValueError, OverflowError, Warning):
-        raise _explain(lines, numbers, name) from None
-    for row in np.flatnonzero(np.isinf(x).any(axis=1)):
-        if not _SAID_INFINITE.search(lines[row]):
-            raise DtypeError(f"{name}: line {numbers[row]}: a number is beyond the range of float64")
-    return x
+def _own(cells: list[str], name: str) -> _Columns:
+    """Return where a header of densecli's own has what."""
+    places = cells.index("class") if "class" in cells else 1
+    if "top1" in cells:
+        raise ConfigError(
+            f"{name}: holds only the likeliest classes (-k), not all probabilities",
+            hint="write it without -k",
+        )
+    for prefix in _VALUES:
+        values = [i for i, cell in enumerate(cells) if re.fullmatch(rf"{prefix}\d+", cell)]
+        if values:
+            return _Columns(places, (*range(places), *values))
+    raise ConfigError(
+        f"{name}: expected columns p0, p1, … beside sample, found {', '.join(cells[1:9]) or 'none'}"
+    )
 
 
-def _explain(lines: list[str], numbers: list[int], name: str) -> DtypeError | ShapeError | FileFormatError:
+def _parse(lines: list[str], columns: _Columns | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        return np.loadtxt(
+            lines,
+            delimiter=",",
+            comments=None,
+            quotechar='"',
+            ndmin=2,
+            usecols=None if columns is None else columns.values,
+        )
+
+
+def _places(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], lines: list[int], name: str) -> Places:
+    wrong = np.flatnonzero(~((values >= 0) & (values < 2**53) & (values == np.floor(values))).all(axis=1))
+    if len(wrong):
+        row = int(wrong[0])
+        found = ", ".join(f"{v:g}" for v in values[row])
+        raise DtypeError(
+            f"{name}: line {lines[min(row, len(lines) - 1)]}: "
+            f"expected whole numbers for sample and t, found {found}"
+        )
+    return values.astype(np.int64)
+
+
+def _explain(
+    lines: list[str], numbers: list[int], width: int, columns: _Columns | None, name: str
+) -> DenseCliError:
     """Return the error that names the first line, and cell, that is not like the rest."""
-    columns = lines[0].count(",") + 1
     for text, number in zip(lines, numbers, strict=True):
-        cells = text.split(",")
-        if len(cells) != columns:
-            return ShapeError(
-                f"{name}: ragged: line {number} has {len(cells)} columns, line {numbers[0]} has {columns}"
-            )
-        for i, cell in enumerate(cells, 1):
-            if not _is_number(cell):
+        cells = _cells(text)
+        if len(cells) != width:
+            return ShapeError(_ragged(name, number, len(cells), width))
+        for i in range(width) if columns is None else columns.values:
+            if not _is_number(cells[i]):
+                split = ";" in cells[i] or len(cells[i].split()) > 1
                 return DtypeError(
-                    f"{name}: line {number}, column {i}: expected a number, found {cell[:20]!r}"
+                    f"{name}: line {number}, column {i + 1}: expected a number, found {cells[i][:20]!r}",
+                    hint="columns are separated by commas" if split else None,
                 )
     return FileFormatError(f"{name}: not a table of numbers near line {numbers[0]}")
 
 
-def _is_header(text: str) -> bool:
-    return not any(_is_number(cell) for cell in text.split(","))
+def _ragged(name: str, line: int, found: int, width: int) -> str:
+    return f"{name}: ragged: line {line} has {_count(found)}, the first line has {_count(width)}"
+
+
+def _count(columns: int) -> str:
+    return f"{columns} column{'s' * (columns != 1)}"
+
+
+def _cells(text: str) -> list[str]:
+    return next(csv.reader([text]), [])
+
+
+def _is_header(cells: list[str]) -> bool:
+    return not any(map(_is_number, cells)) and any(map(_LETTER.search, cells))
 
 
 def _is_number(cell: str) -> bool:
     try:
-        float(cell.strip().strip('"'))
+        float(cell.strip())
     except ValueError:
         return False
     return "_" not in cell

@@ -7,30 +7,57 @@ from __future__ import annotations
 
 from typing import Any
 
-from dense_cli.errors import ConfigError, FileFormatError
+import numpy as np
+
+from dense_cli.errors import ConfigError, FileFormatError, ShapeError
 from dense_cli.readers.choose import OUTPUTS, choose
 from dense_cli.readers.formats import Request
 from dense_cli.readers.nested import to_array
-from dense_cli.readers.source import ArraySource, Source
+from dense_cli.readers.source import ArraySource, ArrayStore, RaggedSource, Source
 from dense_cli.readers.stream import ByteStream
 
 
 def read(stream: ByteStream, request: Request) -> Source:
     """Read a JSON document."""
     value = parse(stream.read(), stream.name)
-    nulls = False
     name = stream.name
+    if isinstance(value, dict) and request.outputs and "layer" in value and request.key is None:
+        return _outputs(value, request, name)
     if isinstance(value, dict):
-        # Only what densecli wrote may hold null for NaN.
-        nulls = request.outputs and "layer" in value
-        if nulls and isinstance(value.get("steps"), list):
-            return ArraySource.of(
-                name, to_array(_join_steps(value["steps"], name), name, nulls=True).swapaxes(0, 1)
-            )
         value, name = member(value, request, name)
+    elif request.key is not None:
+        raise ConfigError(f"{name}: --key {request.key}: expected an object, found {_kind(value)}")
     if not isinstance(value, (list, int, float)):
         raise FileFormatError(f"{name}: expected a nested list of numbers, found {_kind(value)}")
-    return ArraySource.of(name, to_array(value, name, nulls=nulls))
+    return ArraySource.of(name, to_array(value, name))
+
+
+def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
+    """Return what densecli printed: null is NaN, samples may differ in time steps, `slice` has steps."""
+    shape = value.get("shape")
+    ragged = isinstance(shape, list) and None in shape
+    if isinstance(value.get("steps"), list):
+        if ragged:
+            raise ShapeError(
+                f"{name}: the steps do not say which samples they are of, because these differ in length",
+                hint="print it with predict -f json, or as JSON Lines (-f jsonl)",
+            )
+        return ArraySource.of(
+            name, to_array(_join_steps(value["steps"], name), name, nulls=True).swapaxes(0, 1)
+        )
+    samples, name = member(value, request, name)
+    if not ragged or not samples:
+        return ArraySource.of(name, to_array(samples, name, nulls=True))
+    arrays = [to_array(sample, f"{name}[{i}]", nulls=True) for i, sample in enumerate(samples)]
+    for i, array in enumerate(arrays):
+        if array.ndim != 2 or array.shape[1] != arrays[0].shape[1]:
+            raise ShapeError(
+                f"{name}: sample {i} has shape {array.shape}: "
+                f"expected rank 2 with {arrays[0].shape[-1]} classes"
+            )
+    lengths = np.array([len(array) for array in arrays])
+    rows = ArrayStore(np.concatenate(arrays))
+    return RaggedSource(name, rows, lengths, np.cumsum(lengths) - lengths, range(len(arrays)))
 
 
 def parse(text: bytes, name: str, *, line: int | None = None) -> Any:
@@ -72,11 +99,16 @@ def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str
     lists = [
         k for k, v in value.items() if isinstance(v, list) and v and isinstance(v[0], (list, int, float))
     ]
-    if request.outputs and "top" in value and not any(k in value for k in OUTPUTS):
-        raise ConfigError(
-            f"{name}: holds only the likeliest classes (-k), not all probabilities",
-            hint="write it without -k",
-        )
+    if request.outputs and not any(k in value for k in OUTPUTS):
+        if "top" in value:
+            raise ConfigError(
+                f"{name}: holds only the likeliest classes (-k), not all probabilities",
+                hint="write it without -k",
+            )
+        if "layer" in value or "class" in value:
+            raise ConfigError(
+                f"{name}: holds only classes, not probabilities", hint="write it without --show classes"
+            )
     key = choose(lists or [k for k, v in value.items() if isinstance(v, list)], request, name)
     return value[key], f"{name}[{key}]"
 
@@ -89,6 +121,10 @@ def _join_steps(steps: list[Any], name: str) -> list[Any]:
 
 
 def _kind(value: Any) -> str:
-    return {str: "a string", dict: "an object", type(None): "null", bool: "true or false"}.get(
-        type(value), "a number"
-    )
+    return {
+        str: "a string",
+        dict: "an object",
+        list: "a list",
+        type(None): "null",
+        bool: "true or false",
+    }.get(type(value), "a number")

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, ShapeError
+from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.readers.formats import Request
 from dense_cli.readers.json import member, parse
 from dense_cli.readers.nested import to_array
@@ -22,7 +22,7 @@ def read(stream: ByteStream, request: Request) -> Source:
     With ``request.outputs`` a line may also be one step, as densecli prints it: its numbers
     ``sample``, ``t`` and ``index`` say where it stands.
     """
-    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request))
+    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request), placed=request.outputs)
 
 
 def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
@@ -80,6 +80,8 @@ def _sample(
         if request.outputs and "sample" in value:
             place = _place(value, name)
         value, name = member(value, request, name)
+    elif request.key is not None:
+        raise ConfigError(f"{name}: --key {request.key}: expected an object")
     # The common line, a flat list of floats, needs none of the checks: this is the hot path.
     if type(value) is list and value and set(map(type, value)) == {float}:
         return np.array(value), place, name

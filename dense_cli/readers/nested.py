@@ -70,6 +70,7 @@ def _explain(value: Any, name: str, nulls: bool) -> None:
         else:
             kinds = {str: "a string", dict: "an object", type(None): "null"}
             text = f" {item[:20]!r}" if isinstance(item, str) else ""
-            raise DtypeError(
-                f"{name}: expected a number, found {kinds.get(type(item), 'something else')}{text} at {where}"
-            )
+            found = f"found {kinds.get(type(item), 'something else')}{text}"
+            if not path:
+                raise DtypeError(f"{name}: expected a list of numbers, {found}")
+            raise DtypeError(f"{name}: expected a number, {found} at {where}")

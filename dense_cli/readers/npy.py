@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import FileFormatError, SizeError
+from dense_cli.errors import ConfigError, FileFormatError, SizeError
 from dense_cli.readers.formats import Request
 from dense_cli.readers.npyheader import NpyHeader, read_header, require_numeric
 from dense_cli.readers.source import ArraySource, Chunk, FileStore, Source, StreamSource, check_shape
@@ -22,6 +22,8 @@ _WHOLE_LIMIT = 4 << 30  # bytes that an array in Fortran order may take: it cann
 
 def read(stream: ByteStream, request: Request) -> Source:
     """Read an NPY file: in place where it is a regular file, row by row where it is a pipe."""
+    if request.key is not None:
+        raise ConfigError(f"{stream.name}: --key picks a member of NPZ and JSON; an NPY has none")
     if not stream.peek(1):
         raise FileFormatError(f"{stream.name}: the file is empty, expected an NPY array")
     status = os.fstat(stream.file.fileno())

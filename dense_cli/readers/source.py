@@ -185,11 +185,7 @@ class ArraySource:
         Raises:
             ShapeError: there is no such axis.
         """
-        if len(self.axes) < 2:
-            raise ShapeError(
-                f"{self.name}: expected rank 3 or more (batch, time, …, features), found shape {self.shape}",
-                hint="a (batch, features) array has no time steps: use densecli predict",
-            )
+        check_steps(self.shape, self.name)
         return self.axes[1]
 
     def select(self, batch: slice) -> ArraySource:
@@ -203,7 +199,7 @@ class ArraySource:
     def blocks(self, rows: int) -> Iterator[Block]:
         shape = tuple(map(len, self.axes))
         total = int(np.prod(shape, dtype=np.int64))
-        whole = shape == self.lead
+        whole = all(axis == range(n) for axis, n in zip(self.axes, self.lead, strict=True))
         for start in range(0, total, rows):
             stop = min(start + rows, total)
 
@@ -310,7 +306,8 @@ class Chunk(NamedTuple):
 class StreamSource:
     """Rows that come once, in order: a pipe, or a file that is parsed as it is read.
 
-    Without a ``shape`` the first chunk is waited for to tell the rank and the features.
+    Without a ``shape`` the first chunk is waited for to tell the rank and the features. With ``placed``
+    the rows say themselves where they stand, and may come step by step.
     """
 
     def __init__(
@@ -319,35 +316,39 @@ class StreamSource:
         dtype: np.dtype[Any],
         chunks: Iterator[Chunk],
         shape: tuple[int | None, ...] | None = None,
+        *,
+        placed: bool = False,
     ) -> None:
         self.name = name
         self.dtype = dtype
         self.chunks = chunks
+        self.placed = placed
         self._shape = shape
 
     @property
     def shape(self) -> tuple[int | None, ...]:
         if self._shape is None:
-            first = self._first()
+            first = next(self.chunks)
+            self.chunks = chain([first], self.chunks)
             self._shape = (*[None] * first.places.shape[1], first.x.shape[1])
         return self._shape
 
     @property
     def by_step(self) -> bool:
         """Whether the rows come one time step after another, as `slice` prints them, by the first two."""
-        places = self._first().places[:2] if len(self.shape) > 2 else np.empty((0, 2))
-        return len(places) == 2 and places[0, 0] != places[1, 0] and places[0, 1] == places[1, 1]
-
-    def _first(self) -> Chunk:
-        """Return the next chunk without taking it."""
-        first = next(self.chunks)
-        self.chunks = chain([first], self.chunks)
-        return first
+        if not self.placed or len(self.shape) < 3:
+            return False
+        held: list[Chunk] = []
+        while sum(len(chunk.places) for chunk in held) < 2 and (chunk := next(self.chunks, None)):
+            held.append(chunk)
+        self.chunks = chain(held, self.chunks)
+        first = np.concatenate([chunk.places for chunk in held])[:2]
+        return len(first) == 2 and first[0, 0] != first[1, 0] and first[0, 1] == first[1, 1]
 
     def select(self, batch: slice) -> Source:
         """Give only some samples; without negative numbers the stream is read no further than needed."""
         start, stop, step = batch.start or 0, batch.stop, batch.step or 1
-        if start < 0 or step < 0 or (stop is not None and stop < 0):
+        if self.placed or start < 0 or step < 0 or (stop is not None and stop < 0):
             return spool(self).select(batch)
         wanted = range(start, 2**62 if stop is None else stop, step)
 
@@ -361,6 +362,27 @@ class StreamSource:
 
         size = None if self.shape[0] is None else len(range(self.shape[0])[batch])
         return StreamSource(self.name, self.dtype, some(), (size, *self.shape[1:]))
+
+    @property
+    def steps(self) -> range | None:
+        """The time steps; None where their number is known only at the end."""
+        check_steps(self.shape, self.name)
+        return None if self.shape[1] is None else range(self.shape[1])
+
+    def at(self, steps: Sequence[int]) -> StreamSource:
+        """Return the source of one time step of the samples that have it, as they come."""
+        (step,) = steps
+
+        def some() -> Iterator[Chunk]:
+            seen = False
+            for chunk in self.chunks:
+                keep = chunk.places[:, 1] == step
+                seen |= bool(keep.any())
+                yield Chunk(chunk.x[keep], chunk.places[keep], chunk.pause)
+            if not seen and self.shape[1] is None:
+                raise ShapeError(f"{self.name}: no sample has a time step {step}")
+
+        return StreamSource(self.name, self.dtype, some(), (self.shape[0], 1, *self.shape[2:]))
 
     def blocks(self, rows: int) -> Iterator[Block]:
         start, held = 0, 0
@@ -406,9 +428,15 @@ def spool(stream: StreamSource) -> ArraySource | RaggedSource:
         return ArraySource.over(stream.name, store, tuple(n or 0 for n in shape[:-1]))
 
     # Places are numbered anew from 0, and rows that came step by step are put in order.
-    at = np.concatenate(places)
-    at = np.stack([np.unique(column, return_inverse=True)[1] for column in at.T], axis=1)
+    named = np.concatenate(places)
+    if not len(named):
+        return ArraySource.over(stream.name, store, (0,) * named.shape[1])
+    at = np.stack([np.unique(column, return_inverse=True)[1] for column in named.T], axis=1)
     order = np.lexsort(at.T[::-1])
+    twice = np.flatnonzero((at[order[1:]] == at[order[:-1]]).all(axis=1))
+    if len(twice):
+        place = named[order[twice[0]]].tolist()
+        raise ShapeError(f"{stream.name}: expected each sample and step once, found {place} twice")
     lead = tuple(int(n) + 1 for n in at.max(axis=0))
     if int(np.prod(lead, dtype=np.int64)) == len(at):
         rows = store if (order[:-1] < order[1:]).all() else OrderedStore(store, order)
@@ -418,8 +446,24 @@ def spool(stream: StreamSource) -> ArraySource | RaggedSource:
             f"{stream.name}: samples may differ in time steps only, found rank {at.shape[1] + 1}"
         )
     lengths = np.bincount(at[:, 0])
-    rows = OrderedStore(store, order)
-    return RaggedSource(stream.name, rows, lengths, np.cumsum(lengths) - lengths, range(len(lengths)))
+    offsets = np.cumsum(lengths) - lengths
+    gaps = at[order, 1] != np.arange(len(at)) - np.repeat(offsets, lengths)
+    if gaps.any():
+        sample, t = named[order[gaps.argmax()]].tolist()
+        raise ShapeError(
+            f"{stream.name}: expected every time step up to t = {t} of sample {sample}, found a gap"
+        )
+    return RaggedSource(stream.name, OrderedStore(store, order), lengths, offsets, range(len(lengths)))
+
+
+def check_steps(shape: tuple[int | None, ...], name: str) -> None:
+    """Refuse a shape without a time axis."""
+    if len(shape) < 3:
+        shown = "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"
+        raise ShapeError(
+            f"{name}: expected rank 3 or more (batch, time, …, features), found shape {shown}",
+            hint="a (batch, features) array has no time steps: use densecli predict",
+        )
 
 
 def check_shape(shape: tuple[int | None, ...], name: str) -> None:

@@ -50,10 +50,9 @@ def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen)
         ]
         for head in heads
     ]
-    left = [name != "parameters" for name in columns]
     say(
         out,
         screen,
         printable(f"{file}: {len(rows)} head{'s' * (len(rows) != 1)}"),
-        *render(columns, left, rows, screen),
+        *render([(name, name != "parameters") for name in columns], rows, screen),
     )

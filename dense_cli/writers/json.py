@@ -90,6 +90,8 @@ class Json(Writer):
         if self.run.steps is not None:
             self.body.write(b"}]" if self.steps else b"]")
         if not self.known:
+            if self.run.steps is not None:
+                self.sizes[1] = len(self.run.steps)
             regular = int(np.prod(self.sizes)) == self.rows
             lead = (
                 [int(n) for n in self.sizes]

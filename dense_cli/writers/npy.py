@@ -35,8 +35,9 @@ class LeadShape:
         ShapeError: a sample differs in shape from those before; the message says which.
     """
 
-    def __init__(self, known: tuple[int | None, ...]) -> None:
+    def __init__(self, known: tuple[int | None, ...], name: str) -> None:
         self._known = known
+        self._name = name
         self._sample: tuple[int, ...] | None = None
         self._first = self._number = -1
         self._count = self._samples = 0
@@ -63,8 +64,9 @@ class LeadShape:
             self._sample, self._first = shape, self._number
         if shape != self._sample or self._count != int(np.prod(shape, dtype=np.int64)):
             raise ShapeError(
-                f"an array needs samples of one shape: sample {self._number} (line {self._number + 1}) has "
-                f"{_steps(shape)}, sample {self._first} has {_steps(self._sample)}",
+                f"{self._name}: an array needs samples of one shape: sample {self._number} "
+                f"(line {self._number + 1}, blank lines not counted) has {_steps(shape)}, "
+                f"sample {self._first} has {_steps(self._sample)}",
                 hint="JSON Lines (-f jsonl) and JSON take samples of any length",
             )
         self._sizes = np.zeros_like(self._sizes)
@@ -79,14 +81,16 @@ class LeadShape:
 
 
 def _steps(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]} time steps" if len(shape) == 1 else f"shape {shape}"
+    if len(shape) != 1:
+        return f"shape {shape}"
+    return f"{shape[0]} time step{'s' * (shape[0] != 1)}"
 
 
 class Npy(Writer):
     """The shown array: (batch, time, …, classes), (…, k) with the likeliest, (batch, time, …) for classes."""
 
     def begin(self) -> None:
-        self.lead = LeadShape(lead_of(self.run))
+        self.lead = LeadShape(lead_of(self.run), self.run.input_name)
         self.name = _shown(self.run)
         self.dtype, self.last = _kind(self.run, self.name)
         self.known = None not in self.run.shape
@@ -110,7 +114,7 @@ class Npz(Writer):
     """Every array of the view under its own name, uncompressed, as numpy.savez writes them."""
 
     def begin(self) -> None:
-        self.lead = LeadShape(lead_of(self.run))
+        self.lead = LeadShape(lead_of(self.run), self.run.input_name)
         self.bodies: dict[str, BinaryIO] = {name: tempfile.TemporaryFile() for name in arrays_of(self.run)}
 
     def write(self, part: Part) -> None:

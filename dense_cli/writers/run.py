@@ -27,7 +27,8 @@ class Run(NamedTuple):
 
     ``shape`` is the output's, None for a size not known before the end; ``steps`` are the time steps
     that `slice` gives one after another, None for `predict`; ``keeps_time`` is False where NPY is to
-    have no time axis, because one step was asked for by its index.
+    have no time axis, because one step was asked for by its index; ``story``: a table shows the likeliest
+    class of each step, its runner-up and the margin between them.
     """
 
     input_name: str
@@ -36,11 +37,12 @@ class Run(NamedTuple):
     dtype: np.dtype[Any]
     view: View
     layer: dict[str, Any] | None = None
-    title: str = ""
+    title: tuple[str, ...] = ()
     labels: list[str] | None = None
     masked: bool = False
     steps: list[int] | None = None
     keeps_time: bool = True
+    story: bool = False
     table: TableOptions = TableOptions()
 
 

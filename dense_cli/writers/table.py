@@ -17,6 +17,7 @@ _PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit"
 _LONGEST_LABEL = 40  # columns of the terminal
 _GAP = 2  # columns between two columns of a table
 _BLOCK = 500  # rows that are laid out together
+_UNSURE = 0.1  # a step whose two likeliest classes are closer than this is marked
 
 # Backgrounds from unlikely to certain, on which the foreground beside them can be read, light or dark.
 _SHADES = (
@@ -72,7 +73,7 @@ class TableWriter(Writer):
         self.last_sample = -1
         self.more = False
         self.headed = False
-        self._say(*[self.run.title] if self.run.title else [])
+        self._say(*self.run.title)
         if self.run.labels is not None:
             self.names = [_cut(printable(name[: 4 * _LONGEST_LABEL])) for name in self.run.labels]
 
@@ -101,6 +102,7 @@ class TableWriter(Writer):
                 ):
                     row.append(Cell(self._name(c), likeliest=rank == 0))
                     row += [self._value(v, rank == 0)] if value else []
+                row += self._margin(seen.top_values[i].tolist()) if self.run.story else []
             elif arrays is not None and value:
                 row += [self._value(v, c == chosen) for c, v in enumerate(arrays[i].tolist())]
             if part.mask is not None and not part.mask[i]:
@@ -148,30 +150,32 @@ class TableWriter(Writer):
         text = f"{value:.{digits}f}" if abs(value) < 1e6 or value != value else f"{value:.{digits}e}"
         return Cell(text, likeliest, value if self.run.view.show == "probabilities" else None)
 
-    def headers(self) -> list[str]:
-        """Return the columns' names."""
+    def _margin(self, values: list[float]) -> list[Cell]:
+        """Return how far the likeliest is ahead, marked where that is little."""
+        margin = values[0] - values[1] if len(values) > 1 else 1.0
+        unsure = margin < _UNSURE
+        return [Cell(f"{margin:.{self.run.table.precision}f}"), Cell("unsure" * unsure, likeliest=unsure)]
+
+    def columns(self) -> list[tuple[str, bool]]:
+        """Return the columns' headers, and which hold names rather than numbers."""
         run = self.run
-        names = [name for name in _axes(len(run.shape) - 1) if name != "t" or run.steps is None]
+        named = run.labels is not None
+        columns = [(name, False) for name in _axes(len(run.shape) - 1) if name != "t" or run.steps is None]
         value = _PREFIX.get(run.view.values)
         if run.view.top:
-            for i in range(1, run.view.top + 1):
-                names += [f"top{i}", *([f"{value}{i}"] if value else [])]
-            return names
-        names += ["class", *(["label"] if run.labels is not None else [])]
+            ranks = [str(i) for i in range(1, run.view.top + 1)]
+            names = ["label", "runner-up"] if run.story else [f"top{i}" for i in ranks]
+            for name, i in zip(names, ranks, strict=False):
+                columns += [(name, named), *([(f"{value}{i}", False)] if value else [])]
+            return columns + [("margin", False), ("", True)] * run.story
+        columns += [("class", False), *([("label", True)] if named else [])]
         if value:
-            names += self.names if run.labels is not None else [str(c) for c in range(run.shape[-1] or 0)]
-        return names
-
-    def _left_aligned(self) -> list[bool]:
-        """Return which columns hold names rather than numbers."""
-        named = self.run.labels is not None
-        return [named and (h == "label" or h.startswith("top")) for h in self.headers()]
+            classes = self.names if named else map(str, range(run.shape[-1] or 0))
+            columns += [(name, False) for name in classes]
+        return columns
 
     def _flush(self) -> None:
-        lines = render(
-            self.headers(), self._left_aligned(), self.rows, self.run.table.screen, headed=self.headed
-        )
-        self._say(*lines)
+        self._say(*render(self.columns(), self.rows, self.run.table.screen, headed=self.headed))
         self.rows, self.headed = [], True
 
     def _say(self, *lines: str) -> None:
@@ -186,16 +190,20 @@ class Markdown(TableWriter):
             return "| " + " | ".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts) + " |"
 
         if not self.headed:
-            rule = ["---" if left else "---:" for left in self._left_aligned()]
-            self._say("", line(self.headers()), "| " + " | ".join(rule) + " |")
+            columns = self.columns()
+            rule = " | ".join("---" if left else "---:" for _, left in columns)
+            self._say("", line([name for name, _ in columns]), f"| {rule} |")
         self._say(*(line([cell.text for cell in row]) for row in self.rows))
         self.rows, self.headed = [], True
 
 
 def render(
-    headers: list[str], left: list[bool], rows: list[list[Cell]], screen: Screen, *, headed: bool = False
+    columns: list[tuple[str, bool]], rows: list[list[Cell]], screen: Screen, *, headed: bool = False
 ) -> list[str]:
-    """Return a Rich table's lines; ``left``: which columns hold names; ``headed``: the header was printed."""
+    """Return a Rich table's lines.
+
+    ``columns`` are headers and whether names stand below them; ``headed``: the header was printed.
+    """
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -205,8 +213,8 @@ def render(
     table = Table(
         box=simple, show_edge=False, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_header=not headed
     )
-    for header, is_left in zip(headers, left, strict=True):
-        table.add_column(Text(header), justify="left" if is_left else "right", no_wrap=True)
+    for header, left in columns:
+        table.add_column(Text(header), justify="left" if left else "right", no_wrap=True)
     for row in rows:
         table.add_row(*(Text(cell.text, style=_style(cell)) for cell in row))
     file = io.StringIO()
@@ -233,7 +241,11 @@ def say(out: BinaryIO, screen: Screen, *lines: str) -> None:
 
 
 def print_matrix(
-    out: BinaryIO, title: str, corner: str, rows: list[tuple[str, list[float]]], options: TableOptions
+    out: BinaryIO,
+    title: tuple[str, ...],
+    corner: str,
+    rows: list[tuple[str, list[float]]],
+    options: TableOptions,
 ) -> None:
     """Print a table of numbers with a name before each row; as many columns as fit the screen."""
     columns = len(rows[0][1])
@@ -244,8 +256,8 @@ def print_matrix(
         else max((options.screen.width - len(corner) - _GAP) // width, 1)
     )
     cells = [[Cell(name), *(Cell(f"{v:.{options.precision}f}") for v in row[:fit])] for name, row in rows]
-    headers = [corner, *(str(c) for c in range(min(columns, fit)))]
-    say(out, options.screen, title, *render(headers, [False] * len(headers), cells, options.screen))
+    headers = [(name, False) for name in (corner, *map(str, range(min(columns, fit))))]
+    say(out, options.screen, *title, *render(headers, cells, options.screen))
     if fit < columns:
         say(out, options.screen, f"… {columns - fit} more columns: they do not fit the terminal")
 

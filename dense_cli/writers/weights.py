@@ -21,7 +21,9 @@ def _arrays(dense: Dense) -> dict[str, NDArray[Any]]:
     return {"kernel": dense.kernel} | ({} if dense.bias is None else {"bias": dense.bias})
 
 
-def write_npz(out: BinaryIO, dense: Dense, config: dict[str, Any], title: str, table: TableOptions) -> None:
+def write_npz(
+    out: BinaryIO, dense: Dense, config: dict[str, Any], title: tuple[str, ...], table: TableOptions
+) -> None:
     """Write ``kernel`` and ``bias`` uncompressed, the same bytes every time."""
     with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
         for name, array in _arrays(dense).items():
@@ -30,7 +32,9 @@ def write_npz(out: BinaryIO, dense: Dense, config: dict[str, Any], title: str, t
                 member.write(np.ascontiguousarray(array).data)
 
 
-def write_json(out: BinaryIO, dense: Dense, config: dict[str, Any], title: str, table: TableOptions) -> None:
+def write_json(
+    out: BinaryIO, dense: Dense, config: dict[str, Any], title: tuple[str, ...], table: TableOptions
+) -> None:
     """Write ``{"layer": …, "kernel": …, "bias": …}``, which --weights reads too."""
     parts = [b'{"layer":' + orjson.dumps(config)]
     parts.append(b'"kernel":[' + b",".join(b"[%b]" % text for text in row_texts(dense.kernel)) + b"]")
@@ -39,7 +43,9 @@ def write_json(out: BinaryIO, dense: Dense, config: dict[str, Any], title: str, 
     out.write(b",".join(parts) + b"}\n")
 
 
-def write_table(out: BinaryIO, dense: Dense, config: dict[str, Any], title: str, table: TableOptions) -> None:
+def write_table(
+    out: BinaryIO, dense: Dense, config: dict[str, Any], title: tuple[str, ...], table: TableOptions
+) -> None:
     """Print kernel and bias as one table, a row per feature."""
     rows = [(str(i), row) for i, row in enumerate(dense.kernel[: table.limit].tolist())]
     if dense.bias is not None:
@@ -50,7 +56,7 @@ def write_table(out: BinaryIO, dense: Dense, config: dict[str, Any], title: str,
         out.write(f"{left} more features: -o FILE saves them all\n".encode())
 
 
-WRITERS: dict[str, Callable[[BinaryIO, Dense, dict[str, Any], str, TableOptions], None]] = {
+WRITERS: dict[str, Callable[[BinaryIO, Dense, dict[str, Any], tuple[str, ...], TableOptions], None]] = {
     "table": write_table,
     "json": write_json,
     "npz": write_npz,
