@@ -124,7 +124,7 @@ def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any]
     }
     said = f"kernel {dense.kernel.shape} {kernel!r}"
     said += f" · bias ({dense.units},) {bias!r}" if dense.use_bias else " · no bias"
-    return dense, config, f"{said} · rng {options.rng}"
+    return dense, config, said if "rng=" in said else f"{said} · rng {options.rng}"
 
 
 def _trained(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any], str]:

@@ -1,0 +1,122 @@
+"""Where a logit comes from: the features that add most to it, x_i · W_ij, beside the bias b_j."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+AUTO = -1  # the argmax against the runner-up
+TOP = 5  # features that are named
+
+
+class Explained(NamedTuple):
+    """The contributions to one logit of every row, or to the difference of two.
+
+    ``bias + Σ contributions + rest == logit``; ``rest`` is that of the features not named, and of what
+    the layer's dtype rounded. The named are the largest by absolute value, ties by lower number.
+
+    Shapes: ``classes``, ``against`` (-1: no other class; both -1: nothing to explain), ``logit``,
+    ``bias`` and ``rest`` are (rows,); ``features``, ``x``, ``weights`` and ``contributions`` (rows, k).
+    """
+
+    classes: NDArray[np.int64]
+    against: NDArray[np.int64]
+    logit: NDArray[np.float64]
+    bias: NDArray[np.float64]
+    features: NDArray[np.int64]
+    x: NDArray[np.float64]
+    weights: NDArray[np.float64]
+    contributions: NDArray[np.float64]
+    rest: NDArray[np.float64]
+
+
+def explain(
+    x: NDArray[Any],
+    kernel: NDArray[Any],
+    bias: NDArray[Any] | None,
+    logits: NDArray[Any],
+    classes: NDArray[np.int64],
+    chosen: int = AUTO,
+) -> Explained:
+    """Return what each row's logit is made of.
+
+    Args:
+        x: (rows, features).
+        kernel: (features, units).
+        bias: (units,) or None.
+        logits: (rows, units), ``x @ kernel + bias`` as the layer computed them.
+        classes: (rows,), the argmax; -1 where a row has none.
+        chosen: the class to explain; `AUTO`: the argmax against the runner-up.
+
+    >>> one = explain(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), None, np.array([[11.0]]), np.array([0]))
+    >>> one.features.tolist(), one.contributions.tolist(), one.rest.tolist()
+    ([[1, 0]], [[8.0, 3.0]], [0.0])
+    """
+    each = np.arange(len(x))
+    lost = classes < 0
+    against = np.full(len(x), -1)
+    if chosen == AUTO:
+        target = np.maximum(classes, 0)
+        if logits.shape[1] > 1:
+            others = logits.astype(np.float64)
+            others[each, target] = -np.inf
+            against = others.argmax(axis=1)
+    else:
+        target = np.full(len(x), chosen)
+    wide = kernel.astype(np.float64)
+    offsets = np.zeros(kernel.shape[1]) if bias is None else bias.astype(np.float64)
+    weights, b, logit = wide.T[target], offsets[target], logits[each, target].astype(np.float64)
+    if (against >= 0).any():
+        weights = weights - wide.T[against]
+        b = b - offsets[against]
+        logit = logit - logits[each, against]
+    # Products of float32 are exact in float64.
+    products = np.where(lost[:, None], 0, x) * weights
+    top = np.argsort(-np.abs(products), axis=1, kind="stable")[:, :TOP]
+    contributions = np.take_along_axis(products, top, axis=1)
+    rest = [
+        math.fsum([whole, -offset, *(-row)]) if math.isfinite(whole) else math.nan
+        for whole, offset, row in zip(logit.tolist(), b.tolist(), contributions, strict=True)
+    ]
+    return Explained(
+        np.where(lost, -1, target),
+        np.where(lost, -1, against),
+        logit,
+        b,
+        top,
+        np.take_along_axis(x, top, axis=1).astype(np.float64),
+        np.take_along_axis(weights, top, axis=1),
+        contributions,
+        np.array(rest, np.float64),
+    )
+
+
+def rounded(total: float, parts: Iterable[float], digits: int) -> tuple[str, list[str]]:
+    """Return a sum and its parts as text whose digits add up: each part is rounded up or down.
+
+    The parts that are nearest to the next digit are the ones moved (largest remainder).
+
+    >>> rounded(1.0, [1 / 3, 1 / 3, 1 / 3], 2)
+    ('1.00', ['0.34', '0.33', '0.33'])
+    """
+    unit = 10**digits
+    values = [part * unit for part in parts]
+    floors = [math.floor(value) for value in values]
+    whole = round(total * unit)
+    # What rounding down has lost is a few units, given back one each, the largest remainders first.
+    order = sorted(range(len(values)), key=lambda i: (floors[i] - values[i], i))
+    for i in range(whole - sum(floors)):
+        floors[order[i % len(order)]] += 1
+    for i in range(sum(floors) - whole):
+        floors[order[-1 - i % len(order)]] -= 1
+    return _point(whole, digits), [_point(floor, digits) for floor in floors]
+
+
+def _point(units: int, digits: int) -> str:
+    text = f"{abs(units):0{digits + 1}d}"
+    text = f"{text[:-digits]}.{text[-digits:]}" if digits else text
+    return f"-{text}" if units < 0 else text

@@ -1,0 +1,81 @@
+"""What README shows is what densecli prints.
+
+``python tests/test_docs.py`` writes the real output into README.md, for a look at the difference.
+"""
+
+from __future__ import annotations
+
+import doctest
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(kind: str) -> list[str]:
+    return [text for found, text in BLOCK.findall(README.read_text()) if found == kind]
+
+
+def commands(block: str) -> list[str]:
+    """Return the commands of a console block, each with its continuation lines."""
+    return [m[1] for m in re.finditer(r"^\$ ((?:.*\\\n)*.*)$", block, re.MULTILINE)]
+
+
+def run(command: str, folder: Path) -> str:
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=60,
+        check=False,
+    )
+    return done.stdout.decode()
+
+
+def shown(block: str, folder: Path) -> str:
+    """Return a console block as it looks when its commands are run in ``folder``."""
+    (folder / "samples").symlink_to(ROOT / "samples")
+    return "".join(f"$ {command}\n{run(command, folder)}" for command in commands(block))
+
+
+@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: commands(block)[0][:60])
+def test_a_console_block_of_readme_shows_what_its_commands_print(block: str, tmp_path: Path) -> None:
+    assert shown(block, tmp_path) == block
+
+
+@pytest.mark.parametrize("block", blocks("python"))
+def test_a_python_block_of_readme_runs_as_a_doctest(block: str) -> None:
+    test = doctest.DocTestParser().get_doctest(block, {}, "README", str(README), 0)
+    assert test.examples
+    report: list[str] = []
+    results = doctest.DocTestRunner().run(test, out=report.append)
+    assert results.failed == 0, "".join(report)
+
+
+def test_ci_runs_exactly_the_two_commands_that_readme_begins_with() -> None:
+    setup = blocks("sh")
+    assert len(setup) == 2
+    assert "samples/steps.json" in setup[0]
+    assert "pytest" in setup[1]
+    assert "README.md" in (ROOT / ".ci" / "run").read_text()
+
+
+if __name__ == "__main__":
+    import tempfile
+
+    text = README.read_text()
+    for old in blocks("console"):
+        with tempfile.TemporaryDirectory() as folder:
+            text = text.replace(f"```console\n{old}```", f"```console\n{shown(old, Path(folder))}```")
+    README.write_text(text)
