@@ -18,6 +18,7 @@ from typing import Any
 import golden
 import numpy as np
 import pytest
+from conftest import Run
 
 from dense_cli.layers import activations, initializers
 
@@ -203,3 +204,45 @@ def test_activations_are_those_of_keras(backend: str, tmp_path: Path) -> None:
         arguments = ", ".join(f"{key}={value}" for key, value in case["config"].items())
         found = activations.get(f"{case['activation']}({arguments})")(np.array(case["x"], np.float32))
         np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6, err_msg=case["activation"])
+
+
+SAVED = """
+import sys
+import numpy as np
+import keras
+
+spec = sys.argv[2]
+init = keras.initializers.RandomNormal(mean=0.0, stddev=0.05, seed=6000) if spec == "course" else spec
+if spec != "course":
+    keras.utils.set_random_seed(6000)
+layer = keras.layers.Dense(7, activation="softmax", kernel_initializer=init)
+x = np.arange(12, dtype="float32").reshape(2, 2, 3) / 8
+y = keras.layers.TimeDistributed(layer)(x)
+kernel, bias = layer.get_weights()
+np.savez(sys.argv[1], kernel=kernel, bias=bias, x=x, y=keras.ops.convert_to_numpy(y))
+"""
+
+
+@pytest.mark.parametrize("backend", golden.BACKENDS)
+@pytest.mark.parametrize(
+    ("spec", "options"),
+    [
+        ("course", ["--kernel-initializer", "RandomNormal(mean=0.0, stddev=0.05, seed=6000)"]),
+        ("glorot_uniform", ["--global-seed", "6000"]),
+        ("he_normal", ["--global-seed", "6000", "--kernel-initializer", "he_normal"]),
+    ],
+)
+def test_what_init_saves_and_predict_prints_is_what_a_layer_of_keras_has_and_gives(
+    backend: str, spec: str, options: list[str], run: Run, here: Path
+) -> None:
+    if backend != "numpy" and importlib.util.find_spec(backend) is None:
+        pytest.skip(f"{backend} is not installed")
+    env = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    subprocess.run([sys.executable, "-W", "ignore", "-c", SAVED, "keras.npz", spec], env=env, check=True)
+    assert run("init", "-i", 3, "-u", 7, "--rng", backend, *options, "-o", "head.npz").code == 0
+    with np.load("keras.npz") as real, np.load("head.npz") as ours:
+        assert ours["kernel"].tobytes() == real["kernel"].tobytes()
+        assert ours["bias"].tobytes() == real["bias"].tobytes()
+        np.save("x.npy", real["x"])
+        assert run("predict", "x.npy", "-w", "head.npz", "-o", "y.npy").code == 0
+        np.testing.assert_allclose(np.load("y.npy"), real["y"], rtol=1e-5, atol=1e-6)

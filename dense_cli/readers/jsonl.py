@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
@@ -13,7 +14,7 @@ from dense_cli.readers.formats import Request
 from dense_cli.readers.json import member, parse
 from dense_cli.readers.nested import to_array
 from dense_cli.readers.source import Chunk, Places, Source, StreamSource
-from dense_cli.readers.stream import ByteStream
+from dense_cli.readers.stream import BOM, ByteStream
 
 
 def read(stream: ByteStream, request: Request) -> Source:
@@ -38,11 +39,20 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
                     f"{stream.name}: no data: expected one sample per line, found an empty input"
                 )
             return
+        same = _of_one_shape(lines) if request.key is None else None
+        if same is not None and (rank is None or (rank, features) == (same.ndim - 1, same.shape[-1])):
+            rank, features, axes = same.ndim - 1, same.shape[-1], same.ndim - 1
+            index = np.indices(same.shape[:-1]).reshape(axes, -1).T + [sample, *[0] * (axes - 1)]
+            yield Chunk(same.reshape(-1, features), index, pause)
+            line, sample = line + len(lines), sample + len(same)
+            continue
         xs: list[NDArray[Any]] = []
         places: list[Places] = []
         try:
             for text in lines:
                 line += 1
+                if line == 1:
+                    text = text.removeprefix(BOM)
                 if not text.strip():
                     continue
                 x, place, name = _sample(text, stream.name, line, request)
@@ -69,6 +79,20 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
     raise error
 
 
+def _of_one_shape(lines: list[bytes]) -> NDArray[np.float64] | None:
+    """Return lines that are all lists of one shape as one array, else None: then each is looked at.
+
+    This is the hot path: one conversion for all lines, and what is wrong shows in the dtype.
+    """
+    if not lines[0].startswith(b"["):
+        return None
+    try:
+        x = np.array([orjson.loads(text) for text in lines])
+    except ValueError:  # not JSON, or lists of differing lengths
+        return None
+    return x.astype(np.float64, copy=False) if x.dtype.kind in "fiub" and x.ndim > 1 and x.size else None
+
+
 def _sample(
     text: bytes, file: str, line: int, request: Request
 ) -> tuple[NDArray[Any], list[int] | None, str]:
@@ -82,9 +106,6 @@ def _sample(
         value, name = member(value, request, name)
     elif request.key is not None:
         raise ConfigError(f"{name}: --key {request.key}: expected an object")
-    # The common line, a flat list of floats, needs none of the checks: this is the hot path.
-    if type(value) is list and value and set(map(type, value)) == {float}:
-        return np.array(value), place, name
     return to_array(value, name, nulls=place is not None), place, name
 
 

@@ -1,0 +1,73 @@
+"""What the tests share: the command line in this process, with bytes on a real standard input."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from click.testing import CliRunner
+
+from dense_cli.cli.main import cli
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+
+
+class Ran(NamedTuple):
+    """What a run printed and how it ended."""
+
+    out: bytes
+    err: str
+    code: int
+
+    @property
+    def text(self) -> str:
+        return self.out.decode()
+
+
+Run = Callable[..., Ran]
+
+
+def _run(*args: object, stdin: bytes = b"", piece: int = 1 << 16, env: dict[str, str] | None = None) -> Ran:
+    """Run ``densecli ARGS``; ``stdin`` comes through a pipe, ``piece`` bytes at a time."""
+    reading, writing = os.pipe()
+
+    def feed() -> None:
+        try:
+            for start in range(0, len(stdin), piece):
+                os.write(writing, stdin[start : start + piece])
+        except BrokenPipeError:
+            pass  # densecli has read as much as it needs
+        finally:
+            os.close(writing)
+
+    feeder = threading.Thread(target=feed)
+    kept = os.dup(0)
+    os.dup2(reading, 0)
+    os.close(reading)
+    feeder.start()
+    try:
+        result = CliRunner(env=env).invoke(cli, [str(arg) for arg in args], prog_name="densecli")
+    finally:
+        os.dup2(kept, 0)
+        os.close(kept)
+        feeder.join()
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return Ran(result.stdout_bytes, result.stderr, result.exit_code)
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Return a function that runs the command line."""
+    return _run
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return an empty folder, which is the current one, so that messages have short names."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
