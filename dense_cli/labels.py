@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from typing import Any
 
 import orjson
@@ -147,5 +148,5 @@ def _by_id(tokens: list[tuple[str, Any]], units: int | None, file: str) -> list[
 
 
 def _glimpse(value: object) -> str:
-    text = repr(value[:40]) if isinstance(value, str) else repr(value)
+    text = repr(value[:40]) if isinstance(value, str) else reprlib.repr(value)  # of any depth
     return text if len(text) <= 60 else text[:59] + "…"

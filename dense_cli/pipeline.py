@@ -24,6 +24,7 @@ from dense_cli.views.look import Seen, View, look
 
 if TYPE_CHECKING:
     from dense_cli.masks import Mask
+    from dense_cli.targets import Targets
 
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
 _WORK = 4 << 30  # floating point operations of one product: enough for BLAS to run at full speed
@@ -60,6 +61,7 @@ def run(
     dtype: np.dtype[Any],
     mask: Mask | None = None,
     *,
+    targets: Targets | None = None,
     threads: int = 1,
     memory: int = MEMORY,
 ) -> Iterator[Part]:
@@ -71,6 +73,7 @@ def run(
         view: what is asked of every row.
         dtype: the output's dtype.
         mask: which rows count.
+        targets: the class that each row should have.
         threads: how many blocks are computed at once.
         memory: bytes that blocks may take.
 
@@ -78,7 +81,7 @@ def run(
         ShapeError: the features are not the kernel's, or a row is not a distribution.
         DtypeError: a value does not fit the dtype.
     """
-    work = _Worker(source, layer, view, dtype, mask, memory)
+    work = _Worker(source, layer, view, dtype, mask, targets, memory)
     blocks = source.blocks(work.rows)
     # Threads cost a few milliseconds to set up: one block does not need them.
     ahead = []
@@ -128,6 +131,7 @@ class _Worker:
         view: View,
         dtype: np.dtype[Any],
         mask: Mask | None,
+        targets: Targets | None,
         memory: int,
     ) -> None:
         self.name = source.name
@@ -135,6 +139,7 @@ class _Worker:
         self.dtype = dtype
         self.layer = layer
         self.mask = mask
+        self.targets = targets
         self.wide = compute_dtype(dtype)
         features = source.shape[-1] or 0
         self.features = features
@@ -166,6 +171,8 @@ class _Worker:
             mask = self.mask.rows(block.places(), x)
             if self.mask.value is not None:
                 x = np.where(mask[:, None], x, self.wide.type(0))
+        targets = None if self.targets is None else self.targets.rows(block.places(), mask, self.units)
+        rows = x
         at = block.start % self.rows
         logits = buffer[at : at + len(x)]
         if self.layer is None:
@@ -179,7 +186,14 @@ class _Worker:
             with np.errstate(all="ignore"):
                 np.matmul(x, self.kernel, out=buffer)
         bias = self.layer.bias if self.layer is not None else None
-        return Part(block, look(logits, bias, self.activation, self.view, self.dtype), mask)
+        seen = look(logits, bias, self.activation, self.view, self.dtype, targets)
+        if self.view.explain is not None:
+            from dense_cli.views.explain import explain
+
+            seen.explained = explain(
+                rows, self.kernel, bias, seen.arrays["logits"], seen.classes, self.view.explain
+            )
+        return Part(block, seen, mask)
 
     def _explain(self, block: Block, error: DtypeError) -> None:
         """Raise ``error`` again with the value's place in the whole input."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import reprlib
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -106,24 +107,22 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         FileFormatError, OSError: it cannot be read.
     """
     with open(path, "rb") as file:
-        start = file.read(6)
-    if start.startswith((b"\x93NUMPY", b"PK\x03\x04")):
-        from dense_cli.readers.whole import read_array
+        content = file.read(6)
+        if not content.startswith((b"\x93NUMPY", b"PK\x03\x04")):
+            content += file.read(_MAX_BYTES)
+            if len(content) > _MAX_BYTES:
+                raise SizeError(f"{path}: targets too large: expected at most {_MAX_BYTES} bytes")
+            return _of_samples(path, _samples(content, path), labels, ignore)
+    from dense_cli.readers.whole import read_array
 
-        array = read_array(path)
-        if array.dtype.kind == "f" and (array != np.floor(array)).any():
-            raise DtypeError(
-                f"{path}: expected whole numbers (classes), found {array[array != np.floor(array)][0]}"
-            )
-        return Targets.of(path, array.astype(np.int64), ignore)
-    return _of_samples(path, _samples(path), labels, ignore)
+    array = read_array(path)
+    wrong = array != np.floor(array)
+    if wrong.any():
+        raise DtypeError(f"{path}: expected whole numbers (classes), found {array[wrong][0]}")
+    return Targets.of(path, array.astype(np.int64), ignore)
 
 
-def _samples(path: str) -> list[Any]:
-    if os.stat(path).st_size > _MAX_BYTES:
-        raise SizeError(f"{path}: targets too large: expected at most {_MAX_BYTES} bytes")
-    with open(path, "rb") as file:
-        content = file.read(_MAX_BYTES)
+def _samples(content: bytes, path: str) -> list[Any]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -137,7 +136,10 @@ def _samples(path: str) -> list[Any]:
         return [
             _json(line, f"{path}: line {i}") for i, line in enumerate(text.splitlines(), 1) if line.strip()
         ]
-    lines = [line for line in csv.reader(io.StringIO(text)) if line]
+    try:
+        lines = [line for line in csv.reader(io.StringIO(text, newline=None)) if line]
+    except csv.Error as error:
+        raise FileFormatError(f"{path}: not CSV: {error}") from error
     if lines and len(lines) > 1 and not any(map(_number, lines[0])) and all(map(_number, lines[1])):
         del lines[0]  # a header
     single = all(len(line) == 1 for line in lines)
@@ -222,5 +224,5 @@ def _shape(shape: tuple[int | None, ...]) -> str:
 
 
 def _glimpse(value: object) -> str:
-    text = repr(value[:40]) if isinstance(value, (str, list)) else repr(value)
+    text = repr(value[:40]) if isinstance(value, str) else reprlib.repr(value)  # of any depth
     return text if len(text) <= 60 else text[:59] + "…"

@@ -18,3 +18,21 @@ def printable(text: str) -> str:
     if text.isprintable():  # true of most text, and faster than a regular expression to compile
         return text
     return re.sub(_UNSAFE, lambda m: m[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def clip(text: str, most: int = 1200) -> str:
+    """Return ``text`` with its middle left out where it is longer than ``most`` characters.
+
+    >>> clip("a name without end", 11)
+    'a na … end'
+    """
+    return text if len(text) <= most else f"{text[: most // 2 - 1]} … {text[len(text) - most // 3 :]}"
+
+
+def encodable(text: str) -> str:
+    r"""Return ``text`` as UTF-8 can hold it: bytes of a file's name that are not UTF-8 shown escaped.
+
+    >>> print(encodable("x\udcff.npy"))
+    x\udcff.npy
+    """
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -35,8 +35,8 @@ def decode(**options: Any) -> None:
     """Print one line of text per sample: the labels of the likeliest classes, joined.
 
     With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
-    distributions. LABEL is a label, or a class number where there are no labels. In JSON Lines each sample
-    has its log-probability, perplexity and the confidence of every step.
+    distributions. LABEL is a label, or a class number where there are no labels. In JSON Lines (-f jsonl)
+    each sample has its log-probability, perplexity and the confidence of every step.
 
     \b
       densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --wordpiece
@@ -45,20 +45,35 @@ def decode(**options: Any) -> None:
     import sys
 
     from dense_cli.cli import show
+    from dense_cli.errors import ConfigError
     from dense_cli.labels import load_labels
+    from dense_cli.text import encodable, printable
     from dense_cli.views.decode import Decoder, Rules
-    from dense_cli.views.look import View
+    from dense_cli.views.look import View, gives_distributions
     from dense_cli.writers.decode import WRITERS
 
+    format = options["format"] or {"table": "text", "jsonl": "jsonl"}.get(show.output_format(options))
+    if format is None:
+        raise click.UsageError(f"-o {options['output']}: decode writes text or JSON Lines: -f text, -f jsonl")
     job = show.Job.open(options, outputs=True)
+    activation = job.layer.dense.activation if job.layer is not None else None
+    probable = gives_distributions(activation) or (activation is not None and activation.name == "sigmoid")
+    if format == "jsonl" and activation is not None and not probable:
+        raise ConfigError(
+            "-f jsonl: a confidence is a probability: expected activation softmax or sigmoid, "
+            f"found {activation.name}",
+            hint="of logits, -a softmax makes probabilities; the classes stay the same",
+        )
     names = load_labels(options["labels"], job.units) if options["labels"] is not None else None
     eos, pad, blank = (_number(options, name, names, job.units) for name in ("eos", "pad", "ctc"))
-    rules = Rules(names, options["join"], eos, pad, blank, options["wordpiece"])
-    options["format"] = options["format"] or ("jsonl" if show.output_format(options) == "jsonl" else "text")
+    if format == "text" and names is not None:
+        names = [printable(name) for name in names]  # --join is the user's own and stays as it is
+    rules = Rules(names, encodable(options["join"]), eos, pad, blank, options["wordpiece"])
+    options["format"] = format
     decoder = Decoder(rules)
     with show.output(options) as out:
         encoding = "utf-8" if options["output"] else sys.stdout.encoding
-        writer = WRITERS[options["format"]](out, rules, encoding)
+        writer = WRITERS[format](out, rules, encoding)
         for part in job.parts(show.in_order(job.source), View(top=1)):
             seen = part.seen
             assert seen.top_values is not None
@@ -80,11 +95,16 @@ def _number(options: dict[str, Any], option: str, names: Sequence[str] | None, u
     if label is None:
         return None
     if names is not None:
-        if label not in names:
+        found = [number for number, name in enumerate(names) if name == label]
+        if len(found) == 1:
+            return found[0]
+        if found:
             raise ConfigError(
-                f"--{option}: no label {label!r} in {options['labels']}; {nearest(label, list(names)[:50])}"
+                f"--{option}: {len(found)} classes are labelled {label!r} in {options['labels']}: "
+                f"expected one, found {found[0]} and {found[1]}"
             )
-        return list(names).index(label)
+        known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
+        raise ConfigError(f"--{option}: no label {label!r} in {options['labels']}; {known}")
     if not label.isdecimal() or int(label) >= units:
         raise ConfigError(
             f"--{option}: expected a class number below {units} (there are no --labels), found {label!r}"

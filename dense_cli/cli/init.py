@@ -13,7 +13,7 @@ from dense_cli.cli.types import SIZE
 
 @click.command()
 @click.option(
-    "-i", "--input-size", type=click.IntRange(min=1), required=True, metavar="N", help="Number of features."
+    "-i", "--input-size", type=click.IntRange(1, 2**63 - 1), required=True, metavar="N", help="Number of features."
 )
 @opts.layer_options
 @click.option("--memory", type=SIZE, metavar="SIZE", help="What the kernel may take.  [default: 4GiB]")
@@ -54,6 +54,8 @@ def init(input_size: int, **options: Any) -> None:
     layer = make_layer(wanted, input_size, 3 if wanted.layer == "time-distributed" else 2, "init")
     options["format"] = options["format"] or ("npz" if (options["output"] or "").endswith(".npz") else None)
     format = show.output_format(options)
+    if format not in WRITERS:
+        raise click.UsageError(f"-o {options['output']}: init writes {', '.join(WRITERS)}: choose with -f")
     screen = Screen.of(sys.stdout) if options["output"] is None else Screen()
     table = TableOptions(precision=options["precision"], screen=screen)
     with show.output(options) as out:

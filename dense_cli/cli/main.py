@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
 
@@ -19,6 +20,9 @@ COMMANDS = {
     "decode": "One line of text per sample: the labels of the likeliest classes.",
     "init": "Make a seeded layer and save its weights.",
     "heads": "List every head that a weights file holds.",
+    "info": "What an array file or a weights file holds.",
+    "compare": "Two outputs, in prediction terms; exit 1 when they differ.",
+    "check": "What is wrong with a layer's outputs; exit 1 when something is.",
 }
 
 
@@ -41,29 +45,69 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except click.exceptions.Exit:
+            raise
+        except click.ClickException as e:
+            _make_printable(e)
+            raise
         except DenseCliError as e:
             _fail(str(e), e.hint)
         except BrokenPipeError:
-            # The reader has seen enough. Python would flush into the closed pipe once more at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-            sys.exit(0)
+            sys.exit(0)  # the reader has seen enough
         except OSError as e:
-            where = f"{e.filename}: " if e.filename not in (None, "") else ""
-            _fail(f"{where}{e.strerror or e}")
+            _fail_as(e)
         except MemoryError:
             _fail("not enough memory", "a smaller --memory, or fewer --units")
         except KeyboardInterrupt:
-            click.echo("Interrupted.", err=True)
+            _say("Interrupted.")
             sys.exit(130)
+        except Exception as e:
+            if sys.flags.dev_mode:
+                raise
+            _fail(
+                f"a fault of densecli itself: {type(e).__name__}: {e}",
+                "please report it with the command and its input; python -X dev -m dense_cli shows where it is",
+            )
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        try:
+            return super().main(*args, **extra)
+        except OSError as e:  # while --help or --version is printed, which no command does
+            e.filename = e.filename or "standard output"
+            _fail_as(e)
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.ClickException as e:
+            _make_printable(e)
+            raise
+
+
+def _make_printable(error: click.ClickException) -> None:
+    from dense_cli.text import clip, printable
+
+    if not isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
+        error.message = clip(printable(error.message))
+
+
+def _fail_as(error: OSError) -> NoReturn:
+    where = f"{os.fsdecode(error.filename)}: " if error.filename not in (None, "") else ""
+    _fail(f"{where}{error.strerror or error}")
 
 
 def _fail(message: str, hint: str | None = None) -> NoReturn:
-    from dense_cli.text import printable
+    from dense_cli.text import clip, printable
 
-    click.echo(f"Error: {printable(message)}", err=True)
+    _say(f"Error: {clip(printable(message))}")
     if hint:
-        click.echo(f"Hint: {printable(hint)}", err=True)
+        _say(f"Hint: {clip(printable(hint))}")
     sys.exit(2)
+
+
+def _say(line: str) -> None:
+    with suppress(OSError):  # nobody reads standard error: the exit code still says it
+        click.echo(line, err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -85,6 +129,8 @@ def main() -> None:
     """Run the command line as a process of its own."""
     import signal
 
+    _open_standard_streams()
+
     def stop(signum: int, frame: object) -> NoReturn:
         raise SystemExit(128 + signum)  # unwinds, so that no half-written file is left
 
@@ -92,4 +138,28 @@ def main() -> None:
     # Blocks run in threads of our own, each with one BLAS thread: set before NumPy is imported.
     for name in ("OPENBLAS", "MKL", "OMP", "BLIS"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
-    cli(prog_name="densecli")
+    try:
+        cli(prog_name="densecli")
+    finally:
+        try:
+            sys.stdout.flush()
+        except OSError:  # said already; Python would flush once more at exit, and fail at that
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def _open_standard_streams() -> None:
+    """Take the place of standard streams that are closed.
+
+    The next file that is opened would get the number of one, and what is meant for the stream would be
+    written into that file. In its place stands the null device, opened the wrong way round: reading from
+    a closed standard input, or writing to a closed standard output, is still an error.
+    """
+    for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, mode)  # gets the lowest number that is free
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)

@@ -45,7 +45,7 @@ layer_options = _bundle(
     click.option(
         "-u",
         "--units",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, 2**63 - 1),
         metavar="N",
         help="Number of classes; this or --weights is needed.",
     ),
@@ -148,6 +148,27 @@ show_option = click.option(
     help="What is shown.",
 )
 
+measure_options = _bundle(
+    click.option(
+        "--measure",
+        "measures",
+        type=click.Choice(["confidence", "margin", "entropy", "perplexity"]),
+        multiple=True,
+        help="A measure of each row; repeatable. Entropy is in nats.",
+    ),
+    click.option(
+        "--targets",
+        metavar="FILE",
+        help="The classes that rows should have, numbers or labels: adds rank, loss and the accuracy.",
+    ),
+    click.option("--ignore-index", type=int, metavar="N", help="Targets that do not count, such as -100."),
+    click.option(
+        "--explain",
+        metavar="CLASS",
+        help="What a class's logit is made of: a number, a label, or auto (the first against the second).",
+    ),
+)
+
 table_options = _bundle(
     click.option(
         "-n",
@@ -182,7 +203,7 @@ output_options = _bundle(
 work_options = _bundle(
     click.option(
         "--threads",
-        type=click.IntRange(min=1),
+        type=click.IntRange(1, 1024),
         metavar="N",
         help="Blocks computed at once; default: one per processor.",
     ),

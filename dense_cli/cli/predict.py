@@ -17,6 +17,7 @@ from dense_cli.cli import options as opts
 @opts.top_option
 @opts.labels_option
 @opts.show_option
+@opts.measure_options
 @opts.input_options
 @opts.table_options
 @opts.output_options
@@ -36,10 +37,4 @@ def predict(**options: Any) -> None:
 
     job = show.Job.open(options, outputs=False)
     run, format = job.plan()
-    with show.output(options) as out:
-        writer = show.open_writer(out, run, format)
-        for part in job.parts(job.source, run.view):
-            writer.write(part)
-            if writer.full:
-                break
-        writer.end()
+    show.write(job, run, format, [(None, job.parts(job.source, run.view))])

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
@@ -23,8 +24,10 @@ if TYPE_CHECKING:
     from dense_cli.masks import Mask
     from dense_cli.pipeline import Part
     from dense_cli.readers.source import Source
+    from dense_cli.targets import Targets
     from dense_cli.views.look import View
-    from dense_cli.writers.run import Run, Writer
+    from dense_cli.views.measures import Summary
+    from dense_cli.writers.run import Run
 
 
 @dataclass(eq=False, repr=False)
@@ -36,9 +39,12 @@ class Job:
     layer: MadeLayer | None
     dtype: np.dtype[Any]
     mask: Mask | None
+    lead: tuple[int | None, ...]
+    targets: Targets | None = None
+    summary: Summary | None = None
 
     @classmethod
-    def open(cls, options: dict[str, Any], *, outputs: bool) -> Job:
+    def open(cls, options: dict[str, Any], *, outputs: bool, source: Source | None = None) -> Job:
         """Open the input and make the layer; ``outputs`` allows an input that is finished already."""
         import numpy as np
 
@@ -47,12 +53,17 @@ class Job:
             raise click.UsageError(
                 "one of --units N (a seeded layer) and --weights FILE (a trained one) is needed"
             )
-        source = open_input(options, outputs=not wanted.asked)
+        source = source or open_input(options, outputs=not wanted.asked)
+        whole = source.shape  # what a mask and targets are for, whichever samples are looked at
         if options["batch"] is not None:
             source = _batch(source, options["batch"])
         features = source.shape[-1] or 0
         layer = make_layer(wanted, features, len(source.shape), source.name) if wanted.asked else None
         if layer is not None:
+            if layer.config["name"] != "Dense" and source.shape[1] == 0:
+                raise ShapeError(
+                    f"{source.name}: expected at least one time step, found shape {source.shape}"
+                )
             dtype = layer.dtype
         else:
             floats = source.dtype.kind == "f" and source.dtype.itemsize <= 8
@@ -60,8 +71,8 @@ class Job:
             dtype = np.dtype(wanted.dtype) if wanted.dtype else own
         mask = open_mask(options)
         if mask is not None:
-            mask.check(source.shape, source.name)
-        return cls(options, source, layer, dtype, mask)
+            mask.check(whole, source.name)
+        return cls(options, source, layer, dtype, mask, whole[:-1])
 
     @property
     def units(self) -> int:
@@ -93,13 +104,28 @@ class Job:
         # With names for the classes of each step, a table tells what is said rather than every number.
         story = not slicing and labels is not None and len(shape) > 2 and format in ("table", "markdown")
         story = story and top is None and options["show"] == "probabilities"
+        shown = self._measures(labels, format)
+        measures = shown
+        if format in ("table", "markdown") or self.targets is not None:
+            from dense_cli.views.look import gives_distributions
+            from dense_cli.views.measures import Summary
+
+            if self.layer is None or gives_distributions(self.layer.dense.activation):
+                measures = tuple(dict.fromkeys([*shown, *Summary.NEEDS]))
         run = Run(
             input_name=self.source.name,
             input_shape=self.source.shape,
             shape=shape,
             dtype=self.dtype,
-            view=View(options["show"], min(2, units) if story else top),
+            view=View(
+                options["show"],
+                min(2, units) if story else top,
+                measures=measures,
+                explain=self._explained(labels, format),
+            ),
             story=story,
+            measures=tuple(name for name in shown if not (story and name == "margin")),
+            judged=self.targets is not None,
             layer=self.layer.config if self.layer is not None else None,
             title=tuple(map(printable, title)),
             labels=labels,
@@ -107,6 +133,59 @@ class Job:
             table=TableOptions(limit, options["precision"], screen),
         )
         return _with_view(run, format), format
+
+    def _measures(self, labels: list[str] | None, format: str) -> tuple[str, ...]:
+        """Open the targets, and return the measures that are shown."""
+        options = self.options
+        if options["ignore_index"] is not None and options["targets"] is None:
+            raise click.UsageError("--ignore-index is about targets: it needs --targets FILE")
+        measures = tuple(dict.fromkeys(options["measures"]))
+        if options["targets"] is not None:
+            from dense_cli.targets import load_targets
+            from dense_cli.views.measures import OF_TARGETS
+
+            targets = load_targets(options["targets"], labels, options["ignore_index"])
+            self.targets = targets.fit(self.lead)
+            measures += OF_TARGETS
+        if options["measures"] and format == "npy":
+            raise click.UsageError("NPY holds one array, the one that --show names: --measure needs -f npz")
+        return measures
+
+    def _explained(self, labels: list[str] | None, format: str) -> int | None:
+        """Return the class that --explain names."""
+        from dense_cli.views.explain import AUTO
+
+        name = self.options["explain"]
+        if name is None:
+            return None
+        if self.layer is None:
+            raise click.UsageError("--explain is about a layer: it needs --units N or --weights FILE")
+        if format in ("csv", "npy", "npz"):
+            raise click.UsageError(
+                f"--explain does not fit {format}: expected table, markdown, json or jsonl"
+            )
+        if name == "auto":
+            return AUTO
+        if labels is not None and name in labels:
+            return labels.index(name)
+        if not name.isdecimal() or int(name) >= self.units:
+            known = "auto, a label or a class number" if labels is not None else "auto or a class number"
+            raise ConfigError(f"--explain: expected {known} below {self.units}, found {name!r}")
+        return int(name)
+
+    def _count(self, part: Part) -> None:
+        from dense_cli.views.measures import Summary
+
+        if self.summary is None:
+            self.summary = Summary(self.units, self.options["top_k"] or 5)
+        self.summary.add(part.seen.classes, part.seen.measures, part.block.places()[:, 0], part.mask)
+
+    def conclude(self, format: str) -> None:
+        """Say how right the rows are, where the output has no place for it."""
+        if self.summary is not None and format in ("jsonl", "csv", "npy", "npz"):
+            from dense_cli.writers.summary import accuracy_line
+
+            note(accuracy_line(self.summary.totals(), self.options["precision"]))
 
     def parts(self, source: Source, view: View) -> Iterator[Part]:
         """Give the parts of ``source``, and say in the end how many rows have no class."""
@@ -117,33 +196,79 @@ class Job:
         lost, first = 0, None
         rows = math.prod(n for n in source.shape[:-1] if n is not None) if None not in source.shape else None
         progress = Progress(rows, shown=not self.options["no_progress"])
-        for part in run_pipeline(
-            source,
-            self.layer.dense if self.layer is not None else None,
-            view,
-            self.dtype,
-            self.mask,
-            threads=self.options["threads"] or _processors(),
-            memory=self.options["memory"] or MEMORY,
-        ):
-            missing = (part.seen.classes < 0).nonzero()[0]
-            if len(missing) and first is None:
-                first = part.block.places()[missing[0]].tolist()
-            lost += len(missing)
-            yield part
-            progress.advance(len(part.seen.classes))
-        progress.stop()
+        done = counted = 0
+        try:
+            for part in run_pipeline(
+                source,
+                self.layer.dense if self.layer is not None else None,
+                view,
+                self.dtype,
+                self.mask,
+                targets=self.targets,
+                threads=self.options["threads"] or _processors(),
+                memory=self.options["memory"] or MEMORY,
+            ):
+                missing = (part.seen.classes < 0).nonzero()[0]
+                if len(missing) and first is None:
+                    first = part.block.places()[missing[0]].tolist()
+                lost += len(missing)
+                if self.targets is not None:
+                    self._count(part)
+                counted += 0 if part.mask is None else int(part.mask.sum())
+                done += len(part.seen.classes)
+                yield part
+                progress.advance(len(part.seen.classes))
+            self._check_end(source, done, counted)
+        except GeneratorExit:
+            pass  # the writer has enough; what was seen so far is still told
+        finally:
+            progress.stop()
         if first is not None:
             names = ["sample", "t", *(f"axis{i}" for i in range(2, len(first)))]
             where = ", ".join(f"{name} {n}" for name, n in zip(names, first, strict=False))
             count = "1 row has" if lost == 1 else f"{lost} rows have"
             note(f"{count} NaN or infinity in the input or the logits, and so no class; the first is {where}")
 
+    def _check_end(self, source: Source, rows: int, counted: int) -> None:
+        """Hold what was asked against a stream whose length is known only now."""
+        batch = self.options["batch"]
+        if isinstance(batch, int) and not rows and source.shape[0] is None:
+            raise ShapeError(f"{source.name}: sample {batch} is out of range")
+        lengths = self.mask.lengths if self.mask is not None else None
+        if lengths is not None and batch is None and len(source.shape) > 2 and None in self.lead:
+            asked = int(lengths.sum())
+            if asked != counted and source is self.source:
+                found = f"found {asked} time steps for {counted}"
+                raise ShapeError(f"lengths: expected at most what {source.name} has, {found}")
+
+
+def write(job: Job, run: Run, format: str, groups: Iterable[tuple[int | None, Iterator[Part]]]) -> None:
+    """Write the parts of each group, which is a time step or (None) everything."""
+    from dense_cli.writers.formats import writer
+
+    with output(job.options) as out:
+        made = writer(format)(out, run)
+        begun = False
+        for step, parts in groups:
+            # What is wrong with an input shows in its first block: nothing is printed before that.
+            first = next(parts, None)
+            if not begun:
+                made.begin()
+                begun = True
+            if step is not None:
+                made.step(step)
+            for part in chain([] if first is None else [first], parts):
+                made.write(part)
+                if made.full:
+                    break
+        if not begun:
+            made.begin()
+        made.end()
+    job.conclude(format)
+
 
 def _with_view(run: Run, format: str) -> Run:
     """Return ``run`` with the arrays that its writer needs, and only what fits a narrow terminal."""
-    from dense_cli.views.look import View
-
     view = run.view
     if format == "table":
         from dense_cli.writers.table import fitting
@@ -155,11 +280,13 @@ def _with_view(run: Run, format: str) -> Run:
             note(
                 f"{classes} classes do not fit {width} columns: the {most} likeliest are shown (all: -f csv)"
             )
-            return run._replace(view=View(view.show, min(most, classes)))
+            view = view._replace(top=min(most, classes))
+    arrays: tuple[str, ...] = () if view.top or view.show == "classes" else (view.values,)
     if format == "npz" and view.show == "logits" and not view.top:
-        return run._replace(view=View(view.show, None, ("probabilities", "logits")))
-    arrays = () if view.top or view.show == "classes" else (view.values,)
-    return run._replace(view=View(view.show, view.top, arrays))
+        arrays = ("probabilities", "logits")
+    if view.explain is not None and "logits" not in arrays:
+        arrays += ("logits",)
+    return run._replace(view=view._replace(arrays=arrays))
 
 
 def in_order(source: Source) -> Source:
@@ -226,15 +353,6 @@ def output(options: dict[str, Any]) -> Iterator[BinaryIO]:
     except OSError as e:
         e.filename = e.filename or "standard output"
         raise
-
-
-def open_writer(out: BinaryIO, run: Run, format: str) -> Writer:
-    """Return the writer of a format, begun."""
-    from dense_cli.writers.formats import writer
-
-    made = writer(format)(out, run)
-    made.begin()
-    return made
 
 
 def note(text: str) -> None:

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 @opts.top_option
 @opts.labels_option
 @opts.show_option
+@opts.measure_options
 @opts.input_options
 @opts.table_options
 @opts.output_options
@@ -61,18 +62,10 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     run, format = job.plan(slicing=True)
     shape = (run.shape[0], None if isinstance(source, RaggedSource) else len(steps), *run.shape[2:])
     run = run._replace(shape=shape, keeps_time=not single, steps=steps if FORMATS[format].by_step else None)
-    with show.output(options) as out:
-        writer = show.open_writer(out, run, format)
-        if run.steps is None:
-            for part in job.parts(source.at(steps), run.view):
-                writer.write(part)
-        for t in run.steps or []:
-            writer.step(t)
-            for part in job.parts(source.at([t]), run.view):
-                writer.write(part)
-                if writer.full:
-                    break
-        writer.end()
+    if run.steps is None:
+        show.write(job, run, format, [(None, job.parts(source.at(steps), run.view))])
+    else:
+        show.write(job, run, format, ((t, job.parts(source.at([t]), run.view)) for t in run.steps))
 
 
 def _steps(times: Sequence[Any], source: ArraySource | RaggedSource | StreamSource) -> list[int]:

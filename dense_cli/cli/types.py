@@ -6,6 +6,7 @@ import re
 
 import click
 
+_FAR = 2**62
 _SUFFIXES = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 
 
@@ -25,7 +26,8 @@ class IndexOrSlice(click.ParamType[int | slice]):
             return parts[0]
         if not 2 <= len(parts) <= 3 or (len(parts) == 3 and parts[2] == 0):
             self._refuse(value, param, ctx)
-        return slice(*parts)
+        # No axis is longer, and NumPy counts no further.
+        return slice(*(n if n is None else max(-_FAR, min(n, _FAR)) for n in parts))
 
     def _refuse(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> None:
         self.fail(

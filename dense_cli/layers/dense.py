@@ -182,12 +182,13 @@ class Dense:
             raise ShapeError(f"kernel: expected shape (features, {self.units}), found {kernel.shape}")
         if self.built and self.kernel.shape != kernel.shape:
             raise ShapeError(f"kernel: expected shape {self.kernel.shape}, found {kernel.shape}")
+        bias = None
         if self.use_bias:
             bias = np.asarray(weights[1])
             if bias.shape != (self.units,):
                 raise ShapeError(f"bias: expected shape ({self.units},), found {bias.shape}")
-            self._bias = cast(bias, self.dtype, "bias")
-        self._kernel = cast(kernel, self.dtype, "kernel")
+            bias = cast(bias, self.dtype, "bias")
+        self._kernel, self._bias = cast(kernel, self.dtype, "kernel"), bias
 
     @overload
     def __call__(self, x: KerasTensor) -> KerasTensor: ...

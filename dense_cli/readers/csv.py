@@ -162,7 +162,10 @@ def _count(columns: int) -> str:
 
 
 def _cells(text: str) -> list[str]:
-    return next(csv.reader([text]), [])
+    try:
+        return next(csv.reader([text]), [])
+    except csv.Error:  # a cell without end, or a line break of its own
+        return text.split(",")
 
 
 def _is_header(cells: list[str]) -> bool:

@@ -56,13 +56,9 @@ def open_source(path: str, format: str | None = None, request: Request = Request
         DtypeError: it does not hold real numbers.
         OSError: it cannot be opened or read.
     """
-    from dense_cli.readers.stream import ByteStream, open_stream
+    from dense_cli.readers.stream import ByteStream, File, open_stream
 
-    stream = (
-        ByteStream(os.fdopen(os.dup(0), "rb", buffering=0), "standard input")
-        if path == "-"
-        else open_stream(path)
-    )
+    stream = ByteStream(File(os.dup(0)), "standard input") if path == "-" else open_stream(path)
     if format is None:
         suffix = os.path.splitext(path)[1].lower()
         format = next((f.name for f in FORMATS.values() if suffix in f.suffixes), None) or sniff(stream)
@@ -72,7 +68,9 @@ def open_source(path: str, format: str | None = None, request: Request = Request
 
 
 def sniff(stream: ByteStream) -> str:
-    """Return the format that the first bytes (or the first line, for text) speak of."""
+    """Return the format that the first bytes (or the first line that is not blank, for text) speak of."""
+    from dense_cli.readers.stream import BOM
+
     first = stream.peek(1)
     if not first:
         raise FileFormatError(f"{stream.name}: no data: the input is empty")
@@ -82,7 +80,7 @@ def sniff(stream: ByteStream) -> str:
             if format.magic and head.startswith(format.magic):
                 return format.name
     line = stream.peek_line(1 << 20)
-    text = line.removeprefix(b"\xef\xbb\xbf").strip()
+    text = line.removeprefix(BOM).strip()
     if text[:1] in (b"[", b"{"):
         return _json_or_lines(stream, line, text)
     if text[:1].isdigit() or text[:1] in (b"-", b"+", b".", b'"') or b"," in text:

@@ -14,7 +14,7 @@ from dense_cli.readers.choose import OUTPUTS, choose
 from dense_cli.readers.formats import Request
 from dense_cli.readers.nested import to_array
 from dense_cli.readers.source import ArraySource, ArrayStore, RaggedSource, Source
-from dense_cli.readers.stream import ByteStream
+from dense_cli.readers.stream import BOM, ByteStream
 
 
 def read(stream: ByteStream, request: Request) -> Source:
@@ -72,7 +72,7 @@ def parse(text: bytes, name: str, *, line: int | None = None) -> Any:
         raise FileFormatError(
             f"{name}: expected JSON in UTF-8, found UTF-16", hint="iconv -f UTF-16 -t UTF-8"
         )
-    text = text.removeprefix(b"\xef\xbb\xbf")
+    text = text.removeprefix(BOM)
     at = name if line is None else f"{name}: line {line}"
     if not text.strip():
         raise FileFormatError(f"{at}: no data: expected JSON, found nothing")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -42,7 +43,8 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
         same = _of_one_shape(lines) if request.key is None else None
         if same is not None and (rank is None or (rank, features) == (same.ndim - 1, same.shape[-1])):
             rank, features, axes = same.ndim - 1, same.shape[-1], same.ndim - 1
-            index = np.indices(same.shape[:-1]).reshape(axes, -1).T + [sample, *[0] * (axes - 1)]
+            index = np.indices(same.shape[:-1], np.int64).reshape(axes, -1).T
+            index[:, 0] += sample
             yield Chunk(same.reshape(-1, features), index, pause)
             line, sample = line + len(lines), sample + len(same)
             continue
@@ -63,11 +65,12 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
                         f"{name}: shape {x.shape} differs from the first line's: "
                         f"expected rank {rank} with {features} features"
                     )
-                xs.append(x.reshape(-1, features).astype(np.float64, copy=False))
                 at = _places(sample, x.shape[:-1]) if place is None else np.array([place])
                 axes = axes or at.shape[1]
-                if at.shape[1] != axes or len(at) != len(xs[-1]):
+                x = x.reshape(-1, features).astype(np.float64, copy=False)
+                if at.shape[1] != axes or len(at) != len(x):
                     raise ShapeError(f"{name}: expected a step with sample, t and index as on line 1")
+                xs.append(x)
                 places.append(at)
                 # A line that is one step does not say whether its sample goes on.
                 pause = pause and place is None
@@ -117,7 +120,14 @@ def _places(sample: int, lead: tuple[int, ...]) -> Places:
 
 
 def _place(value: dict[str, Any], name: str) -> list[int]:
-    place = [value["sample"], *([value["t"]] if "t" in value else []), *value.get("index", [])]
+    index = value.get("index", [])
+    place = [
+        value["sample"],
+        *([value["t"]] if "t" in value else []),
+        *(index if type(index) is list else [None]),
+    ]
     if not all(type(n) is int and 0 <= n < 2**62 for n in place):
-        raise DtypeError(f"{name}: expected whole numbers for sample, t and index, found {place}")
+        raise DtypeError(
+            f"{name}: expected whole numbers for sample, t and index, found {reprlib.repr(place)}"
+        )
     return place

@@ -84,10 +84,9 @@ def read_header(stream: Readable, name: str) -> NpyHeader:
     if not isinstance(fields["fortran_order"], bool):
         raise FileFormatError(f"{name}: NPY header: fortran_order is neither True nor False")
     header = NpyHeader(shape, dtype, fields["fortran_order"], 8 + width + length)
-    if header.nbytes > _MAX_BYTES:
-        raise FileFormatError(
-            f"{name}: NPY header claims the impossible size of {header.nbytes} bytes: {shape}"
-        )
+    # Without its zeros: NumPy, too, multiplies the others.
+    if math.prod(n for n in shape if n) * max(dtype.itemsize, 1) > _MAX_BYTES:
+        raise FileFormatError(f"{name}: NPY header claims an impossible size: {_glimpse(shape)} of {dtype}")
     return header
 
 

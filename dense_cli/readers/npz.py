@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-import tempfile
 import zipfile
 import zlib
 from typing import IO, Any
@@ -19,9 +18,9 @@ from dense_cli.readers.formats import Request
 from dense_cli.readers.npy import check_size, from_stream
 from dense_cli.readers.npyheader import read_header, require_numeric
 from dense_cli.readers.source import ArraySource, FileStore, Source, check_shape
-from dense_cli.readers.stream import ByteStream
+from dense_cli.readers.stream import ByteStream, TemporaryFile
 
-_BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError)
+BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError)
 
 
 def read(stream: ByteStream, request: Request) -> Source:
@@ -33,12 +32,12 @@ def read(stream: ByteStream, request: Request) -> Source:
         file = stream.file
         file.seek(0)
     else:
-        file = tempfile.TemporaryFile()
+        file = TemporaryFile()
         shutil.copyfileobj(stream, file)
         file.seek(0)
     try:
         archive = zipfile.ZipFile(file)
-    except _BAD_ZIP as e:
+    except BAD_ZIP as e:
         raise FileFormatError(f"{stream.name}: not a readable NPZ (zip) file: {e}") from None
     members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
     name = choose(list(members), request, stream.name)
@@ -49,7 +48,7 @@ def _open_member(archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInf
     try:
         member = archive.open(info)
         header = read_header(member, name)
-    except _BAD_ZIP as e:
+    except BAD_ZIP as e:
         raise FileFormatError(f"{name}: this member of the zip cannot be read: {e}") from None
     require_numeric(header.dtype, name)
     check_size(header, info.file_size - header.data_offset, name)
@@ -74,7 +73,7 @@ def _open_member(archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInf
         try:
             while done < len(view) and (got := member.readinto(view[done:])):  # type: ignore[attr-defined]
                 done += got
-        except _BAD_ZIP as e:
+        except BAD_ZIP as e:
             raise FileFormatError(f"{name}: this member of the zip is damaged: {e}") from None
         return done
 

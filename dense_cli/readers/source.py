@@ -17,7 +17,8 @@ from typing import IO, Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import FileFormatError, ShapeError
+from dense_cli.errors import DenseCliError, FileFormatError, ShapeError
+from dense_cli.readers.stream import TemporaryFile
 
 Places = NDArray[np.int64]
 
@@ -393,7 +394,16 @@ class StreamSource:
             at = places[0] if len(places) == 1 else np.concatenate(places)
             return Block(xs[0] if len(xs) == 1 else np.concatenate(xs), start, lambda: at, pause)
 
-        for chunk in self.chunks:
+        chunks = iter(self.chunks)
+        while True:
+            try:
+                chunk = next(chunks, None)
+            except DenseCliError:
+                if held:  # what came before the fault is given first
+                    yield block(True)
+                raise
+            if chunk is None:
+                break
             x, at = chunk.x, chunk.places
             while len(x):
                 room = rows - (start + held) % rows
@@ -413,11 +423,9 @@ class StreamSource:
 
 def spool(stream: StreamSource) -> ArraySource | RaggedSource:
     """Return the whole of ``stream`` as a source of which any row can be had, by way of a temporary file."""
-    import tempfile
-
     shape = stream.shape
     features = shape[-1] or 0
-    file = tempfile.TemporaryFile()
+    file = TemporaryFile()
     places: list[Places] = [np.empty((0, len(shape) - 1), np.int64)]
     for chunk in stream.chunks:
         file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).data)

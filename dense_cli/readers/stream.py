@@ -2,25 +2,49 @@
 
 from __future__ import annotations
 
+import io
 import os
 import select
 import stat
 import time
-from typing import IO, Any
+from contextlib import suppress
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError
 
+BOM = b"\xef\xbb\xbf"  # which some editors put before UTF-8 text
 _CHUNK = 1 << 18  # a Linux pipe holds 64 KiB; files are read in larger pieces
 _FIFO_PATIENCE = 3.0  # seconds
+
+
+class File(io.FileIO):
+    """A file that is closed with the last source that reads from it: sources are read when asked for."""
+
+    def __del__(self) -> None:
+        self.close()
+
+
+class TemporaryFile(io.BufferedRandom):
+    """A file without a name for what has to wait, gone with the last that holds it."""
+
+    def __init__(self) -> None:
+        import tempfile
+
+        with tempfile.TemporaryFile(buffering=0) as file:
+            super().__init__(File(os.dup(file.fileno()), "r+b"))
+
+    def __del__(self) -> None:
+        with suppress(OSError):  # a full disk has been told of by then
+            self.close()
 
 
 class ByteStream:
     """Read a file descriptor forwards: whole lines, exact counts, or what is there."""
 
-    def __init__(self, file: IO[bytes], name: str, held: bytes = b"") -> None:
+    def __init__(self, file: File, name: str, held: bytes = b"") -> None:
         self.file = file
         self.name = name
         self._fd = file.fileno()
@@ -41,13 +65,13 @@ class ByteStream:
         return self._held[:size]
 
     def peek_line(self, limit: int) -> bytes:
-        """Return the next line without taking it, cut at ``limit`` bytes."""
-        while b"\n" not in self._held and len(self._held) < limit:
-            more = os.read(self._fd, _CHUNK)
-            if not more:
-                break
+        """Return the next bytes up to the end of a line that is not blank, cut at ``limit``; takes none."""
+        while True:
+            blank = len(self._held) - len(self._held.removeprefix(BOM).lstrip())
+            end = self._held.find(b"\n", blank)
+            if end >= 0 or len(self._held) >= limit or not (more := os.read(self._fd, _CHUNK)):
+                return self._held[: limit if end < 0 else min(end, limit)]
             self._held += more
-        return self._held[:limit].split(b"\n", 1)[0]
 
     def more_than(self, size: int) -> bool:
         """Whether anything but white space follows the next ``size`` bytes; reads until it knows."""
@@ -120,9 +144,9 @@ def open_stream(path: str) -> ByteStream:
         FileFormatError: a FIFO has had no writer for a few seconds.
     """
     if not stat.S_ISFIFO(os.stat(path).st_mode):
-        return ByteStream(open(path, "rb", buffering=0), path)
+        return ByteStream(File(path), path)
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    file = os.fdopen(fd, "rb", buffering=0)
+    file = File(fd)
     deadline = time.monotonic() + _FIFO_PATIENCE
     while time.monotonic() < deadline:
         try:

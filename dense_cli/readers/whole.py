@@ -13,10 +13,10 @@ from dense_cli.readers.formats import Request, open_source
 def read_array(path: str) -> NDArray[Any]:
     """Return the array of a file in any format; a 1-D array stays one."""
     source = open_source(path, None, Request())
-    blocks = [block.x for block in source.blocks(1 << 16)]
     shape = source.shape
+    blocks = [block.x for block in source.blocks(1 << 16)]
     x = np.concatenate(blocks) if blocks else np.empty((0, shape[-1] or 0))
     lead = [n for n in shape[:-1] if n is not None]
     if len(lead) == len(shape) - 1:
-        x = x.reshape(*lead, -1)
+        x = x.reshape(*lead, x.shape[-1])
     return x[0] if len(lead) == 1 and lead[0] == 1 else x

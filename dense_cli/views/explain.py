@@ -19,6 +19,8 @@ class Explained(NamedTuple):
     ``bias + Σ contributions + rest == logit``; ``rest`` is that of the features not named, and of what
     the layer's dtype rounded. The named are the largest by absolute value, ties by lower number.
 
+    ``others``: how many are not named.
+
     Shapes: ``classes``, ``against`` (-1: no other class; both -1: nothing to explain), ``logit``,
     ``bias`` and ``rest`` are (rows,); ``features``, ``x``, ``weights`` and ``contributions`` (rows, k).
     """
@@ -32,6 +34,7 @@ class Explained(NamedTuple):
     weights: NDArray[np.float64]
     contributions: NDArray[np.float64]
     rest: NDArray[np.float64]
+    others: int
 
 
 def explain(
@@ -52,7 +55,8 @@ def explain(
         classes: (rows,), the argmax; -1 where a row has none.
         chosen: the class to explain; `AUTO`: the argmax against the runner-up.
 
-    >>> one = explain(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]]), None, np.array([[11.0]]), np.array([0]))
+    >>> x, kernel = np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])
+    >>> one = explain(x, kernel, None, x @ kernel, np.array([0]))
     >>> one.features.tolist(), one.contributions.tolist(), one.rest.tolist()
     ([[1, 0]], [[8.0, 3.0]], [0.0])
     """
@@ -92,6 +96,7 @@ def explain(
         np.take_along_axis(weights, top, axis=1),
         contributions,
         np.array(rest, np.float64),
+        x.shape[1] - top.shape[1],
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,9 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError
 from dense_cli.layers.activations import Activation
 from dense_cli.views.top import column_maxima, maxima_width, top_k
+
+if TYPE_CHECKING:
+    from dense_cli.views.explain import Explained
 
 SHOWS = ("probabilities", "log-probabilities", "logits", "classes")
 
@@ -28,12 +31,15 @@ class View(NamedTuple):
     """What is asked of every row.
 
     ``show`` names the values; ``top`` asks for the likeliest classes; ``arrays`` are the whole
-    (rows, classes) arrays that the writer needs, by their names in JSON.
+    (rows, classes) arrays that the writer needs, by their names in JSON; ``measures`` are those of
+    `views.measures`; ``explain`` is the class whose logit is explained, or `views.explain.AUTO`.
     """
 
     show: str = "probabilities"
     top: int | None = None
     arrays: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    explain: int | None = None
 
     @property
     def values(self) -> str:
@@ -45,13 +51,16 @@ class View(NamedTuple):
 class Seen:
     """The view of a block of rows.
 
-    ``classes`` (rows,) is -1 where a row has no class; ``top_classes`` and ``top_values`` (rows, k).
+    ``classes`` (rows,) is -1 where a row has no class; ``top_classes`` and ``top_values`` (rows, k);
+    each of ``measures`` (rows,).
     """
 
     classes: NDArray[np.int64]
     arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
     top_classes: NDArray[np.int64] | None = None
     top_values: NDArray[Any] | None = None
+    measures: dict[str, NDArray[Any]] = field(default_factory=dict)
+    explained: Explained | None = None
 
 
 def look(
@@ -60,6 +69,7 @@ def look(
     activation: Activation | None,
     view: View,
     dtype: np.dtype[np.floating],
+    targets: NDArray[np.int64] | None = None,
 ) -> Seen:
     """Return the view of a block.
 
@@ -69,18 +79,21 @@ def look(
         activation: None says that ``logits`` are finished probabilities already.
         view: what is asked of every row.
         dtype: the layer's, to which the values are rounded.
+        targets: (rows,), the class that each row should have, -1 where there is none.
 
     Raises:
-        ConfigError: log-probabilities of an activation that gives none.
+        ConfigError: log-probabilities or measures of an activation that gives none.
     """
     softmax = activation is not None and activation.name == "softmax" and not activation.config
-    plain = softmax and logits.dtype == dtype and view.show in ("probabilities", "classes")
+    plain = (
+        softmax and logits.dtype == dtype and not view.measures and view.show in ("probabilities", "classes")
+    )
     with np.errstate(all="ignore"):
         if plain and not view.arrays:
             return _top(logits, bias, view.top) if view.top else _classes(logits, bias)
         if plain and view.arrays == ("probabilities",) and not view.top:
             return _probabilities(logits, bias)
-        return _whole(logits, bias, activation, softmax, view, dtype)
+        return _whole(logits, bias, activation, softmax, view, dtype, targets)
 
 
 def _groups(logits: NDArray[Any], bias: NDArray[Any] | None) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -155,8 +168,10 @@ def _whole(
     softmax: bool,
     view: View,
     dtype: np.dtype[np.floating],
+    targets: NDArray[np.int64] | None,
 ) -> Seen:
     """Return any view, with whole arrays."""
+    wide = logits.dtype
     if bias is not None:
         logits += bias
     highest = logits.max(axis=1, keepdims=True)
@@ -167,6 +182,7 @@ def _whole(
         arrays["logits"] = logits.astype(dtype)
     if "log_probabilities" in (*view.arrays, view.values):
         arrays["log_probabilities"] = _log(logits, highest, activation, softmax).astype(dtype, copy=False)
+    raw = logits.copy() if softmax and view.measures else None
     if softmax:
         logits -= highest
         np.exp(logits, out=logits)
@@ -183,7 +199,23 @@ def _whole(
         seen.top_values = np.take_along_axis(arrays.get(view.values, y), seen.top_classes, axis=1)
         seen.top_classes[lost] = -1
     seen.classes[lost] = -1
+    if view.measures:
+        if not gives_distributions(activation):
+            raise ConfigError(
+                f"measures: expected an activation that gives distributions, softmax or sparsemax, "
+                f"found {activation!r}"
+            )
+        from dense_cli.views.measures import measure
+
+        seen.measures = measure(view.measures, y.astype(wide, copy=False), raw, targets)
+        for name, values in seen.measures.items():
+            values[lost] = 0 if name == "rank" else np.nan
     return seen
+
+
+def gives_distributions(activation: Activation | None) -> bool:
+    """Whether every row that an activation gives sums to 1; None: finished distributions do."""
+    return activation is None or (activation.name in ("softmax", "sparsemax") and not activation.config)
 
 
 def _log(

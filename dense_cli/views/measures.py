@@ -213,12 +213,17 @@ class Summary:
         self.classes = classes
         self.top_k = min(top_k, classes)
         self._samples = self._rows = self._padded = self._lost = 0
-        self._last = -1
+        self._last, self._before = -1, 0
         self._sums = {"confidence": 0.0, "entropy": 0.0, "loss": 0.0}
         self._targets: int | None = None
         self._first = self._among = 0
         # Per bin: rows, the sum of their confidences, how many are right.
         self._bins = np.zeros((3, BINS))
+
+    def next_step(self) -> None:
+        """Say that the same samples come again, with their next time step."""
+        self._before = max(self._before, self._samples)
+        self._samples, self._last = 0, -1
 
     def add(
         self,
@@ -271,7 +276,7 @@ class Summary:
         """Return the totals of what was added."""
         means = {name: total / self._rows if self._rows else math.nan for name, total in self._sums.items()}
         return Totals(
-            self._samples,
+            max(self._samples, self._before),
             self._rows,
             self.classes,
             self._padded,

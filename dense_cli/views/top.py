@@ -75,7 +75,8 @@ def top_k(
         maxima = maxima / divisor
     found[absent] = -np.inf
     order = np.lexsort((columns, -found), axis=1)[:, :k]
-    columns = np.take_along_axis(columns, order, axis=1)
+    # A row of NaN, which has no likeliest class, may find what is not there.
+    columns = np.minimum(np.take_along_axis(columns, order, axis=1), classes - 1)
     found = np.take_along_axis(found, order, axis=1)
 
     # Columns left out may still hold a value equal to the last one kept, at a lower class: rare, so by row.

@@ -42,7 +42,10 @@ def read(file: str, memory: int | None = None) -> Heads:
             hint="give the shard that holds the head: the index names it",
         )
     tensors: dict[str, list[Any]] = {}
-    _collect(value, "", tensors)
+    try:
+        _collect(value, "", tensors)
+    except RecursionError as error:
+        raise FileFormatError(f"{file}: nested too deeply for a table of heads") from error
     return find_heads(tensors, lambda name: _tensor(file, name, tensors[name]), file)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.pipeline import Part
-from dense_cli.writers.numbers import row_texts
+from dense_cli.writers.numbers import measure_texts, row_texts
 from dense_cli.writers.run import Writer
 
 _PREFIX = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit"}
@@ -26,6 +26,7 @@ class Csv(Writer):
             header.append("label")
         if self.run.masked:
             header.append("mask")
+        header += self.run.measures
         prefix = _PREFIX.get(self.run.view.values)
         if self.run.view.top:
             for i in range(1, self.run.view.top + 1):
@@ -44,6 +45,9 @@ class Csv(Writer):
             columns.append([b"" if c < 0 else self.names[c] for c in seen.classes.tolist()])
         if part.mask is not None:
             columns.append([b"%d" % m for m in part.mask.tolist()])
+        for name in self.run.measures:
+            texts = measure_texts(seen.measures[name])
+            columns.append([b"" if text == b"null" else text for text in texts])
         if seen.top_classes is not None and seen.top_values is not None:
             columns.append(self._top(seen.top_classes, seen.top_values))
         elif self.run.view.show != "classes":

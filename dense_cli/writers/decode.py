@@ -7,13 +7,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
-from dense_cli.text import printable
 from dense_cli.views.decode import Line, Rules
 from dense_cli.writers.numbers import class_texts, row_texts
 
 
 class TextLines:
-    """One line of text per sample; control characters in labels are shown escaped."""
+    """One line of text per sample."""
 
     def __init__(self, out: BinaryIO, rules: Rules, encoding: str) -> None:
         self.out = out
@@ -21,7 +20,7 @@ class TextLines:
 
     def write(self, line: Line) -> None:
         """Write a sample."""
-        self.out.write(printable(line.text).encode(self.encoding, "backslashreplace") + b"\n")
+        self.out.write(line.text.encode(self.encoding, "backslashreplace") + b"\n")
 
 
 class JsonLines:

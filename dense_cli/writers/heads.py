@@ -3,56 +3,78 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 
-from dense_cli.text import printable
+from dense_cli.text import encodable, printable
 from dense_cli.weights import Head
+from dense_cli.weights.pairs import listed
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.table import Cell, render, say
+
+# Columns that a narrow terminal does without, the first one first.
+_LEAST_NEEDED = ("path", "parameters", "dtype", "layer", "bias")
+
+
+def as_json(head: Head) -> dict[str, Any]:
+    """Return what JSON says of a head."""
+    return {
+        "name": head.name,
+        "path": head.path,
+        "kernel_shape": head.kernel_shape,
+        "dtype": head.dtype,
+        "use_bias": head.use_bias,
+        "activation": head.activation,
+        "time_distributed": head.time_distributed,
+        "transposed": head.transposed,
+        "parameters": head.parameters,
+        "output": head.output,
+        "refusal": head.refusal,
+    }
 
 
 def write_json(out: BinaryIO, file: str, heads: Sequence[Head]) -> None:
     """Write ``{"file": …, "heads": [{"name", "path", "kernel_shape", "dtype", …}]}``."""
-    rows = [
-        {
-            "name": head.name,
-            "path": head.path,
-            "kernel_shape": head.kernel_shape,
-            "dtype": head.dtype,
-            "use_bias": head.use_bias,
-            "activation": head.activation,
-            "time_distributed": head.time_distributed,
-            "transposed": head.transposed,
-            "parameters": head.parameters,
-            "output": head.output,
-        }
-        for head in heads
-    ]
-    out.write(orjson.dumps({"file": file, "heads": rows}) + b"\n")
+    rows = [as_json(head) for head in heads]
+    out.write(orjson.dumps({"file": encodable(file), "heads": rows}) + b"\n")
 
 
 def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen) -> None:
     """Print a row per head; ``output`` marks where the model ends."""
-    columns = ["head", "layer", "kernel", "dtype", "bias", "activation", "parameters", "", "path"]
-    rows = [
-        [
-            Cell(printable(head.name), likeliest=head.output),
-            Cell("TimeDistributed(Dense)" if head.time_distributed else "Dense"),
-            Cell(f"{head.kernel_shape}{' stored transposed' * head.transposed}"),
-            Cell(printable(head.dtype)),
-            Cell("yes" if head.use_bias else "no"),
-            Cell(printable(head.activation or "?")),
-            Cell(f"{head.parameters:,}"),
-            Cell("refused" if head.refusal else "output" * head.output),
-            Cell(printable(head.path)),
-        ]
-        for head in heads
-    ]
-    say(
-        out,
-        screen,
-        printable(f"{file}: {len(rows)} head{'s' * (len(rows) != 1)}"),
-        *render([(name, name != "parameters") for name in columns], rows, screen),
-    )
+    columns = {
+        "head": [Cell(printable(head.name), likeliest=head.output) for head in heads],
+        "layer": [Cell("TimeDistributed(Dense)" if head.time_distributed else "Dense") for head in heads],
+        "kernel": [Cell(f"{head.kernel_shape}{' stored transposed' * head.transposed}") for head in heads],
+        "dtype": [Cell(printable(head.dtype)) for head in heads],
+        "bias": [Cell("yes" if head.use_bias else "no") for head in heads],
+        "activation": [Cell(printable(head.activation or "?")) for head in heads],
+        "parameters": [Cell(f"{head.parameters:,}") for head in heads],
+        "": [Cell(_mark(head)) for head in heads],
+        "path": [Cell(printable(head.path)) for head in heads],
+    }
+    left_out = []
+    for name in _LEAST_NEEDED:
+        # The rule under the names of the columns is as wide as the table.
+        if screen.width is None or len(_lines(columns, Screen())[1]) <= screen.width:
+            break
+        left_out.append(name)
+        del columns[name]
+    say(out, screen, printable(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
+    say(out, screen, *_lines(columns, screen))
+    if left_out:
+        say(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
+    for refusal in dict.fromkeys(head.refusal for head in heads if head.refusal):
+        refused = listed(head.name for head in heads if head.refusal == refusal)
+        say(out, screen, printable(f"refused: {refused}: {refusal}"))
+
+
+def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:
+    rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    return render([(name, name != "parameters") for name in columns], rows, screen)
+
+
+def _mark(head: Head) -> str:
+    if head.refusal:
+        return "refused"
+    return "output" if head.output else "embedding" * head.table

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -37,6 +39,30 @@ class Items:
                 self._item(c, value) for c, value in zip(classes, values.split(b","), strict=True) if c >= 0
             ]
             rows.append(b"[" + b",".join(items) + b"]")
+        return rows
+
+    def explanations(self, part: Part) -> list[bytes]:
+        """Return what each row's logit is made of as an object; null where a row has no class."""
+        made = part.seen.explained
+        assert made is not None
+        rows = []
+        for i in range(len(made.classes)):
+            if made.classes[i] < 0:
+                rows.append(b"null")
+                continue
+            columns = (made.features[i], made.x[i], made.weights[i], made.contributions[i])
+            item: dict[str, Any] = {
+                "class": int(made.classes[i]),
+                "against": int(made.against[i]) if made.against[i] >= 0 else None,
+                "logit": float(made.logit[i]),
+                "bias": float(made.bias[i]),
+                "features": [
+                    {"feature": f, "x": x, "weight": w, "contribution": c}
+                    for f, x, w, c in zip(*(column.tolist() for column in columns), strict=True)
+                ],
+                "rest": float(made.rest[i]),
+            }
+            rows.append(orjson.dumps(item))
         return rows
 
     def _item(self, number: int, value: bytes) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -11,9 +10,11 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.pipeline import Part
+from dense_cli.readers.stream import TemporaryFile
 from dense_cli.writers.items import Items
-from dense_cli.writers.numbers import Nest, class_texts, row_texts
+from dense_cli.writers.numbers import Nest, class_texts, measure_texts, row_texts
 from dense_cli.writers.run import Writer
+from dense_cli.writers.summary import summary_of
 
 
 class Json(Writer):
@@ -23,7 +24,8 @@ class Json(Writer):
         self.items = Items(self.run)
         self.known = None not in self.run.shape
         # The shape stands before the values: where it is known only at the end, they wait in a file.
-        self.body: BinaryIO = self.out if self.known else tempfile.TemporaryFile()
+        self.body: BinaryIO = self.out if self.known else TemporaryFile()
+        self.summary = summary_of(self.run) if self.run.judged else None
         self.sizes = np.zeros(len(self.run.shape) - 1, np.int64)
         self.rows = self.steps = 0
         if self.known:
@@ -37,6 +39,8 @@ class Json(Writer):
             self.body.write(b"},")
         self.body.write(b'{"t":%d,' % t)
         self.steps += 1
+        if self.summary is not None:
+            self.summary.next_step()
         self._open()
 
     def _open(self) -> None:
@@ -47,6 +51,8 @@ class Json(Writer):
             "classes",
             *(["predicted"] if self.run.labels is not None else []),
             *(["mask"] if self.run.masked else []),
+            *self.run.measures,
+            *(["explanations"] if self.run.view.explain is not None else []),
         ]
         self.after: dict[str, tuple[Nest, list[bytes]]] = {name: (Nest(axes), []) for name in names}
         self.name = "top" if self.run.view.top else self.run.view.values
@@ -55,6 +61,8 @@ class Json(Writer):
 
     def write(self, part: Part) -> None:
         places = part.block.places()
+        if self.summary is not None:
+            self.summary.add(part.seen.classes, part.seen.measures, places[:, 0], part.mask)
         self.rows += len(places)
         if len(places):
             self.sizes = np.maximum(self.sizes, places.max(axis=0) + 1)
@@ -68,6 +76,10 @@ class Json(Writer):
             texts.append(nest.add(self._after(name, part), at))
 
     def _after(self, name: str, part: Part) -> list[bytes]:
+        if name in part.seen.measures:
+            return measure_texts(part.seen.measures[name])
+        if name == "explanations":
+            return self.items.explanations(part)
         if name == "mask" and part.mask is not None:
             return [b"true" if m else b"false" for m in part.mask.tolist()]
         return class_texts(part.seen.classes) if name == "classes" else self.items.labels(part.seen.classes)
@@ -101,6 +113,8 @@ class Json(Writer):
             self._head([*lead, self.run.input_shape[-1]], [*lead, self.run.shape[-1]])
             self.body.seek(0)
             shutil.copyfileobj(self.body, self.out, 1 << 20)
+        if self.summary is not None:
+            self.out.write(b',"summary":' + orjson.dumps(self.summary.totals().as_json()))
         self.out.write(b"}\n")
 
     def _head(self, input_shape: list[int | None], shape: list[int | None]) -> None:

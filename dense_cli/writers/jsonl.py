@@ -7,7 +7,7 @@ import orjson
 
 from dense_cli.pipeline import Part
 from dense_cli.writers.items import Items
-from dense_cli.writers.numbers import class_texts, row_texts
+from dense_cli.writers.numbers import class_texts, measure_texts, row_texts
 from dense_cli.writers.run import Writer
 
 
@@ -37,6 +37,11 @@ class JsonLines(Writer):
             columns.append([b',"label":%b' % text for text in self.items.labels(part.seen.classes)])
         if part.mask is not None:
             columns.append([b',"mask":true' if m else b',"mask":false' for m in part.mask.tolist()])
+        for measure in self.run.measures:
+            texts = measure_texts(part.seen.measures[measure])
+            columns.append([b',"%b":%b' % (measure.encode(), text) for text in texts])
+        if part.seen.explained is not None:
+            columns.append([b',"explanation":%b' % text for text in self.items.explanations(part)])
         self.out.write(b"}\n".join(map(b"".join, zip(*columns, strict=True))) + b"}\n")
         if part.block.pause:
             self.out.flush()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 import zipfile
 from typing import IO, Any, BinaryIO
 
@@ -11,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
+from dense_cli.layers.dense import compute_dtype
 from dense_cli.pipeline import Part
+from dense_cli.readers.stream import TemporaryFile
 from dense_cli.writers.run import Run, Writer
 
 _HEADER = 128  # bytes: what numpy.save writes for arrays of a few axes
@@ -94,7 +95,7 @@ class Npy(Writer):
         self.name = _shown(self.run)
         self.dtype, self.last = _kind(self.run, self.name)
         self.known = None not in self.run.shape
-        self.body: IO[bytes] = self.out if self.known else tempfile.TemporaryFile()
+        self.body: IO[bytes] = self.out if self.known else TemporaryFile()
         if self.known:
             self.out.write(npy_header((*self.lead.end(), *self.last), self.dtype))
 
@@ -115,7 +116,7 @@ class Npz(Writer):
 
     def begin(self) -> None:
         self.lead = LeadShape(lead_of(self.run), self.run.input_name)
-        self.bodies: dict[str, BinaryIO] = {name: tempfile.TemporaryFile() for name in arrays_of(self.run)}
+        self.bodies: dict[str, BinaryIO] = {name: TemporaryFile() for name in arrays_of(self.run)}
 
     def write(self, part: Part) -> None:
         self.lead.add(_places(self.run, part))
@@ -140,7 +141,7 @@ def arrays_of(run: Run) -> list[str]:
     names = ["probabilities", "logits"] if shown == "logits" else [] if shown == "classes" else [shown]
     if run.view.top:
         names = [*([] if shown == "classes" else [f"top_{shown}"]), "top_classes"]
-    return [*names, "classes", *(["mask"] if run.masked else [])]
+    return [*names, "classes", *(["mask"] if run.masked else []), *run.measures]
 
 
 def lead_of(run: Run) -> tuple[int | None, ...]:
@@ -164,6 +165,8 @@ def _kind(run: Run, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Return the dtype and the last axis of an array."""
     if name == "mask":
         return np.dtype(np.bool_), ()
+    if name in run.measures:
+        return np.dtype(np.int64) if name == "rank" else compute_dtype(run.dtype), ()
     last = () if name == "classes" else (run.view.top,) if run.view.top else (run.shape[-1] or 0,)
     return (np.dtype(np.int64) if name.endswith("classes") else run.dtype), last
 
@@ -175,6 +178,8 @@ def _rows(part: Part, name: str) -> NDArray[Any]:
     if name == "mask":
         assert part.mask is not None
         return part.mask
+    if name in seen.measures:
+        return seen.measures[name]
     found = (
         seen.top_classes if name == "top_classes" else seen.top_values if name.startswith("top_") else None
     )

@@ -29,6 +29,13 @@ def class_texts(classes: NDArray[np.int64]) -> list[bytes]:
     return [b"null" if c < 0 else b"%d" % c for c in classes.tolist()]
 
 
+def measure_texts(values: NDArray[Any]) -> list[bytes]:
+    """Return one measure of each row as JSON, null where a row has none (NaN, infinity, or rank 0)."""
+    if values.dtype.kind == "i":
+        return [b"%d" % n if n > 0 else b"null" for n in values.tolist()]
+    return row_texts(values[:, None])
+
+
 class Nest:
     """JSON text of a nested list, made from its innermost items and their places.
 

@@ -28,7 +28,8 @@ class Run(NamedTuple):
     ``shape`` is the output's, None for a size not known before the end; ``steps`` are the time steps
     that `slice` gives one after another, None for `predict`; ``keeps_time`` is False where NPY is to
     have no time axis, because one step was asked for by its index; ``story``: a table shows the likeliest
-    class of each step, its runner-up and the margin between them.
+    class of each step, its runner-up and the margin between them; ``measures`` are shown for each row
+    (the view may compute more, for a summary); ``judged``: rows have targets.
     """
 
     input_name: str
@@ -43,6 +44,8 @@ class Run(NamedTuple):
     steps: list[int] | None = None
     keeps_time: bool = True
     story: bool = False
+    measures: tuple[str, ...] = ()
+    judged: bool = False
     table: TableOptions = TableOptions()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import math
-from typing import BinaryIO, NamedTuple
+from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
 
@@ -12,6 +12,10 @@ from dense_cli.pipeline import Part
 from dense_cli.text import printable
 from dense_cli.writers.run import Run, TableOptions, Writer
 from dense_cli.writers.screen import Screen
+from dense_cli.writers.summary import accuracy_line, summary_line, summary_of
+
+if TYPE_CHECKING:
+    from dense_cli.views.explain import Explained
 
 _PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit"}
 _LONGEST_LABEL = 40  # columns of the terminal
@@ -55,6 +59,7 @@ def fitting(run: Run) -> int | None:
         label = min(max((_cells(printable(name[:200])) for name in run.labels), default=1), _LONGEST_LABEL)
         fixed += max(label, 5) + _GAP
     headers = [str(c) for c in range(classes)] if run.labels is None else run.labels
+    fixed += sum(max(len(name), run.table.precision + 4) + _GAP for name in run.measures)
     needed = fixed
     for header in headers:
         needed += max(number, min(_cells(printable(header[:200])), _LONGEST_LABEL)) + _GAP
@@ -68,11 +73,7 @@ class TableWriter(Writer):
     """A Rich table per run, or per time step."""
 
     def begin(self) -> None:
-        self.rows: list[list[Cell]] = []
-        self.shown = 0
-        self.last_sample = -1
-        self.more = False
-        self.headed = False
+        self._start()
         self._say(*self.run.title)
         if self.run.labels is not None:
             self.names = [_cut(printable(name[: 4 * _LONGEST_LABEL])) for name in self.run.labels]
@@ -81,13 +82,30 @@ class TableWriter(Writer):
         self._finish()
         axes = len(self.run.shape) - 3
         self._say("", f"y[:, {t}, :{', :' * axes}]  (t = {t})")
-        self.shown, self.more, self.full, self.headed, self.last_sample = 0, False, False, False, -1
+        self._start()
+
+    def _start(self) -> None:
+        self.rows: list[list[Cell]] = []
+        self.shown = 0
+        self.last_sample = -1
+        self.more = self.full = self.headed = False
+        self.summary = summary_of(self.run)
+        self.explained: list[list[str]] = []
 
     def write(self, part: Part) -> None:
         places, seen = part.block.places(), part.seen
         room = len(places) if self.run.table.limit is None else self.run.table.limit - self.shown
-        self.more = self.full = len(places) > room
+        self.more = len(places) > room
+        # What targets are there for is the summary of all rows.
+        self.full = self.more and not self.run.judged
         count = min(len(places), room)
+        counted = len(places) if self.run.judged else count
+        self.summary.add(
+            seen.classes[:counted],
+            {name: values[:counted] for name, values in seen.measures.items()},
+            places[:counted, 0],
+            None if part.mask is None else part.mask[:counted],
+        )
         at = places if self.run.steps is None else np.delete(places, 1, axis=1)
         value = _PREFIX.get(self.run.view.values)
         arrays = seen.arrays.get(self.run.view.values)
@@ -105,6 +123,9 @@ class TableWriter(Writer):
                 row += self._margin(seen.top_values[i].tolist()) if self.run.story else []
             elif arrays is not None and value:
                 row += [self._value(v, c == chosen) for c, v in enumerate(arrays[i].tolist())]
+            row += [self._measure(seen.measures[name][i].item()) for name in self.run.measures]
+            if seen.explained is not None and seen.explained.classes[i] >= 0:
+                self.explained.append(self._explain(places[i].tolist(), seen.explained, i))
             if part.mask is not None and not part.mask[i]:
                 row = [Cell(cell.text, padding=True) for cell in row]
             self.rows.append(row)
@@ -121,9 +142,18 @@ class TableWriter(Writer):
         """Print the rows that are left, and say which are not shown."""
         if self.headed or self.rows or (self.run.steps is None and not self.shown):
             self._flush()
+        for lines in self.explained:
+            self._say("", *lines)
+        self._say(*[""] * bool(self.explained))
         if self.more:
             self._say(f"… {self._left()}: --all")
-        self.more = False
+        if self.headed:
+            totals = self.summary.totals()
+            partly = self.more and not self.run.judged
+            self._say(summary_line(totals, self.run, shown=self.shown if partly else None))
+            if self.run.judged:
+                self._say(accuracy_line(totals, self.run.table.precision))
+        self.more = self.headed = False
 
     def _left(self) -> str:
         """Return what is not shown, in samples."""
@@ -150,6 +180,43 @@ class TableWriter(Writer):
         text = f"{value:.{digits}f}" if abs(value) < 1e6 or value != value else f"{value:.{digits}e}"
         return Cell(text, likeliest, value if self.run.view.show == "probabilities" else None)
 
+    def _measure(self, value: float) -> Cell:
+        if value != value or (value == 0 and isinstance(value, int)):  # NaN, or a rank of none
+            return Cell("-")
+        return Cell(str(value) if isinstance(value, int) else f"{value:.{self.run.table.precision}f}")
+
+    def _explain(self, place: list[int], made: Explained, row: int) -> list[str]:
+        """Return the lines that say what a row's logit is made of; their digits add up."""
+        from dense_cli.views.explain import rounded
+
+        digits = self.run.table.precision
+        axes = ", ".join(f"{name} {n}" for name, n in zip(_axes(len(place)), place, strict=True))
+        target, against = self._name(int(made.classes[row])), int(made.against[row])
+        what = (
+            f"logit of {target}" if against < 0 else f"logit of {target} less that of {self._name(against)}"
+        )
+        contributions = made.contributions[row].tolist()
+        total, (bias, rest, *parts) = rounded(
+            float(made.logit[row]), [float(made.bias[row]), float(made.rest[row]), *contributions], digits
+        )
+        rows = [
+            [Cell(str(f)), Cell(f"{x:.{digits}f}"), Cell(f"{w:.{digits}f}"), Cell(part)]
+            for f, x, w, part in zip(
+                made.features[row].tolist(),
+                made.x[row].tolist(),
+                made.weights[row].tolist(),
+                parts,
+                strict=True,
+            )
+        ]
+        others = "other features" if made.others else "rounding"
+        if made.others or any(digit in rest for digit in "123456789"):
+            rows.append([Cell(others), Cell(""), Cell(""), Cell(rest)])
+        rows.append([Cell("bias"), Cell(""), Cell(""), Cell(bias)])
+        rows.append([Cell("sum"), Cell(""), Cell(""), Cell(total, likeliest=True)])
+        columns = [("feature", True), ("x", False), ("weight", False), ("x · weight", False)]
+        return [f"{axes}: {what} = {total}", *self.lay(columns, rows)]
+
     def _margin(self, values: list[float]) -> list[Cell]:
         """Return how far the likeliest is ahead, marked where that is little."""
         margin = values[0] - values[1] if len(values) > 1 else 1.0
@@ -167,16 +234,23 @@ class TableWriter(Writer):
             names = ["label", "runner-up"] if run.story else [f"top{i}" for i in ranks]
             for name, i in zip(names, ranks, strict=False):
                 columns += [(name, named), *([(f"{value}{i}", False)] if value else [])]
-            return columns + [("margin", False), ("", True)] * run.story
+            columns += [("margin", False), ("", True)] * run.story
+            return columns + [(name, False) for name in run.measures]
         columns += [("class", False), *([("label", True)] if named else [])]
         if value:
             classes = self.names if named else map(str, range(run.shape[-1] or 0))
             columns += [(name, False) for name in classes]
-        return columns
+        return columns + [(name, False) for name in run.measures]
 
     def _flush(self) -> None:
-        self._say(*render(self.columns(), self.rows, self.run.table.screen, headed=self.headed))
+        self._say(*self.lay(self.columns(), self.rows, headed=self.headed))
         self.rows, self.headed = [], True
+
+    def lay(
+        self, columns: list[tuple[str, bool]], rows: list[list[Cell]], *, headed: bool = False
+    ) -> list[str]:
+        """Return the lines of a table, as `render` does."""
+        return render(columns, rows, self.run.table.screen, headed=headed)
 
     def _say(self, *lines: str) -> None:
         say(self.out, self.run.table.screen, *lines)
@@ -185,16 +259,25 @@ class TableWriter(Writer):
 class Markdown(TableWriter):
     """The same table as a Markdown table."""
 
-    def _flush(self) -> None:
+    def lay(
+        self, columns: list[tuple[str, bool]], rows: list[list[Cell]], *, headed: bool = False
+    ) -> list[str]:
+        """Return the lines of a Markdown table."""
+
         def line(texts: list[str]) -> str:
             return "| " + " | ".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts) + " |"
 
-        if not self.headed:
-            columns = self.columns()
-            rule = " | ".join("---" if left else "---:" for _, left in columns)
-            self._say("", line([name for name, _ in columns]), f"| {rule} |")
-        self._say(*(line([cell.text for cell in row]) for row in self.rows))
-        self.rows, self.headed = [], True
+        lines = [line([cell.text for cell in row]) for row in rows]
+        if headed:
+            return lines
+        rule = " | ".join("---" if left else "---:" for _, left in columns)
+        return ["", line([name for name, _ in columns]), f"| {rule} |", *lines]
+
+    def _finish(self) -> None:
+        if self.headed or self.rows:
+            self._flush()
+            self._say(*[""] * (not self.explained))
+        super()._finish()
 
 
 def render(

@@ -26,10 +26,15 @@ def open_output(path: str) -> Iterator[BinaryIO]:
     except FileNotFoundError:
         old = None
     if old is not None and not stat.S_ISREG(old.st_mode):
-        # open() refuses a folder with the right words.
-        with open(path, "wb") as straight:
-            yield straight
+        try:
+            with open(path, "wb") as straight:  # refuses a folder with the right words
+                yield straight
+        except OSError as e:
+            e.filename = e.filename or path
+            raise
         return
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, "the output file has no name", "-o")
     place = os.path.realpath(path)
     folder = os.path.dirname(place)
     if not os.path.isdir(folder):

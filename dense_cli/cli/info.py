@@ -1,0 +1,118 @@
+"""``densecli info``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dense_cli.readers.formats import FORMATS as INPUT_FORMATS
+
+if TYPE_CHECKING:
+    from dense_cli.weights import Head
+    from dense_cli.writers.info import Array, Weights
+
+_WEIGHTS = (".keras", ".h5", ".hdf5", ".safetensors", ".onnx", ".pt", ".pth")
+
+
+@click.command()
+@click.argument("file")
+@click.option("--input-format", type=click.Choice(list(INPUT_FORMATS)), help="Format of an array file.")
+@click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
+@click.option(
+    "-f",
+    "--format",
+    type=click.Choice(["table", "json"]),
+    help="Output format; default: by the suffix of -o, else table.",
+)
+@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+def info(file: str, **options: Any) -> None:
+    """Say what an array file or a weights file holds.
+
+    Of an array: shape, dtype, layout and size; range, mean and standard deviation with the places of the
+    extremes; zeros, NaN and infinities; a histogram; and what it looks like, with the evidence. Of weights:
+    the heads, and the range of every kernel and bias. - is standard input.
+
+    \b
+      densecli info hidden.npy
+      densecli info model.keras
+      densecli predict x.npy -u 3 -f npy | densecli info -
+    """
+    import sys
+
+    from dense_cli.cli import show
+    from dense_cli.writers.info import write_arrays, write_arrays_json, write_weights, write_weights_json
+    from dense_cli.writers.screen import Screen
+
+    heads = _heads(file, options)
+    found = _weights(file, heads) if heads is not None else None
+    arrays = _arrays(file, options) if heads is None else []
+    with show.output(options) as out:
+        screen = Screen.of(sys.stdout) if options["output"] is None else Screen()
+        json = show.output_format(options) == "json"
+        if found is not None:
+            (write_weights_json if json else write_weights)(out, found, screen)
+        else:
+            (write_arrays_json if json else write_arrays)(out, arrays, screen)
+
+
+def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
+    """Return the heads of a weights file, None for what is none."""
+    from dense_cli.errors import DenseCliError
+    from dense_cli.weights import heads
+
+    lower = file.lower()
+    if lower.endswith(_WEIGHTS):
+        return heads(file)
+    if (
+        options["key"] is not None
+        or options["input_format"] is not None
+        or not lower.endswith((".npz", ".json"))
+    ):
+        return None
+    try:
+        return heads(file)
+    except DenseCliError:  # no kernel in it: it holds arrays
+        return None
+
+
+def _weights(file: str, heads: list[Head]) -> Weights:
+    from dense_cli.views.describe import describe
+    from dense_cli.weights.head import require_size
+    from dense_cli.writers.info import Weights
+
+    ranges = []
+    for head in heads:
+        both = {}
+        if head.refusal is None:
+            for tensor in (head.kernel, *([head.bias] if head.bias is not None else [])):
+                require_size(tensor, file, None)
+            kernel, bias = head.load()
+            both = {"kernel": describe(kernel)} | ({} if bias is None else {"bias": describe(bias[None])})
+        ranges.append(both)
+    return Weights(file, heads, ranges)
+
+
+def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
+    import os
+
+    from dense_cli.readers.formats import Request, open_source
+    from dense_cli.readers.layout import layouts
+    from dense_cli.readers.source import StreamSource, spool
+    from dense_cli.views.describe import Description
+    from dense_cli.writers.info import Array
+
+    headers = layouts(file)
+    size = os.stat(file).st_size if file != "-" else None
+    keys = [options["key"]] if options["key"] is not None or len(headers) < 2 else list(headers)
+    arrays = []
+    for key in keys:
+        source = open_source(file, options["input_format"], Request(key, outputs=True))
+        if isinstance(source, StreamSource) and source.by_step:
+            source = spool(source)
+        description = Description(source.shape, source.dtype)
+        for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
+            description.add(block.x, block.places())
+        header = headers.get(key or "") or (next(iter(headers.values())) if len(headers) == 1 else None)
+        arrays.append(Array(source.name, description.found(), header, size))
+    return arrays

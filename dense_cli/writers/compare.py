@@ -1,0 +1,164 @@
+"""What a comparison found → a table or JSON."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO, NamedTuple
+
+import numpy as np
+import orjson
+
+from dense_cli.text import printable
+from dense_cli.views.compare import Found, Limits, Place, Row
+from dense_cli.writers.screen import Screen
+from dense_cli.writers.table import Cell, render, say
+
+Shape = tuple[int | None, ...]
+
+
+class Said(NamedTuple):
+    """A comparison and what was compared: names, shapes and dtypes of A and B."""
+
+    names: tuple[str, str]
+    shapes: tuple[Shape, Shape]
+    dtypes: tuple[np.dtype[Any], np.dtype[Any]]
+    found: Found
+    limits: Limits
+    labels: list[str] | None = None
+
+    def label(self, number: int) -> str:
+        """Return what a class is called, ``-`` for none."""
+        if number < 0:
+            return "-"
+        named = self.labels is not None and number < len(self.labels)
+        return printable(self.labels[number][:200]) if named and self.labels is not None else str(number)
+
+
+def write_json(out: BinaryIO, said: Said) -> None:
+    """Write what was compared, every measure, the flips and the worst rows, and ``"within"``."""
+    found, faults = said.found, said.found.faults(said.limits)
+    document: dict[str, Any] = {
+        side: {"file": name, "shape": shape, "dtype": dtype.name}
+        for side, name, shape, dtype in zip("ab", said.names, said.shapes, said.dtypes, strict=True)
+    }
+    document |= {"kind": found.kind, "rows": found.rows, "rows_without_class": found.lost}
+    document |= {"flips": found.flips, "agreement": found.agreement}
+    if found.kind != "classes":
+        document |= {
+            "difference": {"mean": found.mean, "max": found.maximum, "at": found.maximum_at},
+            "beyond_tolerance": {"count": found.beyond, "first": found.beyond_at},
+            "kl": {"mean": found.mean_kl, "max": found.worst_kl, "at": found.worst_kl_at},
+            "jensen_shannon": {"mean": found.mean_js, "max": found.worst_js},
+            "total_variation": {"mean": found.mean_variation, "max": found.worst_variation},
+            "rank_moves": {"mean": found.mean_moved, "max": found.most_moved},
+            "top_k_overlap": {"k": found.top_k, "mean": found.overlap},
+        }
+    document["flipped"] = [_row(row, said) for row in found.flipped]
+    if found.kind != "classes":
+        document["worst"] = [_row(row, said) for row in found.worst]
+    document["limits"] = dict(zip(("atol", "rtol", "max_flips", "max_kl"), said.limits, strict=False))
+    document["limits"]["equal_nan"] = said.limits.equal_nan
+    document |= {"within": not faults, "beyond": faults}
+    out.write(orjson.dumps(document) + b"\n")
+
+
+def _row(row: Row, said: Said) -> dict[str, Any]:
+    found: dict[str, Any] = {"at": row.place}
+    for side, number in (("a", row.first), ("b", row.second)):
+        found[f"class_{side}"] = number if number >= 0 else None
+        if said.labels is not None and 0 <= number < len(said.labels):
+            found[f"label_{side}"] = said.labels[number]
+    if said.found.kind != "classes":
+        found |= {"difference": row.difference, "kl": row.kl, "total_variation": row.variation}
+        found["moved"] = row.moved
+    return found
+
+
+def write_table(out: BinaryIO, said: Said, screen: Screen) -> None:
+    """Print the measures, the flips, the worst rows, and in the end whether B is within the limits."""
+    found = said.found
+    for side, name, shape, dtype in zip("AB", said.names, said.shapes, said.dtypes, strict=True):
+        say(out, screen, f"{side} = {printable(name)} {_shape(shape)} {dtype.name}")
+    say(out, screen, "", _agreement(found))
+    if found.kind != "classes":
+        say(out, screen, "", *_measures(found, screen))
+    rank = len(said.shapes[0]) - (found.kind != "classes")
+    axes = ["sample", "t", *(f"axis{i}" for i in range(2, rank))][:rank]
+    # One line of class numbers is one array of samples.
+    if found.kind == "classes" and rank == 2 and said.shapes[0][0] == 1:
+        axes = ["", "sample"]
+    if found.flipped:
+        more = found.flips - len(found.flipped)
+        say(out, screen, "", "Rows that change class:", *_rows(found.flipped, axes, said, screen))
+        say(out, screen, *[f"… {more} more: --all"] * (more > 0))
+    if found.worst:
+        say(out, screen, "", "Worst rows, by total variation:", *_rows(found.worst, axes, said, screen))
+    faults = found.faults(said.limits)
+    say(out, screen, "", *(f"beyond: {printable(fault)}" for fault in faults))
+    if not faults:
+        say(out, screen, f"within {_limits(said.limits, found.kind)}")
+
+
+def _agreement(found: Found) -> str:
+    parts = [f"{found.kind}: the same class in {found.rows - found.flips} of {found.rows} rows"]
+    if found.overlap is not None:
+        parts.append(f"mean top-{found.top_k} overlap {found.overlap:.4f}")
+    if found.lost:
+        parts.append(f"{found.lost} with NaN or infinity")
+    return " · ".join(parts)
+
+
+def _measures(found: Found, screen: Screen) -> list[str]:
+    rows = [
+        ("|A − B|", found.mean, found.maximum, found.maximum_at),
+        ("KL(A‖B), nats", found.mean_kl, found.worst_kl, found.worst_kl_at),
+        ("Jensen-Shannon, nats", found.mean_js, found.worst_js, None),
+        ("total variation", found.mean_variation, found.worst_variation, None),
+        ("rank of A's class in B, moved by", found.mean_moved, found.most_moved, None),
+    ]
+    cells = [
+        [Cell(name), Cell(_number(mean)), Cell(_number(most)), Cell(_at(at))] for name, mean, most, at in rows
+    ]
+    return render([("", True), ("mean", False), ("worst", False), ("at", True)], cells, screen)
+
+
+def _rows(rows: list[Row], axes: list[str], said: Said, screen: Screen) -> list[str]:
+    named = said.labels is not None
+    kept = [i for i, axis in enumerate(axes) if axis]
+    columns = [*((axes[i], False) for i in kept), ("A", named), ("B", named)]
+    numeric = said.found.kind != "classes"
+    if numeric:
+        columns += [(name, False) for name in ("max |A − B|", "KL(A‖B)", "total variation", "moved")]
+    cells = []
+    for row in rows:
+        line = [Cell(str(row.place[i])) for i in kept]
+        line += [Cell(said.label(number)) for number in (row.first, row.second)]
+        if numeric:
+            line += [Cell(_number(value)) for value in (row.difference, row.kl, row.variation)]
+            line.append(Cell(str(row.moved)))
+        cells.append(line)
+    return render(columns, cells, screen)
+
+
+def _limits(limits: Limits, kind: str) -> str:
+    parts = []
+    if kind != "classes" and (limits.atol is not None or limits.rtol is not None):
+        parts.append(f"{limits.atol or 0:g} + {limits.rtol or 0:g} · |B|")
+    if limits.flips is not None:
+        parts.append(
+            f"{limits.flips} rows that change class" if limits.flips else "no row that changes class"
+        )
+    if limits.kl is not None:
+        parts.append(f"KL {limits.kl:g}")
+    return ", ".join(parts)
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None or value != value else f"{value:.4g}"
+
+
+def _at(place: Place | None) -> str:
+    return "" if place is None else str(list(place))
+
+
+def _shape(shape: Shape) -> str:
+    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"

@@ -1,0 +1,198 @@
+"""What a file holds → text with a histogram, or JSON."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any, BinaryIO, NamedTuple
+
+import orjson
+
+from dense_cli.readers.npyheader import NpyHeader
+from dense_cli.text import encodable, printable
+from dense_cli.views.describe import Described, Place
+from dense_cli.weights import Head
+from dense_cli.writers.heads import as_json, write_table
+from dense_cli.writers.screen import Screen
+from dense_cli.writers.table import Cell, render, say
+
+_BAR = 40  # columns of the longest bar
+
+
+class Array(NamedTuple):
+    """An array and where it lies; ``header`` is None for text and pipes, ``size`` that of the file."""
+
+    name: str
+    found: Described
+    header: NpyHeader | None
+    size: int | None
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The shape as stored: a 1-D array is read as one row."""
+        return self.found.shape if self.header is None else self.header.shape
+
+    def place(self, at: Place | None) -> Place | None:
+        """Return a place in the array as stored."""
+        return at[1:] if at is not None and len(self.shape) == 1 else at
+
+    @property
+    def order(self) -> str | None:
+        """How the array lies in memory."""
+        if self.header is None:
+            return None
+        return "Fortran" if self.header.fortran_order else "C"
+
+    @property
+    def byte_order(self) -> str | None:
+        """The byte order of its numbers, None where a number is one byte."""
+        if self.header is None:
+            return None
+        own = "<" if sys.byteorder == "little" else ">"
+        return {"<": "little", ">": "big", "=": {"<": "little", ">": "big"}[own]}.get(
+            self.header.dtype.byteorder
+        )
+
+
+class Weights(NamedTuple):
+    """A weights file, its heads, and what kernel and bias of each hold."""
+
+    file: str
+    heads: Sequence[Head]
+    ranges: list[dict[str, Described]]
+
+
+def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
+    """Print what each array holds."""
+    for i, array in enumerate(arrays):
+        found = array.found
+        parts = [f"shape {_shape(array.shape)}", found.dtype.name]
+        if array.byte_order is not None:
+            parts.append(f"{array.byte_order}-endian")
+        if array.order is not None:
+            parts.append(f"{array.order} order")
+        if array.size is not None:
+            parts.append(f"file of {array.size} bytes")
+        say(out, screen, *[""] * (i > 0), f"{printable(array.name)}: {' · '.join(parts)}")
+        say(out, screen, f"looks like {found.looks}", f"  {found.evidence}", "")
+        say(out, screen, *_numbers(array, screen))
+        if len(found.histogram) > 1:
+            say(out, screen, "", *_bars(found.histogram, screen))
+
+
+def _numbers(array: Array, screen: Screen) -> list[str]:
+    found = array.found
+    rows = [("numbers", str(found.size), "")]
+    if found.minimum is not None and found.maximum is not None:
+        rows += [
+            ("min", _number(found.minimum), _at(array.place(found.minimum_at))),
+            ("max", _number(found.maximum), _at(array.place(found.maximum_at))),
+            ("mean", _number(found.mean), ""),
+            ("std", _number(found.std), ""),
+            ("zeros", str(found.zeros), ""),
+        ]
+    for name, odd in (("NaN", found.nan), ("+Inf", found.plus_inf), ("-Inf", found.minus_inf)):
+        at = _at(array.place(odd.first))
+        rows.append((name, str(odd.number), f"first {at}" if at else ""))
+    width = max(len(value) for _, value, _ in rows)
+    return [f"{name:<8}{value:>{width}}  {where}".rstrip() for name, value, where in rows]
+
+
+def _bars(bins: list[tuple[float, float, int]], screen: Screen) -> list[str]:
+    most = max(count for *_, count in bins)
+    edges = [(f"{low:g}", f"{high:g}") for low, high, _ in bins]
+    left, right = (max(len(edge[side]) for edge in edges) for side in (0, 1))
+    digits = len(str(most))
+    room = _BAR if screen.width is None else max(min(_BAR, screen.width - left - right - digits - 9), 4)
+    lines = []
+    for (low, high), (*_, count) in zip(edges, bins, strict=True):
+        bar = _bar(count / most * room, screen)
+        if not bar and count:  # a few among many are seen too
+            bar = "▏" if screen.unicode else "."
+        span = f"{low:>{left}}" + (" " * (right + 3) if low == high else f" … {high:>{right}}")
+        lines.append(f"{span}  {count:>{digits}}  {bar}".rstrip())
+    return lines
+
+
+def _bar(length: float, screen: Screen) -> str:
+    if not screen.unicode:
+        return "#" * round(length)
+    eighths = round(length * 8)
+    return "█" * (eighths // 8) + ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8]
+
+
+def write_arrays_json(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
+    """Write ``{"arrays": [{"name", "shape", "dtype", …}]}``."""
+    out.write(orjson.dumps({"arrays": [_array(array) for array in arrays]}) + b"\n")
+
+
+def _array(array: Array) -> dict[str, Any]:
+    return {
+        "name": encodable(array.name),
+        "shape": array.shape,
+        "dtype": array.found.dtype.name,
+        "byte_order": array.byte_order,
+        "order": array.order,
+        "file_bytes": array.size,
+        **_described(array.found, array),
+    }
+
+
+def _described(found: Described, array: Array | None = None) -> dict[str, Any]:
+    def at(place: Place | None) -> Place | None:
+        return place if array is None else array.place(place)
+
+    document: dict[str, Any] = {
+        "size": found.size,
+        "mean": found.mean,
+        "std": found.std,
+        "zeros": found.zeros,
+    }
+    document |= {"min": {"value": found.minimum, "at": at(found.minimum_at)}}
+    document |= {"max": {"value": found.maximum, "at": at(found.maximum_at)}}
+    for name, odd in (("nan", found.nan), ("plus_inf", found.plus_inf), ("minus_inf", found.minus_inf)):
+        document[name] = {"count": odd.number, "first": at(odd.first)}
+    document["histogram"] = [
+        {"from": low, "to": high, "count": count} for low, high, count in found.histogram
+    ]
+    if array is not None:
+        document |= {"looks_like": found.looks, "evidence": found.evidence}
+    return document
+
+
+def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
+    """Print what `heads` says, and the range of each head's arrays."""
+    write_table(out, weights.file, weights.heads, screen)
+    rows = []
+    for head, ranges in zip(weights.heads, weights.ranges, strict=True):
+        for name, found in ranges.items():
+            values = (found.minimum, found.maximum, found.mean, found.std)
+            odd = found.nan.number + found.plus_inf.number + found.minus_inf.number
+            row = [Cell(printable(head.name)), Cell(name), *(Cell(_number(value)) for value in values)]
+            rows.append([*row, Cell(str(found.zeros)), Cell(str(odd))])
+    if rows:
+        columns = [("head", True), ("array", True), ("min", False), ("max", False), ("mean", False)]
+        columns += [("std", False), ("zeros", False), ("NaN/Inf", False)]
+        say(out, screen, "", *render(columns, rows, screen))
+
+
+def write_weights_json(out: BinaryIO, weights: Weights, screen: Screen) -> None:
+    """Write what `heads` writes, with ``"kernel"`` and ``"bias"`` for the numbers of each head."""
+    rows = [
+        as_json(head) | {name: _described(found) for name, found in ranges.items()}
+        for head, ranges in zip(weights.heads, weights.ranges, strict=True)
+    ]
+    out.write(orjson.dumps({"file": encodable(weights.file), "heads": rows}) + b"\n")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.6g}"
+
+
+def _at(place: Place | None) -> str:
+    return "" if place is None else f"at {list(place)}"
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    inner = ", ".join("?" if n is None else str(n) for n in shape)
+    return f"({inner},)" if len(shape) == 1 else f"({inner})"

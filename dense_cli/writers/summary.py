@@ -1,0 +1,69 @@
+"""The line that ends a table: how many rows, how sure they are, and how right."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from dense_cli.views.measures import Summary, Totals
+
+if TYPE_CHECKING:
+    from dense_cli.writers.run import Run
+
+
+def summary_of(run: Run) -> Summary:
+    """Return an empty summary for a run's classes; top-k accuracy takes its k from the view."""
+    return Summary(run.shape[-1] or 0, run.view.top if run.view.top and not run.story else 5)
+
+
+def summary_line(totals: Totals, run: Run, *, shown: int | None = None) -> str:
+    """Return the samples, steps and classes, and the mean confidence and entropy.
+
+    ``shown``: the means are of that many rows, as the rest was not computed.
+    """
+    digits = run.table.precision
+    stepped = len(run.shape) > 2 and run.steps is None
+    steps = totals.rows + totals.lost
+    samples: int | None = totals.samples
+    if shown is not None:
+        samples, steps = run.shape[0], -1
+        if None not in run.shape:
+            steps = math.prod(n or 0 for n in run.shape[:-1])
+    parts = []
+    if samples is not None:
+        parts.append(
+            _count(samples, "sample") + (f", {_count(steps, 'step')}" if stepped and steps >= 0 else "")
+        )
+    parts.append(_count(totals.classes, "class", "classes"))
+    line = ", ".join(parts)
+    notes = []
+    if not math.isnan(totals.confidence):
+        notes.append(f"mean confidence {totals.confidence:.{digits}f}")
+        whole = math.log(totals.classes)
+        notes.append(f"mean entropy {totals.entropy:.{digits}f} of {whole:.{digits}f} (log {totals.classes})")
+        if shown is not None:
+            notes[0] = f"of the {_count(shown, 'row')} shown: {notes[0]}"
+    if totals.padded:
+        notes.append(f"{_count(totals.padded, 'padded step')} not counted")
+    if totals.lost:
+        notes.append(f"{_count(totals.lost, 'row')} without a class not counted")
+    return " · ".join([line, *notes])
+
+
+def accuracy_line(totals: Totals, digits: int) -> str:
+    """Return how right the rows with a target are."""
+    right = totals.targets
+    assert right is not None
+    if not right.rows:
+        return "no targets"
+    parts = [_count(right.rows, "target"), f"accuracy {right.accuracy:.{digits}f}"]
+    if 1 < right.top_k < totals.classes:
+        parts.append(f"top-{right.top_k} accuracy {right.top_k_accuracy:.{digits}f}")
+    parts.append(f"mean loss {right.loss:.{digits}f}")
+    parts.append(f"perplexity {right.perplexity:.{digits}f}")
+    parts.append(f"calibration error {right.calibration_error:.{digits}f}")
+    return " · ".join(parts)
+
+
+def _count(n: int, one: str, many: str | None = None) -> str:
+    return f"{n} {one}" if n == 1 else f"{n} {many or one + 's'}"

@@ -1,0 +1,301 @@
+"""Two outputs side by side: every measure against SciPy, what decides, and what is printed."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAMPLES, Run
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dense_cli.errors import ShapeError
+from dense_cli.readers.source import ArraySource
+from dense_cli.views.compare import Comparison, Limits, pairs
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
+@pytest.fixture
+def two() -> tuple[np.ndarray, np.ndarray]:
+    """Two outputs of 120 rows and 9 classes as logits: the second is the first with noise."""
+    rng = np.random.default_rng(5)
+    a = rng.normal(0, 2, (120, 9))
+    return a, a + rng.normal(0, 0.8, (120, 9))
+
+
+def compared(a, b, kind="probabilities", limits=None, **options):
+    comparison = Comparison(kind, limits or Limits.default(), **options)
+    comparison.add(a, b, np.arange(len(a))[:, None])
+    return comparison.found()
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "logits"])
+def test_divergences_are_scipys(two, kind):
+    special, distance = pytest.importorskip("scipy.special"), pytest.importorskip("scipy.spatial.distance")
+    p, q = map(softmax, two)
+    found = compared(*(two if kind == "logits" else (p, q)), kind)
+    kl = special.rel_entr(p, q).sum(axis=1)
+    js = np.array([distance.jensenshannon(x, y) ** 2 for x, y in zip(p, q, strict=True)])
+    tv = np.abs(p - q).sum(axis=1) / 2
+    assert found.mean_kl == pytest.approx(kl.mean(), rel=1e-10)
+    assert found.worst_kl == pytest.approx(kl.max(), rel=1e-10)
+    assert found.worst_kl_at == (kl.argmax(),)
+    assert found.mean_js == pytest.approx(js.mean(), rel=1e-8)
+    assert found.worst_js == pytest.approx(js.max(), rel=1e-8)
+    assert found.mean_variation == pytest.approx(tv.mean(), rel=1e-10)
+    assert found.worst_variation == pytest.approx(tv.max(), rel=1e-10)
+    assert [row.place[0] for row in found.worst] == np.argsort(-tv, kind="stable")[:10].tolist()
+
+
+def test_differences_flips_overlap_and_rank_moves_are_numpys(two):
+    p, q = map(softmax, two)
+    found = compared(p, q, top=3, worst=None)
+    difference = np.abs(p - q)
+    assert found.maximum == difference.max()
+    assert found.maximum_at == np.unravel_index(difference.argmax(), p.shape)
+    assert found.mean == pytest.approx(difference.mean())
+    assert found.beyond == np.count_nonzero(~np.isclose(p, q, atol=1e-5, rtol=1e-5))
+    first, second = p.argmax(axis=1), q.argmax(axis=1)
+    assert found.flips == np.count_nonzero(first != second)
+    assert [(row.place[0], row.first, row.second) for row in found.flipped] == [
+        (i, first[i], second[i]) for i in np.flatnonzero(first != second)
+    ]
+    order_p, order_q = np.argsort(-p), np.argsort(-q)
+    shared = [len(set(x[:3]) & set(y[:3])) / 3 for x, y in zip(order_p, order_q, strict=True)]
+    assert (found.top_k, found.overlap) == (3, pytest.approx(np.mean(shared)))
+    moves = [list(order_q[i]).index(first[i]) for i in range(len(p))]
+    assert found.mean_moved == pytest.approx(np.mean(moves))
+    assert found.most_moved == max(moves)
+
+
+def test_what_cannot_happen_in_b_is_an_infinite_divergence_and_bounded_otherwise():
+    found = compared(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]]))
+    assert (found.worst_kl, found.worst_variation, found.most_moved) == (math.inf, 1.0, 1)
+    assert found.worst_js == pytest.approx(math.log(2))
+
+
+@given(hnp.arrays(np.float64, (12, 4), elements=st.floats(-30, 30)), st.integers(0, 12))
+def test_an_output_equals_itself_and_blocks_equal_the_whole(x, cut):
+    y = softmax(x)
+    same = compared(y, y)
+    assert (same.maximum, same.beyond, same.flips, same.worst_kl, same.worst_js, same.worst) == (
+        0,
+        0,
+        0,
+        0,
+        0,
+        [],
+    )
+    whole, parts = Comparison("logits", Limits(atol=0.5)), Comparison("logits", Limits(atol=0.5))
+    places = np.arange(12)[:, None]
+    whole.add(x, x[::-1], places)
+    for rows in (slice(0, cut), slice(cut, 12)):
+        parts.add(x[rows], x[::-1][rows], places[rows])
+    a, b = whole.found(), parts.found()
+    assert (a.maximum, a.maximum_at, a.beyond, a.flips, a.flipped) == (
+        b.maximum,
+        b.maximum_at,
+        b.beyond,
+        b.flips,
+        b.flipped,
+    )
+    assert (a.worst_kl, a.worst_kl_at, a.most_moved, a.worst) == (
+        b.worst_kl,
+        b.worst_kl_at,
+        b.most_moved,
+        b.worst,
+    )
+    assert a.mean_kl == pytest.approx(b.mean_kl)
+
+
+def test_the_limits_that_are_named_decide():
+    a, b = np.array([[0.6, 0.4], [0.9, 0.1]]), np.array([[0.4, 0.6], [0.9, 0.1]])
+    kl = 0.6 * math.log(0.6 / 0.4) + 0.4 * math.log(0.4 / 0.6)
+    for limits, faults in [
+        (Limits(atol=0.21), []),
+        (Limits(atol=0.19), ["2 of 4 numbers differ by more than 0.19 + 0 · |B|"]),
+        (Limits(rtol=0.6), []),
+        (Limits(flips=1), []),
+        (Limits(flips=0), ["1 of 2 rows change class, allowed are 0"]),
+        (Limits(kl=0.1), []),
+        (Limits(kl=0.05), [f"a KL divergence of {kl:.6g}, allowed is 0.05"]),
+    ]:
+        assert compared(a, b, limits=limits).faults(limits) == faults
+
+
+def test_nan_against_nan_differs_unless_equal_nan_says_otherwise():
+    a = np.array([[np.nan, 0.5], [0.5, 0.5]])
+    for equal, beyond in ((False, 1), (True, 0)):
+        found = compared(a, a.copy(), limits=Limits(0, 0, 0, None, equal))
+        assert (found.beyond, found.flips, found.lost) == (beyond, 0, 1)
+    found = compared(a, np.array([[0.5, 0.5], [0.5, 0.5]]), limits=Limits(0, 0, 0, None, True))
+    assert (found.beyond, found.beyond_at, found.flips) == (1, (0, 0), 1)
+    assert found.worst[0].place == (0,)
+
+
+def test_infinities_that_agree_do_not_differ():
+    x = np.array([[-np.inf, 0.0]])
+    assert compared(x, x.copy(), "logits", Limits(atol=0)).beyond == 0
+    assert compared(x, -x, "logits", Limits(atol=0, rtol=1)).beyond == 1
+
+
+def test_blocks_of_different_sizes_are_paired_by_their_rows():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, 4, 3))
+
+    class Stuttering(ArraySource):
+        def blocks(self, rows):
+            return super().blocks(3)
+
+    a, b = ArraySource.of("a", x), Stuttering.of("b", x)
+    got = [(left, right, block.places()) for block, left, right in pairs(a, b, 8)]
+    assert max(len(left) for left, _, _ in got) == 3
+    np.testing.assert_array_equal(np.concatenate([left for left, _, _ in got]), x.reshape(20, 3))
+    np.testing.assert_array_equal(np.concatenate([right for _, right, _ in got]), x.reshape(20, 3))
+    np.testing.assert_array_equal(np.concatenate([p for _, _, p in got]), np.argwhere(np.ones((5, 4))))
+    with pytest.raises(ShapeError, match=r"^c: expected the shape of a, \(5, 4, 3\), found \(5, 2, 3\)$"):
+        list(pairs(a, ArraySource.of("c", x[:, :2]), 8))
+
+
+# --- the command line ----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def heads(run: Run, here: Path) -> Path:
+    """Return a folder with a head's outputs, the same in float16, and with two kernel columns swapped."""
+    (here / "samples").symlink_to(SAMPLES)
+    head = dict(np.load("samples/digits_head.npz"))
+    head["kernel"][:, [1, 7]] = head["kernel"][:, [7, 1]]
+    np.savez("swapped.npz", **head)
+    predict = ("predict", "samples/digits.npy", "-w")
+    assert run(*predict, "samples/digits_head.npz", "-o", "float32.npy").code == 0
+    assert run(*predict, "samples/digits_head.npz", "--dtype", "float16", "-o", "float16.npy").code == 0
+    assert run(*predict, "swapped.npz", "-o", "swapped.npy").code == 0
+    return here
+
+
+def test_a_head_in_float16_is_within_the_limits_that_are_asked_of_it(run: Run, heads: Path):
+    limits = ("--max-flips", 0, "--max-kl", "1e-4")
+    done = run("compare", "float16.npy", "float32.npy", *limits, "--labels", "samples/digits.txt", "-n", 1)
+    a, b = np.load("float16.npy").astype(float), np.load("float32.npy").astype(float)
+    assert done.code == 0
+    lines = done.text.splitlines()
+    assert lines[:4] == [
+        "A = float16.npy (16, 8, 10) float16",
+        "B = float32.npy (16, 8, 10) float32",
+        "",
+        "probabilities: the same class in 128 of 128 rows · mean top-5 overlap 1.0000",
+    ]
+    difference = np.abs(a - b)
+    place = [int(i) for i in np.unravel_index(difference.argmax(), a.shape)]
+    assert lines[7].split("  ")[0] == "|A − B|"
+    assert lines[7].split()[3:] == [
+        f"{difference.mean():.4g}",
+        f"{difference.max():.4g}",
+        *str(place).split(),
+    ]
+    assert lines[-1] == "within no row that changes class, KL 0.0001"
+    assert run("compare", "float16.npy", "float32.npy").code == 1
+
+
+def test_two_swapped_kernel_columns_are_told_as_flips(run: Run, heads: Path):
+    a, b = np.load("swapped.npy"), np.load("float32.npy")
+    flips = np.argwhere(a.argmax(-1) != b.argmax(-1))
+    names = Path("samples/digits.txt").read_text().split()
+    args = ("compare", "swapped.npy", "float32.npy", "--labels", "samples/digits.txt", "--max-flips", 5)
+    done = run(*args, "--all")
+    assert done.code == 1
+    lines = done.text.splitlines()
+    start = lines.index("Rows that change class:") + 3
+    told = [line.split()[:4] for line in lines[start : start + len(flips)]]
+    assert told == [
+        [str(i), str(t), names[a[i, t].argmax()], names[b[i, t].argmax()]] for i, t in flips.tolist()
+    ]
+    assert {(first, second) for _, _, first, second in told} <= {("one", "seven"), ("seven", "one")} | {
+        (x, y) for _, _, x, y in told if {"one", "seven"} & {x, y}
+    }
+    assert lines[-1] == f"beyond: {len(flips)} of 128 rows change class, allowed are 5"
+    found = json.loads(run(*args, "-f", "json").out)
+    assert (found["flips"], found["within"], found["rows"]) == (len(flips), False, 128)
+    assert found["beyond"] == [f"{len(flips)} of 128 rows change class, allowed are 5"]
+    assert len(found["flipped"]) == len(found["worst"]) == 10
+    assert found["flipped"][0]["at"] == flips[0].tolist()
+    assert found["flipped"][0]["label_a"] == told[0][2]
+    assert found["a"] == {"file": "swapped.npy", "shape": [16, 8, 10], "dtype": "float32"}
+    assert found["limits"] == {"atol": None, "rtol": None, "max_flips": 5, "max_kl": None, "equal_nan": False}
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "csv", "npy", "npz"])
+@pytest.mark.parametrize("command", ["predict", "slice"])
+def test_what_densecli_writes_compares_equal_in_every_format(run: Run, heads: Path, command, format):
+    written = run(command, "samples/digits.npy", "-w", "samples/digits_head.npz", "-f", format)
+    done = (
+        run("compare", "-", "float32.npy", "--atol", "1e-7", "--input-format", format, stdin=written.out)
+        if (format in ("npy", "npz"))
+        else run("compare", "-", "float32.npy", "--atol", "1e-7", stdin=written.out)
+    )
+    assert (done.code, done.err) == (0, "")
+
+
+def test_classes_are_compared_as_classes(run: Run, here: Path):
+    np.save("a.npy", np.array([[1, 2, 0], [2, 2, 2]]))
+    np.save("b.npy", np.array([[1, 2, 0], [2, 0, 2]]))
+    Path("names.txt").write_text("x\ny\nz\n")
+    done = run("compare", "a.npy", "b.npy", "--labels", "names.txt")
+    assert done.code == 1
+    assert done.text == (
+        "A = a.npy (2, 3) int64\n"
+        "B = b.npy (2, 3) int64\n"
+        "\n"
+        "classes: the same class in 5 of 6 rows\n"
+        "\n"
+        "Rows that change class:\n"
+        "sample  t  A  B\n"
+        "───────────────\n"
+        "     1  1  z  x\n"
+        "\n"
+        "beyond: 1 of 6 rows change class, allowed are 0\n"
+    )
+    Path("a.json").write_text('{"layer": null, "probabilities": [[0.5, 0.5], [0.1, 0.9]], "classes": [0, 1]}')
+    np.save("c.npy", np.array([0, 1]))
+    assert run("compare", "a.json", "c.npy", "--classes").code == 0
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (["y.npy", "none.npy"], "Error: none.npy: No such file or directory\n"),
+        (["-", "-"], "Error: A and B are both standard input: expected one file\n"),
+        (["y.npy", "short.npy"], "Error: short.npy: expected the shape of y.npy, (4, 3), found (3, 3)\n"),
+        (
+            ["y.npy", "logits.npy"],
+            "Error: logits.npy: not distributions: expected rows of the last axis that sum to 1, "
+            "found a sum of 9 at [0]\nHint: logits are compared with --logits, class numbers with --classes\n",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_is_trouble(run: Run, here: Path, args, message):
+    y = np.full((4, 3), 1 / 3)
+    np.save("y.npy", y)
+    np.save("short.npy", y[:3])
+    np.save("logits.npy", np.full((4, 3), 3.0))
+    done = run("compare", *args)
+    assert done.code == 2
+    assert done.err.endswith(message)
+    assert done.out == b""
+
+
+def test_logits_are_compared_as_logits(run: Run, here: Path):
+    np.save("a.npy", np.array([[3.0, 1.0]]))
+    np.save("b.npy", np.array([[4.0, 2.0]]))
+    found = json.loads(run("compare", "a.npy", "b.npy", "--logits", "--max-kl", "0", "-f", "json").out)
+    # Shifted logits are the same distribution.
+    assert (found["difference"]["max"], found["kl"]["max"], found["within"]) == (1.0, 0.0, True)

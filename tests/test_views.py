@@ -1,0 +1,100 @@
+"""Views of logits whose results are known by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from dense_cli.errors import ConfigError
+from dense_cli.layers import activations
+from dense_cli.views.look import Seen, View, look
+from dense_cli.views.top import top_k
+
+F4 = np.dtype(np.float32)
+LOG = np.log(np.array([[1.0, 2.0, 5.0], [4.0, 4.0, 2.0]]))  # softmax: eighths, and 0.4 0.4 0.2
+
+
+def seen(values: object, view: View, activation: str | None = "softmax", dtype: np.dtype = F4) -> Seen:
+    logits = np.array(values, np.float64 if dtype == np.float64 else np.float32)
+    return look(logits, None, None if activation is None else activations.get(activation), view, dtype)
+
+
+def test_probabilities_are_the_softmax_and_the_lower_class_wins_a_tie() -> None:
+    found = seen(LOG, View("probabilities", None, ("probabilities",)))
+    np.testing.assert_allclose(
+        found.arrays["probabilities"], [[0.125, 0.25, 0.625], [0.4, 0.4, 0.2]], rtol=1e-6
+    )
+    assert found.classes.tolist() == [2, 0]
+
+
+def test_the_likeliest_are_in_order_with_their_values() -> None:
+    found = seen(LOG, View("probabilities", 2))
+    assert found.top_classes is not None
+    assert found.top_classes.tolist() == [[2, 1], [0, 1]]
+    np.testing.assert_allclose(found.top_values, [[0.625, 0.25], [0.4, 0.4]], rtol=1e-6)
+
+
+@pytest.mark.parametrize("show", ["logits", "log-probabilities"])
+def test_the_likeliest_show_the_values_asked_for(show: str) -> None:
+    found = seen(LOG, View(show, 1))
+    expected = [[np.log(5)], [np.log(4)]] if show == "logits" else [[np.log(0.625)], [np.log(0.4)]]
+    np.testing.assert_allclose(found.top_values, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("view", [View("classes"), View("probabilities", 2), View(arrays=("probabilities",))])
+def test_a_row_with_nan_or_infinity_has_no_class(bad: float, view: View) -> None:
+    found = seen([[0.0, bad, 1.0], [0.0, 1.0, 2.0], [-np.inf] * 3, [-np.inf, 0.0, -np.inf]], view)
+    assert found.classes.tolist() == [-1, 2, -1, 1]
+    if found.top_classes is not None:
+        assert found.top_classes.tolist() == [[-1, -1], [2, 1], [-1, -1], [1, 0]]
+
+
+def test_logits_that_differ_by_less_than_a_probability_can_show_tie_to_the_lower_class() -> None:
+    logits = [[1.0, 1.0 + 2.0**-23, 0.0]]
+    y = seen(logits, View(arrays=("probabilities",))).arrays["probabilities"]
+    assert seen(logits, View("classes")).classes.tolist() == y.argmax(axis=1).tolist()
+
+
+def test_log_probabilities_do_not_underflow() -> None:
+    found = seen([[0.0, -1000.0]], View("log-probabilities", None, ("log_probabilities",)))
+    np.testing.assert_allclose(found.arrays["log_probabilities"], [[0.0, -1000.0]], atol=1e-6)
+    found = seen([[0.0, -1000.0]], View("log-probabilities", None, ("log_probabilities",)), "sigmoid")
+    np.testing.assert_allclose(found.arrays["log_probabilities"], [[-np.log(2), -1000.0]], rtol=1e-6)
+
+
+def test_log_probabilities_need_an_activation_that_gives_probabilities() -> None:
+    with pytest.raises(ConfigError) as caught:
+        seen(LOG, View("log-probabilities", None, ("log_probabilities",)), "relu")
+    assert str(caught.value) == "log-probabilities: expected activation softmax or sigmoid, found relu"
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_values_have_the_dtype_of_the_layer(dtype: type) -> None:
+    found = seen(LOG, View(arrays=("probabilities",)), dtype=np.dtype(dtype))
+    assert found.arrays["probabilities"].dtype == dtype
+
+
+@pytest.mark.parametrize("classes", [3, 1023, 1024, 1025, 5000])
+def test_top_k_of_equal_values_is_the_first_classes(classes: int) -> None:
+    columns, values = top_k(np.full((2, classes), -np.inf, "f4"), 3)
+    assert columns.tolist() == [[0, 1, 2]] * 2
+    assert np.isneginf(values).all()
+
+
+def test_top_k_may_be_all_classes() -> None:
+    values = np.random.default_rng(0).permuted(np.tile(np.arange(2000.0), (3, 1)), axis=1)
+    columns, found = top_k(values, 2000)
+    np.testing.assert_array_equal(found, np.tile(np.arange(1999.0, -1, -1), (3, 1)))
+    np.testing.assert_array_equal(np.take_along_axis(values, columns, axis=1), found)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("classes", [5, 1025, 4001])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_row_without_a_class_has_no_likeliest_classes_either(bad: float, classes: int, dtype: type) -> None:
+    logits = np.zeros((2, classes))
+    logits[0] = bad
+    found = seen(logits, View("probabilities", 2), dtype=np.dtype(dtype))
+    assert found.top_classes is not None
+    assert found.top_classes.tolist() == [[-1, -1], [0, 1]]
