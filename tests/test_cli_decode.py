@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
 import select
@@ -428,3 +429,22 @@ def test_the_likeliest_classes_alone_are_not_enough(run, letters):
         ran = run("decode", "-", stdin=printed)
         assert "holds only the likeliest classes (-k), not all probabilities" in ran.err
         assert (ran.code, ran.out) == (2, b"")
+
+
+def test_outputs_of_rank_four_decode_the_same_in_either_order(run, here):
+    x = np.random.default_rng(0).standard_normal((2, 3, 2, 4)).astype(np.float32)
+    np.save(here / "x.npy", x)
+    by_sample = run("decode", stdin=run("predict", "x.npy", "-u", 3, "-f", "jsonl").out)
+    by_step = run("decode", stdin=run("slice", "x.npy", "-u", 3, "-f", "jsonl").out)
+    assert by_sample.text == run("decode", "x.npy", "-u", 3).text
+    assert by_step.text == by_sample.text
+    assert len(by_step.text.splitlines()) == 2
+
+
+def test_a_sample_that_spans_chunks_of_a_pipe_is_kept_whole_by_batch(run, here):
+    # 300,000 rows of 8 bytes are more than one chunk; the wanted sample ends in a later one.
+    x = np.zeros((2, 150_000, 2), np.float32)
+    buffer = io.BytesIO()
+    np.save(buffer, x)
+    done = run("predict", "-u", 2, "-b", ":1", "--show", "classes", "-f", "csv", stdin=buffer.getvalue())
+    assert len(done.text.splitlines()) == 1 + 150_000

@@ -219,14 +219,13 @@ def test_two_swapped_kernel_columns_are_told_as_flips(run: Run, heads: Path):
     assert told == [
         [str(i), str(t), names[a[i, t].argmax()], names[b[i, t].argmax()]] for i, t in flips.tolist()
     ]
-    assert {(first, second) for _, _, first, second in told} <= {("one", "seven"), ("seven", "one")} | {
-        (x, y) for _, _, x, y in told if {"one", "seven"} & {x, y}
-    }
+    assert len(flips) > 5
+    assert all({first, second} & {"one", "seven"} for _, _, first, second in told)
     assert lines[-1] == f"beyond: {len(flips)} of 128 rows change class, allowed are 5"
     found = json.loads(run(*args, "-f", "json").out)
     assert (found["flips"], found["within"], found["rows"]) == (len(flips), False, 128)
     assert found["beyond"] == [f"{len(flips)} of 128 rows change class, allowed are 5"]
-    assert len(found["flipped"]) == len(found["worst"]) == 10
+    assert (len(found["flipped"]), len(found["worst"])) == (len(flips), 10)
     assert found["flipped"][0]["at"] == flips[0].tolist()
     assert found["flipped"][0]["label_a"] == told[0][2]
     assert found["a"] == {"file": "swapped.npy", "shape": [16, 8, 10], "dtype": "float32"}
@@ -237,11 +236,7 @@ def test_two_swapped_kernel_columns_are_told_as_flips(run: Run, heads: Path):
 @pytest.mark.parametrize("command", ["predict", "slice"])
 def test_what_densecli_writes_compares_equal_in_every_format(run: Run, heads: Path, command, format):
     written = run(command, "samples/digits.npy", "-w", "samples/digits_head.npz", "-f", format)
-    done = (
-        run("compare", "-", "float32.npy", "--atol", "1e-7", "--input-format", format, stdin=written.out)
-        if (format in ("npy", "npz"))
-        else run("compare", "-", "float32.npy", "--atol", "1e-7", stdin=written.out)
-    )
+    done = run("compare", "-", "float32.npy", "--atol", "1e-7", "--input-format", format, stdin=written.out)
     assert (done.code, done.err) == (0, "")
 
 
@@ -278,7 +273,8 @@ def test_classes_are_compared_as_classes(run: Run, here: Path):
         (
             ["y.npy", "logits.npy"],
             "Error: logits.npy: not distributions: expected rows of the last axis that sum to 1, "
-            "found a sum of 9 at [0]\nHint: logits are compared with --logits, class numbers with --classes\n",
+            "found a sum of 9 at [0]\n"
+            "Hint: logits are compared with --logits, class numbers with --classes\n",
         ),
     ],
 )

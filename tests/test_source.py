@@ -91,7 +91,7 @@ def test_what_came_before_a_fault_is_given_first() -> None:
 def test_a_stream_is_read_no_further_than_the_samples_asked_for() -> None:
     def chunks() -> Iterator[Chunk]:
         for n in range(2):
-            yield Chunk(X[n], np.array([[n, t] for t in range(3)]))
+            yield Chunk(X[n], np.array([[n, t] for t in range(3)]), whole=True)
         raise AssertionError("read too far")
 
     assert taken(StreamSource("stream", F8, chunks()).select(slice(0, 2)))[0] == X[:2].reshape(-1, 2).tolist()

@@ -41,7 +41,11 @@ if TYPE_CHECKING:
     help="How many of the likeliest classes the overlap looks at.",
 )
 @opts.labels_option
-@click.option("--input-format", type=click.Choice(list(INPUT_FORMATS)), help="Format of A and B.")
+@click.option(
+    "--input-format",
+    type=click.Choice(list(INPUT_FORMATS)),
+    help="Format of standard input, else of A and B.",
+)
 @click.option("--key", metavar="NAME", help="Member of an NPZ or of a JSON object, in A and in B.")
 @click.option(
     "-n",
@@ -87,6 +91,7 @@ def compare(first: str, second: str, **options: Any) -> None:
         raise click.UsageError("A and B are both standard input: expected one file")
     if options["logits"] and options["classes"]:
         raise click.UsageError("expected one of --logits and --classes")
+    options["piped"] = "-" in (first, second)
     a, b = (_open(path, options) for path in (first, second))
     whole = all(source.dtype.kind in "iu" for source in (a, b))
     kind = "logits" if options["logits"] else "classes" if options["classes"] or whole else "probabilities"
@@ -129,6 +134,7 @@ def _open(path: str, options: dict[str, Any]) -> Source:
     key = options["key"]
     if key is None and options["classes"] and path.lower().endswith((".json", ".npz")):
         key = "classes"
-    source = open_source(path, options["input_format"], Request(key, outputs=True))
+    format = options["input_format"] if path == "-" or not options["piped"] else None
+    source = open_source(path, format, Request(key, outputs=True))
     # Lines may come sample by sample or step by step: in order they can stand beside any other file.
     return spool(source) if isinstance(source, StreamSource) and None in source.shape else source

@@ -79,9 +79,10 @@ def decode(**options: Any) -> None:
             assert seen.top_values is not None
             for line in decoder.add(part.block.places(), seen.classes, seen.top_values[:, 0], part.mask):
                 writer.write(line)
-            if part.block.pause:
+            if part.block.whole:
                 for line in decoder.end():
                     writer.write(line)
+            if part.block.pause:
                 out.flush()
         for line in decoder.end():
             writer.write(line)

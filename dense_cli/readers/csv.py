@@ -86,7 +86,7 @@ def _chunks(stream: ByteStream, outputs: bool) -> Iterator[Chunk]:
                     f"{stream.name}: line {numbers[row]}: a number is beyond the range of float64"
                 )
         if columns is None:
-            yield Chunk(x, np.arange(sample, sample + len(x))[:, None], pause)
+            yield Chunk(x, np.arange(sample, sample + len(x))[:, None], pause, whole=True)
         else:
             places = _places(x[:, : columns.places], numbers, stream.name)
             yield Chunk(np.ascontiguousarray(x[:, columns.places :]), places, pause)

@@ -45,11 +45,12 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
             rank, features, axes = same.ndim - 1, same.shape[-1], same.ndim - 1
             index = np.indices(same.shape[:-1], np.int64).reshape(axes, -1).T
             index[:, 0] += sample
-            yield Chunk(same.reshape(-1, features), index, pause)
+            yield Chunk(same.reshape(-1, features), index, pause, whole=True)
             line, sample = line + len(lines), sample + len(same)
             continue
         xs: list[NDArray[Any]] = []
         places: list[Places] = []
+        whole = True
         try:
             for text in lines:
                 line += 1
@@ -72,13 +73,12 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
                     raise ShapeError(f"{name}: expected a step with sample, t and index as on line 1")
                 xs.append(x)
                 places.append(at)
-                # A line that is one step does not say whether its sample goes on.
-                pause = pause and place is None
+                whole = place is None  # a line that is one step does not say whether its sample goes on
                 sample += 1
         except DenseCliError as e:
             error = e  # the lines before it are given first
         if xs:
-            yield Chunk(np.concatenate(xs), np.concatenate(places), pause)
+            yield Chunk(np.concatenate(xs), np.concatenate(places), pause, whole)
     raise error
 
 

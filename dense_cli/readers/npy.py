@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -68,6 +69,7 @@ def from_stream(header: NpyHeader, readinto: Callable[[NDArray[Any]], int], name
 
     lead, features = shape[:-1], shape[-1]
     total = int(np.prod(lead, dtype=np.int64))
+    inner = math.prod(lead[1:])
     step = max(1, _CHUNK // (features * header.dtype.itemsize))
 
     def chunks() -> Iterator[Chunk]:
@@ -79,7 +81,8 @@ def from_stream(header: NpyHeader, readinto: Callable[[NDArray[Any]], int], name
                     f"{name}: truncated: the data ended in row {row} of {total} (shape {header.shape})"
                 )
             places = np.unravel_index(np.arange(start, start + len(x)), lead)
-            yield Chunk(x, np.stack(places, axis=1))
+            whole = (start + len(x)) % inner == 0
+            yield Chunk(x, np.stack(places, axis=1), whole=whole)
 
     return StreamSource(name, header.dtype, chunks(), shape)
 

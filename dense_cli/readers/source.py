@@ -26,13 +26,15 @@ Places = NDArray[np.int64]
 class Block(NamedTuple):
     """Consecutive rows: ``x`` is (rows, features), ``places()`` (rows, axes): batch, time, …
 
-    ``pause`` says that whole samples have come and the source may wait for the next: show what there is.
+    ``pause`` says that the source may wait for its next row: show what there is. ``whole`` says that the
+    last sample has ended with this block.
     """
 
     x: NDArray[Any]
     start: int
     places: Callable[[], Places]
     pause: bool = False
+    whole: bool = False
 
 
 class Source(Protocol):
@@ -302,6 +304,7 @@ class Chunk(NamedTuple):
     x: NDArray[Any]
     places: Places
     pause: bool = False
+    whole: bool = False
 
 
 class StreamSource:
@@ -336,15 +339,18 @@ class StreamSource:
 
     @property
     def by_step(self) -> bool:
-        """Whether the rows come one time step after another, as `slice` prints them, by the first two."""
+        """Whether the rows come one time step after another, as `slice` prints them."""
         if not self.placed or len(self.shape) < 3:
             return False
+        # Rows of one step may differ in further axes: look on to where the sample or the step changes.
         held: list[Chunk] = []
-        while sum(len(chunk.places) for chunk in held) < 2 and (chunk := next(self.chunks, None)):
+        other: Places = np.empty((0, 2), np.int64)
+        while not len(other) and (chunk := next(self.chunks, None)):
             held.append(chunk)
+            place = held[0].places[0, :2]
+            other = chunk.places[(chunk.places[:, :2] != place).any(axis=1), :2]
         self.chunks = chain(held, self.chunks)
-        first = np.concatenate([chunk.places for chunk in held])[:2]
-        return len(first) == 2 and first[0, 0] != first[1, 0] and first[0, 1] == first[1, 1]
+        return bool(len(other) and other[0, 0] != place[0] and other[0, 1] == place[1])
 
     def select(self, batch: slice) -> Source:
         """Give only some samples; without negative numbers the stream is read no further than needed."""
@@ -357,8 +363,8 @@ class StreamSource:
             for chunk in self.chunks:
                 sample = chunk.places[:, 0]
                 keep = (sample >= start) & (sample < wanted.stop) & ((sample - start) % step == 0)
-                yield Chunk(chunk.x[keep], chunk.places[keep], chunk.pause)
-                if len(sample) and sample[-1] + 1 >= wanted.stop:
+                yield Chunk(chunk.x[keep], chunk.places[keep], chunk.pause, chunk.whole)
+                if len(sample) and sample[-1] + chunk.whole >= wanted.stop:
                     return
 
         size = None if self.shape[0] is None else len(range(self.shape[0])[batch])
@@ -379,7 +385,7 @@ class StreamSource:
             for chunk in self.chunks:
                 keep = chunk.places[:, 1] == step
                 seen |= bool(keep.any())
-                yield Chunk(chunk.x[keep], chunk.places[keep], chunk.pause)
+                yield Chunk(chunk.x[keep], chunk.places[keep], chunk.pause, chunk.whole)
             if not seen and self.shape[1] is None:
                 raise ShapeError(f"{self.name}: no sample has a time step {step}")
 
@@ -390,9 +396,9 @@ class StreamSource:
         xs: list[NDArray[Any]] = []
         places: list[Places] = []
 
-        def block(pause: bool) -> Block:
+        def block(pause: bool, whole: bool = False) -> Block:
             at = places[0] if len(places) == 1 else np.concatenate(places)
-            return Block(xs[0] if len(xs) == 1 else np.concatenate(xs), start, lambda: at, pause)
+            return Block(xs[0] if len(xs) == 1 else np.concatenate(xs), start, lambda: at, pause, whole)
 
         chunks = iter(self.chunks)
         while True:
@@ -412,10 +418,10 @@ class StreamSource:
                 held += len(xs[-1])
                 x, at = x[room:], at[room:]
                 if (start + held) % rows == 0:
-                    yield block(chunk.pause and not len(x))
+                    yield block(chunk.pause and not len(x), chunk.whole and not len(x))
                     start, held, xs, places = start + held, 0, [], []
             if chunk.pause and held:
-                yield block(True)
+                yield block(True, chunk.whole)
                 start, held, xs, places = start + held, 0, [], []
         if held:
             yield block(False)

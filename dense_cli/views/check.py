@@ -256,7 +256,7 @@ class DoubleSoftmax:
     def finding(self) -> Finding | None:
         if self._others or self._rows * (self._n - 1) < self.LEAST:
             return None
-        if self._most < 0.9 or self._sum / self._rows < (0.8 if self._n == 2 else 0.6):
+        if self._most < 0.9 or self._sum / self._rows < (0.8 if self._n == 2 else 0.5):
             return None
         most = math.e / (math.e + self._n - 1)
         sure = self._sum / self._rows

@@ -1,0 +1,110 @@
+"""Real files of every format, as small as they come: what mutations start from."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+_DATA = Path(__file__).parent.parent / "data" / "weights"
+
+X2 = np.linspace(-2, 2, 24).reshape(6, 4)
+X3 = np.linspace(-3, 3, 40).reshape(2, 5, 4)
+KERNEL = np.linspace(-1, 1, 12).reshape(4, 3)
+BIAS = np.array([0.5, 0.0, -0.5])
+Y3 = np.tile([0.25, 0.5, 0.25], (2, 5, 1))
+
+
+def npy(array: np.ndarray, **options: bool) -> bytes:
+    """Return an array as an NPY file."""
+    file = io.BytesIO()
+    np.lib.format.write_array(file, array, **options)
+    return file.getvalue()
+
+
+def npz(compression: int = zipfile.ZIP_STORED, **arrays: np.ndarray) -> bytes:
+    """Return arrays as an NPZ file."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, array in arrays.items():
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), npy(array), compression)
+    return file.getvalue()
+
+
+def lines(values: list[object]) -> bytes:
+    """Return values as JSON Lines."""
+    return "".join(json.dumps(value) + "\n" for value in values).encode()
+
+
+def arrays() -> dict[str, bytes]:
+    """Return array files by their names: layer inputs and finished outputs."""
+    steps = [
+        {"sample": i, "t": t, "probabilities": row, "class": 1}
+        for i, sample in enumerate(Y3.tolist())
+        for t, row in enumerate(sample)
+    ]
+    table = "sample,t,class,p0,p1,p2\n" + "".join(f"{i},{t},1,0.25,0.5,0.25\n" for i in (0, 1) for t in (0, 1))
+    document = {"layer": None, "shape": [2, 5, 3], "probabilities": Y3.tolist(), "classes": [[1] * 5] * 2}
+    sliced = {"layer": None, "steps": [{"t": t, "probabilities": Y3[:, t].tolist()} for t in range(5)]}
+    return {
+        "x2.npy": npy(X2),
+        "x3.npy": npy(X3.astype(">f4")),
+        "fortran.npy": npy(np.asfortranarray(X3)),
+        "stored.npz": npz(x=X3),
+        "deflated.npz": npz(zipfile.ZIP_DEFLATED, a=X2, b=X3),
+        "x2.json": json.dumps(X2.tolist()).encode(),
+        "x3.json": json.dumps({"x": X3.tolist()}).encode(),
+        "x3.jsonl": lines(X3.tolist()),
+        "ragged.jsonl": lines([X3[0].tolist(), X3[1, :2].tolist()]),
+        "x2.csv": b"a,b,c,d\n" + "".join(",".join(map(str, row)) + "\n" for row in X2.tolist()).encode(),
+        "y.npy": npy(Y3),
+        "y.npz": npz(probabilities=Y3, classes=Y3.argmax(-1)),
+        "y.json": json.dumps(document).encode(),
+        "steps.json": json.dumps(sliced).encode(),
+        "y.jsonl": lines(list(steps)),
+        "y.csv": table.encode(),
+    }
+
+
+def weights() -> dict[str, bytes]:
+    """Return weight files by their names."""
+    found = {
+        path.name: path.read_bytes()
+        for path in sorted(_DATA.iterdir())
+        if path.name.startswith(("a_sequential", "b_seq2seq"))
+        and path.suffix in (".h5", ".keras", ".npz", ".onnx", ".safetensors")
+    }
+    return {
+        **found,
+        "deflated.npz": npz(zipfile.ZIP_DEFLATED, kernel=KERNEL, bias=BIAS),
+        "w.json": json.dumps({"fc": {"kernel": KERNEL.tolist(), "bias": BIAS.tolist()}}).encode(),
+    }
+
+
+def labels() -> dict[str, bytes]:
+    """Return label files for three classes by their names."""
+    return {
+        "labels.txt": "cat\r\ndog\r\nbird\r\n".encode(),
+        "list.json": b'["cat", "dog", "\\u6f22"]',
+        "ids.json": b'{"cat": 0, "dog": 1, "bird": 2}',
+        "tokenizer.json": json.dumps(
+            {
+                "model": {"type": "WordPiece", "vocab": {"[PAD]": 0, "a": 1}},
+                "added_tokens": [{"id": 2, "content": "[X]"}],
+            }
+        ).encode(),
+    }
+
+
+def masks() -> dict[str, bytes]:
+    """Return masks, lengths and targets for two samples of five steps by their names."""
+    return {
+        "mask.npy": npy(np.ones((2, 5), bool)),
+        "lengths.json": b"[5, 3]",
+        "lengths.csv": b"5\n3\n",
+        "targets.jsonl": b"[0, 1, 2, 0, 1]\n[0, 0, 0, 0, -100]\n",
+        "targets.npy": npy(np.zeros((2, 5), np.int64)),
+    }

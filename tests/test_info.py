@@ -1,0 +1,239 @@
+"""What a file holds: every number against NumPy, what it looks like, and how it is drawn."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import SAMPLES, Run
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dense_cli.views.describe import Description, Histogram
+
+DATA = Path(__file__).parent / "data"
+
+
+def described(x: np.ndarray, *cuts: int):
+    """Describe an array of rank 2, in the blocks between the cuts."""
+    description = Description(x.shape, x.dtype)
+    for start, stop in zip([0, *cuts], [*cuts, len(x)], strict=True):
+        description.add(x[start:stop], np.arange(start, stop)[:, None])
+    return description.found()
+
+
+def info(run: Run, *args: object, stdin: bytes = b"") -> dict:
+    done = run("info", *args, "-f", "json", stdin=stdin)
+    assert (done.code, done.err) == (0, "")
+    return json.loads(done.out)
+
+
+def test_the_numbers_are_numpys_and_places_are_the_first():
+    x = np.random.default_rng(1).normal(3, 5, (200, 7))
+    x[11, 2], x[40, 3], x[50, 6], x[60, 0], x[61, 0] = np.nan, np.nan, np.inf, -np.inf, -np.inf
+    x[5, :3] = 0
+    found = described(x, 3, 11, 150)
+    finite = x[np.isfinite(x)]
+    assert (found.size, found.zeros) == (1400, 3)
+    assert (found.minimum, found.maximum) == (finite.min(), finite.max())
+    assert found.minimum_at == tuple(np.argwhere(x == finite.min())[0])
+    assert found.maximum_at == tuple(np.argwhere(x == finite.max())[0])
+    assert found.mean == pytest.approx(finite.mean(), rel=1e-12)
+    assert found.std == pytest.approx(finite.std(), rel=1e-12)
+    assert (tuple(found.nan), tuple(found.plus_inf), tuple(found.minus_inf)) == (
+        (2, (11, 2)),
+        (1, (50, 6)),
+        (2, (60, 0)),
+    )
+
+
+@given(
+    hnp.arrays(
+        np.float64, (20, 2), elements=st.floats(-1e300, 1e300) | st.floats(-2, 2) | st.integers(-9, 9)
+    ),
+    st.integers(0, 20),
+)
+def test_a_histogram_holds_every_number_once_in_16_bins_at_most_whatever_the_blocks(x, cut):
+    whole, parts = Histogram(), Histogram()
+    whole.add(x)
+    for part in (x[cut:], x[:cut]):
+        parts.add(part)
+    bins = whole.bins()
+    assert bins == parts.bins()
+    assert 1 <= len(bins) <= 16
+    assert sum(count for *_, count in bins) == x.size
+    assert bins[0][0] <= x.min()
+    assert bins[-1][1] >= x.max()
+    assert all(a[1] == b[0] for a, b in zip(bins, bins[1:], strict=False))
+    for i, (low, high, count) in enumerate(bins):
+        inside = (x >= low) & ((x <= high) if i == len(bins) - 1 else (x < high))
+        assert count == np.count_nonzero(inside)
+
+
+def test_whole_numbers_have_bins_of_whole_numbers():
+    bars = Histogram()
+    bars.add(np.array([0.0, 2.0, 2.0, 3.0]))
+    assert bars.bins(whole=True) == [(0, 0, 1), (1, 1, 0), (2, 2, 2), (3, 3, 1)]
+
+
+@given(st.floats(-1e300, 1e300))
+def test_a_constant_is_one_bin(value):
+    bars = Histogram()
+    bars.add(np.full(5, value))
+    ((low, high, count),) = bars.bins()
+    assert (low <= value <= high, count) == (True, 5)
+
+
+@pytest.mark.parametrize(
+    ("x", "looks"),
+    [
+        (np.random.default_rng(0).dirichlet(np.ones(4), 9), "distributions along the last axis (4 classes)"),
+        (
+            np.random.default_rng(0).dirichlet(np.ones(9), 4).T,
+            "distributions along axis 0, not along the last",
+        ),
+        (
+            np.log(np.random.default_rng(0).dirichlet(np.ones(4), 9)),
+            "log-probabilities along the last axis",
+        ),
+        (np.eye(5), "one-hot"),
+        (np.array([[1, 0, 1], [1, 1, 0]]), "a mask"),
+        (np.array([[3, 7, 0]]), "class ids"),
+        (np.array([[-3, 7, 0]]), "integers"),
+        (
+            np.tanh(np.random.default_rng(0).normal(size=(9, 4))),
+            "hidden states of a tanh, or scaled features",
+        ),
+        (np.maximum(np.random.default_rng(0).normal(0, 3, (9, 4)), 0), "hidden states of a relu"),
+        (np.random.default_rng(0).normal(0, 3, (9, 4)), "logits or hidden states"),
+        (np.full((2, 2), 0.7), "values from 0 to 1, not distributions"),
+        (np.full((2, 2), 7.5), "features"),
+        (np.full((2, 2), np.nan), "nothing"),
+    ],
+)
+def test_an_array_looks_like_what_it_is(x, looks):
+    assert described(x).looks == looks
+
+
+def test_real_arrays_look_like_what_they_are(run: Run):
+    for file, looks in [
+        (DATA / "outputs/digits.npy", "distributions along the last axis (10 classes)"),
+        (DATA / "outputs/iris.npy", "distributions along the last axis (3 classes)"),
+        (DATA / "outputs/digits_true.npy", "class ids"),
+        (SAMPLES / "digits.npy", "hidden states of a tanh, or scaled features"),
+    ]:
+        assert info(run, file)["arrays"][0]["looks_like"] == looks
+
+
+def test_the_header_says_dtype_byte_order_and_layout(run: Run, here: Path):
+    x = np.arange(6.0).reshape(2, 3)
+    np.save("x.npy", np.asfortranarray(x.astype(">f4")))
+    found = info(run, "x.npy")["arrays"][0]
+    assert {
+        name: found[name] for name in ("name", "shape", "dtype", "byte_order", "order", "file_bytes")
+    } == {
+        "name": "x.npy",
+        "shape": [2, 3],
+        "dtype": "float32",
+        "byte_order": "big",
+        "order": "Fortran",
+        "file_bytes": 128 + 24,
+    }
+    assert found["max"] == {"value": 5.0, "at": [1, 2]}
+    np.save("v.npy", np.array([1, -4, 2], np.int8))
+    found = info(run, "v.npy")["arrays"][0]
+    assert (found["shape"], found["byte_order"], found["min"]) == ([3], None, {"value": -4.0, "at": [1]})
+
+
+def test_every_array_of_an_npz_is_described_and_one_can_be_picked(run: Run, here: Path):
+    np.savez("two.npz", a=np.zeros((2, 2)), b=np.ones(3, np.int32))
+    assert [array["name"] for array in info(run, "two.npz")["arrays"]] == ["two.npz[a]", "two.npz[b]"]
+    (found,) = info(run, "two.npz", "--key", "b")["arrays"]
+    assert (found["shape"], found["dtype"], found["mean"], found["std"]) == ([3], "int32", 1.0, 0.0)
+
+
+def test_a_table_draws_the_histogram(run: Run, here: Path):
+    np.save("x.npy", np.array([[0, 2, 2], [2, 2, 3]], np.int16))
+    mean, std = 11 / 6, math.sqrt(25 / 6 - (11 / 6) ** 2)
+    assert run("info", "x.npy").text == (
+        "x.npy: shape (2, 3) · int16 · little-endian · C order · file of 140 bytes\n"
+        "looks like class ids\n"
+        "  whole numbers from 0 to 3\n"
+        "\n"
+        "numbers        6\n"
+        "min            0  at [0, 0]\n"
+        "max            3  at [1, 2]\n"
+        f"mean     {mean:.5f}\n"
+        f"std     {std:.6f}\n"
+        "zeros          1\n"
+        "NaN            0\n"
+        "+Inf           0\n"
+        "-Inf           0\n"
+        "\n"
+        "0      1  ██████████\n"
+        "1      0\n"
+        "2      4  ████████████████████████████████████████\n"
+        "3      1  ██████████\n"
+    )
+
+
+@pytest.mark.parametrize("format", ["json", "jsonl", "csv", "npy"])
+def test_a_pipe_of_any_format_has_its_shape(run: Run, format):
+    written = run("predict", SAMPLES / "steps.json", "-u", 3, "-f", format)
+    (found,) = info(run, "-", stdin=written.out)["arrays"]
+    assert (found["shape"], found["size"]) == ([2, 3, 3], 18)
+    assert found["looks_like"] == "distributions along the last axis (3 classes)"
+
+
+def test_samples_of_differing_lengths_have_no_time_axis(run: Run):
+    (found,) = info(run, "-", stdin=b"[[0.5, 1.5]]\n[[2, 3], [4, 5]]\n")["arrays"]
+    assert (found["shape"], found["size"]) == ([2, None, 2], 6)
+
+
+@pytest.mark.parametrize(
+    "name", ["digits.keras", "digits__head.npz", "iris.json", "digits__head.safetensors"]
+)
+def test_a_weights_file_tells_its_heads_and_their_ranges(run: Run, name):
+    found = info(run, DATA / "weights" / name)
+    listed = json.loads(run("heads", DATA / "weights" / name, "-f", "json").out)
+    (head,) = found["heads"]
+    kernel = np.load(DATA / "weights" / ("iris.npz" if "iris" in name else "digits__head.npz"))["kernel"]
+    for key in ("min", "max"):
+        assert head["kernel"][key]["value"] == float(getattr(kernel, key)())
+    assert head["kernel"]["mean"] == pytest.approx(float(kernel.astype(float).mean()), rel=1e-9)
+    assert head["kernel"]["size"] == kernel.size
+    del head["kernel"], head["bias"]
+    assert found == listed
+
+
+def test_the_range_of_damaged_weights_is_told_all_the_same(run: Run, here: Path):
+    np.savez("w.npz", kernel=np.array([[np.nan, 1], [2, 3]]), bias=np.zeros(2))
+    (head,) = info(run, "w.npz")["heads"]
+    assert head["kernel"]["nan"] == {"count": 1, "first": [0, 0]}
+    assert run("info", "w.npz").text.splitlines()[-2].split() == [
+        "head",
+        "kernel",
+        "1",
+        "3",
+        "2",
+        "0.816497",
+        "0",
+        "1",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "Error: x.npy: the file is empty, expected an NPY array\n"),
+        (b"\x93NUMPY\x01", "Error: x.npy: truncated NPY header: expected 8 bytes, found 7\n"),
+    ],
+)
+def test_what_is_no_array_is_one_line(run: Run, here: Path, content, message):
+    Path("x.npy").write_bytes(content)
+    done = run("info", "x.npy")
+    assert (done.code, done.out, done.err) == (2, b"", message)
