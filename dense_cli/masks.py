@@ -75,7 +75,7 @@ def as_lengths(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
     if array.ndim != 1:
         raise ShapeError(f"{name}: expected one whole number per sample, found shape {array.shape}")
-    wrong = np.flatnonzero(array != np.floor(array))
+    wrong = np.flatnonzero(~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62)))
     if len(wrong):
         at = int(wrong[0])
         raise DtypeError(f"{name}: expected whole numbers of time steps, found {array[at]} at [{at}]")

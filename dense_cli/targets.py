@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import DtypeError, FileFormatError, ShapeError, SizeError
+from dense_cli.errors import DtypeError, FileFormatError, ShapeError, SizeError, naming
 
 _MAX_BYTES = 1 << 30
 
@@ -106,17 +106,18 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         ShapeError: an empty file, or samples that differ in more than their time steps.
         FileFormatError, OSError: it cannot be read.
     """
-    with open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         content = file.read(6)
         if not content.startswith((b"\x93NUMPY", b"PK\x03\x04")):
-            content += file.read(_MAX_BYTES)
-            if len(content) > _MAX_BYTES:
+            too_large = os.fstat(file.fileno()).st_size > _MAX_BYTES
+            content += b"" if too_large else file.read(_MAX_BYTES)
+            if too_large or len(content) > _MAX_BYTES:
                 raise SizeError(f"{path}: targets too large: expected at most {_MAX_BYTES} bytes")
             return _of_samples(path, _samples(content, path), labels, ignore)
     from dense_cli.readers.whole import read_array
 
     array = read_array(path)
-    wrong = array != np.floor(array)
+    wrong = ~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62))
     if wrong.any():
         raise DtypeError(f"{path}: expected whole numbers (classes), found {array[wrong][0]}")
     return Targets.of(path, array.astype(np.int64), ignore)

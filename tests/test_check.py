@@ -187,8 +187,8 @@ def test_labels_that_are_too_few_are_found(run: Run, here: Path):
 
 
 def test_a_kernel_that_fits_only_when_turned_is_found(run: Run, here: Path):
-    head = np.load(SAMPLES / "digits_head.npz")
-    np.savez("turned.npz", kernel=head["kernel"].T, bias=head["bias"])
+    with np.load(SAMPLES / "digits_head.npz") as head:
+        np.savez("turned.npz", kernel=head["kernel"].T, bias=head["bias"])
     finding = found(run, SAMPLES / "digits.npy", "-w", "turned.npz")["transposed"]
     assert finding["evidence"] == "the kernel (10, 48) does not take 48 features, but would as (48, 10)"
     assert finding["advice"] == "--transpose turns it"

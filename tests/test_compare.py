@@ -172,13 +172,10 @@ def test_blocks_of_different_sizes_are_paired_by_their_rows():
 def heads(run: Run, here: Path) -> Path:
     """Return a folder with a head's outputs, the same in float16, and with two kernel columns swapped."""
     (here / "samples").symlink_to(SAMPLES)
-    head = dict(np.load("samples/digits_head.npz"))
-    head["kernel"][:, [1, 7]] = head["kernel"][:, [7, 1]]
-    np.savez("swapped.npz", **head)
     predict = ("predict", "samples/digits.npy", "-w")
     assert run(*predict, "samples/digits_head.npz", "-o", "float32.npy").code == 0
     assert run(*predict, "samples/digits_head.npz", "--dtype", "float16", "-o", "float16.npy").code == 0
-    assert run(*predict, "swapped.npz", "-o", "swapped.npy").code == 0
+    assert run(*predict, "samples/digits_swapped.npz", "-o", "swapped.npy").code == 0
     return here
 
 
@@ -295,3 +292,16 @@ def test_logits_are_compared_as_logits(run: Run, here: Path):
     found = json.loads(run("compare", "a.npy", "b.npy", "--logits", "--max-kl", "0", "-f", "json").out)
     # Shifted logits are the same distribution.
     assert (found["difference"]["max"], found["kl"]["max"], found["within"]) == (1.0, 0.0, True)
+
+
+def test_the_swapped_sample_is_the_head_with_two_columns_swapped():
+    order = [0, 7, 2, 3, 4, 5, 6, 1, 8, 9]
+    with np.load(SAMPLES / "digits_head.npz") as head, np.load(SAMPLES / "digits_swapped.npz") as swapped:
+        np.testing.assert_array_equal(swapped["kernel"], head["kernel"][:, order])
+        np.testing.assert_array_equal(swapped["bias"], head["bias"])
+
+
+def test_huge_numbers_are_no_warning(run: Run, here: Path):
+    np.save("big.npy", np.array([[1e308, -1e308], [1e308, 1e308]]))
+    assert run("compare", "big.npy", "big.npy").code == 2
+    assert run("compare", "big.npy", "big.npy", "--logits").code == 0

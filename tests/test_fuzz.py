@@ -16,11 +16,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
-from hypothesis import strategies as st
-
 from hostile import seeds
 from hostile.promise import require_kept
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
 
 _SECONDS = 30  # a run of a few kilobytes takes some hundredths
 _MEBIBYTES = 1024
@@ -68,10 +67,14 @@ def damaged(draw: st.DrawFn, files: dict[str, bytes]) -> tuple[str, bytes]:
             places = [match.span() for match in re.finditer(rb"\d+", bytes(content[:4096]))]
             if places:
                 start, end = draw(st.sampled_from(places))
-                content[start:end] = draw(st.sampled_from([b"0", b"-1", b"7", b"2147483648", b"9" * 19, b"1e5"]))
+                content[start:end] = draw(
+                    st.sampled_from([b"0", b"-1", b"7", b"2147483648", b"9" * 19, b"1e5"])
+                )
     suffix = os.path.splitext(name)[1]
     # Now and then under the suffix of another format, or none.
-    other = draw(st.sampled_from([None] * 6 + ["", ".npy", ".npz", ".json", ".jsonl", ".csv", ".h5", ".safetensors"]))
+    other = draw(
+        st.sampled_from([None] * 6 + ["", ".npy", ".npz", ".json", ".jsonl", ".csv", ".h5", ".safetensors"])
+    )
     return "fuzz" + (suffix if other is None else other), bytes(content)
 
 
@@ -159,15 +162,19 @@ def campaign(name: str, run: Callable[..., object], folder: Path, config: settin
         path.write_bytes(file[1])
         args = command(str(path))
         with bounded():
-            ran = run(*args)
+            ran = run(*args, env={"FORCE_COLOR": None})
         _EXECUTIONS[0] += 1
         require_kept(str(args[0]), ran.code, ran.out, ran.err)
 
     return attack
 
 
-@pytest.mark.parametrize(("name", "examples"), [("arrays", 400), ("weights", 200), ("labels", 100), ("masks", 100)])
-def test_a_damaged_file_ends_in_a_result_or_in_one_line(name: str, examples: int, run, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("name", "examples"), [("arrays", 400), ("weights", 200), ("labels", 100), ("masks", 100)]
+)
+def test_a_damaged_file_ends_in_a_result_or_in_one_line(
+    name: str, examples: int, run, tmp_path: Path
+) -> None:
     config = settings(max_examples=examples, deadline=None, derandomize=True, database=None)
     campaign(name, run, tmp_path, config)()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +69,7 @@ def test_a_histogram_holds_every_number_once_in_16_bins_at_most_whatever_the_blo
     assert sum(count for *_, count in bins) == x.size
     assert bins[0][0] <= x.min()
     assert bins[-1][1] >= x.max()
-    assert all(a[1] == b[0] for a, b in zip(bins, bins[1:], strict=False))
+    assert all(a[1] == b[0] for a, b in pairwise(bins))
     for i, (low, high, count) in enumerate(bins):
         inside = (x >= low) & ((x <= high) if i == len(bins) - 1 else (x < high))
         assert count == np.count_nonzero(inside)
@@ -201,7 +202,8 @@ def test_a_weights_file_tells_its_heads_and_their_ranges(run: Run, name):
     found = info(run, DATA / "weights" / name)
     listed = json.loads(run("heads", DATA / "weights" / name, "-f", "json").out)
     (head,) = found["heads"]
-    kernel = np.load(DATA / "weights" / ("iris.npz" if "iris" in name else "digits__head.npz"))["kernel"]
+    with np.load(DATA / "weights" / ("iris.npz" if "iris" in name else "digits__head.npz")) as arrays:
+        kernel = arrays["kernel"]
     for key in ("min", "max"):
         assert head["kernel"][key]["value"] == float(getattr(kernel, key)())
     assert head["kernel"]["mean"] == pytest.approx(float(kernel.astype(float).mean()), rel=1e-9)
@@ -237,3 +239,8 @@ def test_what_is_no_array_is_one_line(run: Run, here: Path, content, message):
     Path("x.npy").write_bytes(content)
     done = run("info", "x.npy")
     assert (done.code, done.out, done.err) == (2, b"", message)
+
+
+def test_the_mean_of_numbers_whose_sum_overflows_is_right():
+    found = described(np.array([[1.5e308, 1.0e308]]))
+    assert found.mean == pytest.approx(1.25e308)

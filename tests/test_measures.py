@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import Run
+from conftest import SAMPLES, Run
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -354,6 +354,13 @@ def test_measures_do_not_change_what_is_shown(run: Run, top):
     assert found == plain
 
 
+def test_an_infinite_loss_and_no_loss_are_told_apart_in_csv(run: Run, here: Path):
+    np.save("y.npy", np.array([[[1.0, 0.0], [0.5, 0.5]]]))
+    Path("t.json").write_text("[[1, -1]]")
+    done = run("slice", "y.npy", "-f", "csv", "--targets", "t.json", "--ignore-index", -1)
+    assert done.text == "sample,t,class,rank,loss,p0,p1\n0,0,0,2,inf,1.0,0.0\n0,1,0,,nan,0.5,0.5\n"
+
+
 def test_a_row_without_a_class_has_no_measures(run: Run):
     done = run(
         "predict",
@@ -414,6 +421,16 @@ def test_the_accuracy_of_real_outputs_step_by_step(run: Run, here: Path):
         line.split("accuracy ")[1][:6] for line in done.text.splitlines() if line.startswith("64 targets")
     ]
     assert found == [f"{accuracy:.4f}" for accuracy in (digits.argmax(-1) == targets).mean(axis=0)]
+
+
+def test_the_accuracy_of_the_sample_with_labels_as_targets(run: Run):
+    args = ("-w", SAMPLES / "digits_head.npz", "--labels", SAMPLES / "digits.txt")
+    targets = ("--targets", SAMPLES / "digits_true.csv")
+    found = json.loads(run("predict", SAMPLES / "digits.npy", *args, *targets, "-f", "json").out)
+    true = np.load(DATA / "digits_true.npy")[:16, None]
+    right = np.load(DATA / "digits.npy")[:16].argmax(-1) == true
+    assert found["summary"]["accuracy"] == right.mean()
+    assert (np.array(found["rank"]) == 1).tolist() == right.tolist()
 
 
 # --- explanations --------------------------------------------------------------------------------
@@ -498,3 +515,21 @@ def test_explain_takes_a_label_and_needs_a_layer(run: Run, here: Path):
     done = run("slice", "--explain", "auto", stdin=OUTPUTS)
     assert done.code == 2
     assert done.err.endswith("Error: --explain is about a layer: it needs --units N or --weights FILE\n")
+
+
+def test_a_row_with_infinity_has_no_explanation(run: Run, here: Path):
+    np.save("x.npy", np.array([[np.inf, 1], [1, 1]]))
+    done = run("predict", "x.npy", "-u", 3, "--explain", "auto", "-f", "json")
+    explanations = json.loads(done.out)["explanations"]
+    assert explanations[0] is None
+    assert explanations[1]["logit"] == math.fsum(
+        [
+            explanations[1]["bias"],
+            explanations[1]["rest"],
+            *(f["contribution"] for f in explanations[1]["features"]),
+        ]
+    )
+    table = run("predict", "x.npy", "-u", 3, "--explain", "auto").text
+    assert [
+        line.split(":")[0] for line in table.splitlines() if line.startswith("sample ") and ":" in line
+    ] == ["sample 1"]

@@ -6,7 +6,7 @@ import os
 import stat
 import zipfile
 
-from dense_cli.errors import DenseCliError
+from dense_cli.errors import DenseCliError, naming
 from dense_cli.readers.npyheader import MAGIC, NpyHeader, read_header
 from dense_cli.readers.npz import BAD_ZIP
 
@@ -19,7 +19,7 @@ def layouts(path: str) -> dict[str, NpyHeader]:
     """
     if path == "-" or not stat.S_ISREG(os.stat(path).st_mode):
         return {}
-    with open(path, "rb") as file:
+    with naming(path), open(path, "rb") as file:
         start = file.read(6)
         file.seek(0)
         if start == MAGIC:

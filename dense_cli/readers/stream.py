@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import FileFormatError
+from dense_cli.errors import FileFormatError, naming
 
 BOM = b"\xef\xbb\xbf"  # which some editors put before UTF-8 text
 _CHUNK = 1 << 18  # a Linux pipe holds 64 KiB; files are read in larger pieces
@@ -55,10 +55,14 @@ class ByteStream:
         except OSError:
             self.origin = 0
 
+    def _more(self) -> bytes:
+        with naming(self.name):
+            return os.read(self._fd, _CHUNK)
+
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` of the next bytes without taking them: fewer only at the end."""
         while len(self._held) < size:
-            more = os.read(self._fd, _CHUNK)
+            more = self._more()
             if not more:
                 break
             self._held += more
@@ -69,14 +73,14 @@ class ByteStream:
         while True:
             blank = len(self._held) - len(self._held.removeprefix(BOM).lstrip())
             end = self._held.find(b"\n", blank)
-            if end >= 0 or len(self._held) >= limit or not (more := os.read(self._fd, _CHUNK)):
+            if end >= 0 or len(self._held) >= limit or not (more := self._more()):
                 return self._held[: limit if end < 0 else min(end, limit)]
             self._held += more
 
     def more_than(self, size: int) -> bool:
         """Whether anything but white space follows the next ``size`` bytes; reads until it knows."""
         while not self._held[size:].strip():
-            more = os.read(self._fd, _CHUNK)
+            more = self._more()
             if not more:
                 return False
             self._held += more
@@ -86,7 +90,7 @@ class ByteStream:
         """Return exactly ``size`` bytes, or all that are left: fewer only at the end."""
         parts, have = [self._held], len(self._held)
         while size < 0 or have < size:
-            more = os.read(self._fd, _CHUNK)
+            more = self._more()
             if not more:
                 break
             parts.append(more)
@@ -104,7 +108,8 @@ class ByteStream:
         view[:done] = self._held[:done]
         self._held = self._held[done:]
         while done < len(view):
-            got = os.readv(self._fd, [view[done:]])
+            with naming(self.name):
+                got = os.readv(self._fd, [view[done:]])
             if not got:
                 break
             done += got
@@ -117,7 +122,7 @@ class ByteStream:
         """
         parts = [self._held]
         while b"\n" not in parts[-1]:
-            more = os.read(self._fd, _CHUNK)
+            more = self._more()
             if not more:
                 self._held = b""
                 rest = b"".join(parts)

@@ -48,13 +48,15 @@ class Histogram:
         while self._power < power:
             self._halve()
         width = math.ldexp(1.0, self._power)
-        first, last = math.floor(low / width), math.floor(high / width)
+        first, last = _bin(low, width), _bin(high, width)
         if len(self._counts) < last - first + 1:
             counts = np.zeros(last - first + 1, np.int64)
             at = self._first - first if len(self._counts) else 0
             counts[at : at + len(self._counts)] = self._counts
             self._counts, self._first = counts, first
-        index = np.floor(values / width).astype(np.int64) - self._first
+        index = np.floor(values / width)
+        index -= values < index * width  # the quotient of a tiny negative number is 0
+        index = index.astype(np.int64) - self._first
         self._counts += np.bincount(index.reshape(-1), minlength=len(self._counts))
 
     def _halve(self) -> None:
@@ -101,9 +103,14 @@ def _power(low: float, high: float, bins: int) -> int:
     least = math.frexp(size)[1] - 53 if size else -1074
     # frexp(x)[1] is the power that is above x.
     power = max(math.frexp(high / bins - low / bins)[1] if high / bins > low / bins else least, least, -1000)
-    while math.floor(high / math.ldexp(1.0, power)) - math.floor(low / math.ldexp(1.0, power)) >= bins:
+    while _bin(high, math.ldexp(1.0, power)) - _bin(low, math.ldexp(1.0, power)) >= bins:
         power += 1
     return power
+
+
+def _bin(value: float, width: float) -> int:
+    number = math.floor(value / width)
+    return number - (value < number * width)
 
 
 class Odd(NamedTuple):
@@ -197,10 +204,12 @@ class Description:
         count = self._finite + numbers.size
         with np.errstate(over="ignore", invalid="ignore"):
             mean = float(numbers.mean())
+            if math.isinf(mean):  # the sum has overflowed
+                mean = float((numbers / numbers.size).sum())
             squares = float(((numbers - mean) ** 2).sum())
             apart = mean - self._mean
             self._squares += squares + apart * apart * self._finite * numbers.size / count
-            self._mean += apart * numbers.size / count
+            self._mean += apart * (numbers.size / count)
         self._finite = count
 
     def found(self) -> Described:

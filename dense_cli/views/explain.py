@@ -77,7 +77,8 @@ def explain(
     if (against >= 0).any():
         weights = weights - wide.T[against]
         b = b - offsets[against]
-        logit = logit - logits[each, against]
+        with np.errstate(invalid="ignore"):  # rows that are lost may hold two infinities
+            logit = logit - logits[each, against]
     # Products of float32 are exact in float64.
     products = np.where(lost[:, None], 0, x) * weights
     top = np.argsort(-np.abs(products), axis=1, kind="stable")[:, :TOP]

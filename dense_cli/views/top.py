@@ -74,6 +74,10 @@ def top_k(
         found = found / divisor
         maxima = maxima / divisor
     found[absent] = -np.inf
+    # Only what reaches the k-th value is sorted, unless ties let more of it through.
+    reach = found >= np.partition(found, -k, axis=1)[:, -k:][:, :1]
+    if np.count_nonzero(reach) == k * len(found):
+        columns, found = columns[reach].reshape(-1, k), found[reach].reshape(-1, k)
     order = np.lexsort((columns, -found), axis=1)[:, :k]
     # A row of NaN, which has no likeliest class, may find what is not there.
     columns = np.minimum(np.take_along_axis(columns, order, axis=1), classes - 1)

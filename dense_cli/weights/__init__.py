@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError
+from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
 from dense_cli.weights.head import Head, Heads, Tensor, require_size
 
 __all__ = ["FORMATS", "Format", "Head", "LoadedHead", "heads", "load_weights", "select"]
@@ -75,9 +75,10 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
     [('head', (4, 3), True)]
     """
     file = os.fspath(path)
-    name = _format(file)
-    module, _, function = FORMATS[name].reads.partition(":")
-    found: Heads = getattr(import_module(module), function)(file, memory)
+    with naming(file):
+        name = _format(file)
+        module, _, function = FORMATS[name].reads.partition(":")
+        found: Heads = getattr(import_module(module), function)(file, memory)
     return found
 
 
@@ -200,7 +201,8 @@ def _check_shapes(head: Head, file: str, features: int | None, units: int | None
 def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
     """Read a tensor as finite float32 or float64 of the machine's byte order."""
     try:
-        array = tensor.read()
+        with naming(file):
+            array = tensor.read()
     except MemoryError as error:
         raise SizeError(f"{file}: not enough memory to read {tensor.name} {tensor.shape}") from error
     if array.shape != tensor.shape:

@@ -63,7 +63,7 @@ class _Graph:
 
     def __init__(self, graph: Any, file: str) -> None:
         self.file = file
-        self.nodes = list(graph.node)
+        self.nodes = [node for node in graph.node if node.output]  # a node without is of no use to others
         self.constants = {tensor.name: tensor for tensor in graph.initializer}
         for node in self.nodes:
             value = _attributes(node).get("value")
@@ -139,7 +139,9 @@ class _Graph:
         refusal: str | None,
     ) -> Head:
         activation, end = "linear", output
-        while end not in self.outputs and len(users := self.users.get(end, [])) == 1:
+        seen: set[str] = set()  # a damaged graph may go round in a circle
+        while end not in self.outputs | seen and len(users := self.users.get(end, [])) == 1:
+            seen.add(end)
             kind = users[0].op_type
             if kind in _ACTIVATIONS and activation == "linear" and self._over_last(users[0]):
                 activation = _ACTIVATIONS[kind]
@@ -174,7 +176,7 @@ class _Graph:
         """Return a constant matrix and whether a Transpose stands before its use."""
         maker = self.makers.get(name)
         transposed = False
-        if maker is not None and maker.op_type == "Transpose" and name not in self.constants:
+        if maker is not None and maker.op_type == "Transpose" and maker.input and name not in self.constants:
             perm = _attributes(maker).get("perm")
             if perm is not None and list(perm.ints) != [1, 0]:
                 return None

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import orjson
 
-from dense_cli.text import printable
+from dense_cli.text import encodable, printable
 from dense_cli.views.compare import Found, Limits, Place, Row
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.table import Cell, render, say
@@ -37,7 +37,7 @@ def write_json(out: BinaryIO, said: Said) -> None:
     """Write what was compared, every measure, the flips and the worst rows, and ``"within"``."""
     found, faults = said.found, said.found.faults(said.limits)
     document: dict[str, Any] = {
-        side: {"file": name, "shape": shape, "dtype": dtype.name}
+        side: {"file": encodable(name), "shape": shape, "dtype": dtype.name}
         for side, name, shape, dtype in zip("ab", said.names, said.shapes, said.dtypes, strict=True)
     }
     document |= {"kind": found.kind, "rows": found.rows, "rows_without_class": found.lost}
@@ -66,7 +66,7 @@ def _row(row: Row, said: Said) -> dict[str, Any]:
     for side, number in (("a", row.first), ("b", row.second)):
         found[f"class_{side}"] = number if number >= 0 else None
         if said.labels is not None and 0 <= number < len(said.labels):
-            found[f"label_{side}"] = said.labels[number]
+            found[f"label_{side}"] = encodable(said.labels[number])
     if said.found.kind != "classes":
         found |= {"difference": row.difference, "kl": row.kl, "total_variation": row.variation}
         found["moved"] = row.moved

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.pipeline import Part
-from dense_cli.writers.numbers import measure_texts, row_texts
+from dense_cli.writers.numbers import row_texts
 from dense_cli.writers.run import Writer
 
 _PREFIX = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit"}
@@ -46,8 +46,11 @@ class Csv(Writer):
         if part.mask is not None:
             columns.append([b"%d" % m for m in part.mask.tolist()])
         for name in self.run.measures:
-            texts = measure_texts(seen.measures[name])
-            columns.append([b"" if text == b"null" else text for text in texts])
+            values = seen.measures[name]
+            if name == "rank":
+                columns.append([b"%d" % n if n else b"" for n in values.tolist()])
+            else:
+                columns.append(_values(values[:, None]))
         if seen.top_classes is not None and seen.top_values is not None:
             columns.append(self._top(seen.top_classes, seen.top_values))
         elif self.run.view.show != "classes":

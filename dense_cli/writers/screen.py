@@ -26,7 +26,7 @@ class Screen(NamedTuple):
         console = Console(file=stream)
         styled = console.is_terminal and not console.is_dumb_terminal
         return cls(
-            width=console.width if stream.isatty() else None,
+            width=(console.width or None) if stream.isatty() else None,  # COLUMNS=0 says nothing
             colors=console.color_system if styled and not console.no_color else None,
             bold=styled,
             encoding=getattr(stream, "encoding", None) or "utf-8",

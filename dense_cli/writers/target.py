@@ -5,10 +5,11 @@ from __future__ import annotations
 import errno
 import os
 import stat
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO
+
+from dense_cli.errors import naming
 
 
 @contextmanager
@@ -21,21 +22,20 @@ def open_output(path: str) -> Iterator[BinaryIO]:
     Raises:
         OSError: the folder is missing, ``path`` is a folder, the disk is full, …
     """
+    import tempfile
+
     try:
         old = os.stat(path)
     except FileNotFoundError:
         old = None
     if old is not None and not stat.S_ISREG(old.st_mode):
-        try:
-            with open(path, "wb") as straight:  # refuses a folder with the right words
-                yield straight
-        except OSError as e:
-            e.filename = e.filename or path
-            raise
+        with naming(path), open(path, "wb") as straight:  # refuses a folder with the right words
+            yield straight
         return
     if not path:
         raise FileNotFoundError(errno.ENOENT, "the output file has no name", "-o")
-    place = os.path.realpath(path)
+    with naming(path):  # the current folder may be gone
+        place = os.path.realpath(path)
     folder = os.path.dirname(place)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "the output folder does not exist", path)

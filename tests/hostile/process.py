@@ -19,17 +19,20 @@ _PATIENCE = 60  # seconds after which a process that does not end is killed, and
 
 
 class Ended(NamedTuple):
-    """What a process printed and how it ended; ``rss`` is its peak memory in MiB."""
+    """What a process printed and how it ended."""
 
     code: int
     out: bytes
     err: str
-    rss: float
 
 
 def environment(**changes: str | None) -> dict[str, str]:
     """Return the environment without what would change how a table looks; None takes a variable out."""
-    env = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")}
+    env = {
+        k: v
+        for k, v in os.environ.items()
+        if k not in ("COLUMNS", "LINES", "NO_COLOR", "FORCE_COLOR", "TERM")
+    }
     for name, value in {"PYTHONIOENCODING": None, **changes}.items():
         env.pop(name, None)
         if value is not None:
@@ -75,13 +78,14 @@ def end(process: subprocess.Popen[bytes], stdin: bytes | None = None) -> Ended:
     except subprocess.TimeoutExpired:
         process.kill()
         raise
-    return Ended(process.returncode, out or b"", err.decode(), 0.0)
+    return Ended(process.returncode, out or b"", err.decode())
 
 
 def densecli(*args: object, cwd: Path, stdin: bytes | None = None, **options: Any) -> Ended:
     """Run densecli to its end."""
-    source = subprocess.DEVNULL if stdin is None else subprocess.PIPE
-    return end(start(*args, cwd=cwd, **{"stdin": source, **options}), stdin)
+    return end(
+        start(*args, cwd=cwd, **({"stdin": subprocess.PIPE} if stdin is not None else {}), **options), stdin
+    )
 
 
 def on_terminal(*args: object, cwd: Path, columns: int = 80, env: dict[str, str] | None = None) -> Ended:
@@ -108,7 +112,7 @@ def on_terminal(*args: object, cwd: Path, columns: int = 80, env: dict[str, str]
         out += piece
     ended = end(process)
     os.close(master)
-    return Ended(ended.code, bytes(out).replace(b"\r\n", b"\n"), ended.err, 0.0)
+    return Ended(ended.code, bytes(out).replace(b"\r\n", b"\n"), ended.err)
 
 
 def interrupt(process: subprocess.Popen[bytes], signum: signal.Signals, after: float) -> Ended:

@@ -20,7 +20,9 @@ def require_kept(command: str, code: int, out: bytes, err: str) -> None:
     assert not _UNPRINTABLE.search(err), repr(err)
     assert len(err) < 4000, f"{len(err)} characters of messages"
     assert b"\x1b" not in out
-    lines = [line for line in err.splitlines() if not line.startswith(("Note: ", "Usage: ", "Try '")) and line]
+    lines = [
+        line for line in err.splitlines() if not line.startswith(("Note: ", "Usage: ", "Try '")) and line
+    ]
     if code == 0 or (code == 1 and command in _JUDGES):
         assert lines == [], err
         return

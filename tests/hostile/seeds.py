@@ -46,7 +46,9 @@ def arrays() -> dict[str, bytes]:
         for i, sample in enumerate(Y3.tolist())
         for t, row in enumerate(sample)
     ]
-    table = "sample,t,class,p0,p1,p2\n" + "".join(f"{i},{t},1,0.25,0.5,0.25\n" for i in (0, 1) for t in (0, 1))
+    table = "sample,t,class,p0,p1,p2\n" + "".join(
+        f"{i},{t},1,0.25,0.5,0.25\n" for i in (0, 1) for t in (0, 1)
+    )
     document = {"layer": None, "shape": [2, 5, 3], "probabilities": Y3.tolist(), "classes": [[1] * 5] * 2}
     sliced = {"layer": None, "steps": [{"t": t, "probabilities": Y3[:, t].tolist()} for t in range(5)]}
     return {
@@ -87,7 +89,7 @@ def weights() -> dict[str, bytes]:
 def labels() -> dict[str, bytes]:
     """Return label files for three classes by their names."""
     return {
-        "labels.txt": "cat\r\ndog\r\nbird\r\n".encode(),
+        "labels.txt": b"cat\r\ndog\r\nbird\r\n",
         "list.json": b'["cat", "dog", "\\u6f22"]',
         "ids.json": b'{"cat": 0, "dog": 1, "bird": 2}',
         "tokenizer.json": json.dumps(

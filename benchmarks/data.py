@@ -1,0 +1,92 @@
+"""Make an input in the current folder: ``data.py KIND SIZE…``.
+
+Every kind but ``tiny`` makes a trained layer too: head.npz for densecli, and the same kernel.npy and
+bias.npy for the scripts.
+"""
+
+import sys
+
+import numpy as np
+import orjson
+
+rng = np.random.default_rng(0)
+
+
+def layer(features, units):
+    """Make a layer whose logits spread as a trained one's do."""
+    kernel = rng.standard_normal((features, units), np.float32) * np.float32(2 / features**0.5)
+    bias = rng.standard_normal(units, np.float32) * np.float32(0.1)
+    np.savez("head.npz", kernel=kernel, bias=bias)
+    np.save("kernel.npy", kernel)
+    np.save("bias.npy", bias)
+    return kernel, bias
+
+
+def tiny():
+    with open("x.json", "wb") as file:
+        file.write(b"[[1, 6, 8], [8, 9, 10]]")
+
+
+def head(rows, features, units):
+    kernel, bias = layer(features, units)
+    np.save("x.npy", rng.standard_normal((rows, features), np.float32))
+    try:
+        import onnx  # noqa: F401
+    except ImportError:
+        return
+    for work in ("top", "classes", "probabilities"):
+        onnx_model(work, kernel, bias)
+
+
+def onnx_model(work, kernel, bias):
+    """Write the layer as an ONNX model that ends with what the work asks for."""
+    from onnx import TensorProto, helper, numpy_helper, save
+
+    nodes = [
+        helper.make_node("Gemm", ["x", "kernel", "bias"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    weights = [numpy_helper.from_array(kernel, "kernel"), numpy_helper.from_array(bias, "bias")]
+    output = helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["rows", len(bias)])
+    if work == "top":
+        nodes.append(helper.make_node("TopK", ["probabilities", "k"], ["top", "top_classes"], axis=1))
+        weights.append(numpy_helper.from_array(np.array([5], np.int64), "k"))
+        output = helper.make_tensor_value_info("top", TensorProto.FLOAT, ["rows", 5])
+    elif work == "classes":
+        nodes.append(helper.make_node("ArgMax", ["probabilities"], ["classes"], axis=1, keepdims=0))
+        output = helper.make_tensor_value_info("classes", TensorProto.INT64, ["rows"])
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, ["rows", len(kernel)])
+    graph = helper.make_graph(nodes, "head", [x], [output], weights)
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), f"{work}.onnx")
+
+
+def sparse(rows, features, units):
+    """Make a header and a hole: zeros that take no room on the disk and are read like any others."""
+    layer(features, units)
+    with open("x.npy", "wb") as file:
+        header = {"descr": "<f4", "fortran_order": False, "shape": (rows, features)}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.truncate(file.tell() + rows * features * 4)
+
+
+def lines(rows, features, units):
+    layer(features, units)
+    with open("x.jsonl", "wb") as file:
+        for row in rng.standard_normal((rows, features), np.float32):
+            file.write(orjson.dumps(row, option=orjson.OPT_SERIALIZE_NUMPY) + b"\n")
+
+
+def document(rows, features, units):
+    layer(features, units)
+    with open("x.json", "wb") as file:
+        x = rng.standard_normal((rows, features), np.float32)
+        file.write(orjson.dumps(x, option=orjson.OPT_SERIALIZE_NUMPY))
+
+
+def steps(batch, time, features, units):
+    layer(features, units)
+    np.save("x.npy", rng.standard_normal((batch, time, features), np.float32))
+
+
+if __name__ == "__main__":
+    globals()[sys.argv[1]](*map(int, sys.argv[2:]))

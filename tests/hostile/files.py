@@ -1,0 +1,301 @@
+"""Files made to break a reader, by class: each with words that its refusal must hold."""
+
+from __future__ import annotations
+
+import io
+import json
+import struct
+import zipfile
+
+import numpy as np
+
+from hostile import seeds
+
+# What is in a file, and words of the message that refuses it as layer input; None: it is accepted.
+Case = tuple[bytes, str | None]
+
+_GOOD = seeds.npy(seeds.X2)
+
+
+class _Evil:
+    """Makes a marker when it is unpickled."""
+
+    def __reduce__(self) -> tuple[object, tuple[str, str]]:
+        return open, ("PWNED", "w")
+
+
+def npy_header(text: str, data: bytes = b"", version: int = 1) -> bytes:
+    """Return an NPY file with that header."""
+    header = text.encode("latin-1")
+    return (
+        b"\x93NUMPY"
+        + bytes([version, 0])
+        + struct.pack("<H" if version == 1 else "<I", len(header))
+        + header
+        + data
+    )
+
+
+def npy_claim(shape: str, descr: str = "'<f8'", fortran: str = "False", data: bytes = b"") -> bytes:
+    """Return an NPY file that claims a shape."""
+    return npy_header(f"{{'descr': {descr}, 'fortran_order': {fortran}, 'shape': {shape}, }}\n", data)
+
+
+def _zip(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    return file.getvalue()
+
+
+def _edited(content: bytes, *edits: tuple[bytes, int, bytes]) -> bytes:
+    """Return ``content`` with bytes set at places counted from the first of a signature."""
+    out = bytearray(content)
+    for signature, offset, value in edits:
+        at = out.index(signature) + offset
+        out[at : at + len(value)] = value
+    return bytes(out)
+
+
+def npy() -> dict[str, Case]:
+    """NPY: cut short, lying, unparsable, of another kind, or with code inside."""
+    pickled = seeds.npy(np.array([_Evil()], object), allow_pickle=True)
+    cases: dict[str, Case] = {
+        "empty": (b"", "empty"),
+        "magic alone": (b"\x93NUM", "truncated NPY header"),
+        "png": (b"\x89PNG\r\n\x1a\n" + bytes(100), "not an NPY array"),
+        "text": (b"hello, world\n", "not an NPY array"),
+        "bare pickle": (b"\x80\x04\x95" + bytes(50), "not an NPY array"),
+        "version 9": (b"\x93NUMPY\x09\x00" + bytes(100), "version 9.0"),
+        "header too long": (npy_header(" " * 200_000, version=2), "NPY header too long"),
+        "header of 4 GiB": (b"\x93NUMPY\x02\x00\xff\xff\xff\xff", "NPY header too long"),
+        "call in header": (
+            npy_header("__import__('pathlib').Path('PWNED').touch()\n"),
+            "invalid NPY header",
+        ),
+        "nested header": (npy_header("(" * 4000), "invalid NPY header"),
+        "huge integer": (npy_claim(f"({'9' * 5000},)"), "invalid NPY header"),
+        "8 terabytes": (
+            npy_claim("(1000000000000,)", data=bytes(8)),
+            "truncated: expected 8000000000000 bytes",
+        ),
+        "beyond 64 bits": (npy_claim("(9223372036854775808, 4)"), "impossible size"),
+        "zero and beyond 64 bits": (npy_claim("(0, 9223372036854775808, 4)"), "impossible size"),
+        "zero and 2**124": (npy_claim("(0, 4611686018427387904, 4611686018427387904)"), "impossible size"),
+        "fortran, zero and 2**60": (
+            npy_claim("(0, 1152921504606846976, 4)", fortran="True"),
+            "impossible size",
+        ),
+        "negative": (npy_claim("(-1, 4)"), "negative dimension"),
+        "shape of bools": (npy_claim("(True, 4)"), "not a tuple of integers"),
+        "shape of floats": (npy_claim("(2.0, 4)"), "not a tuple of integers"),
+        "65 axes": (npy_claim(str((1,) * 65)), "65 dimensions"),
+        "unknown dtype": (npy_claim("(1, 4)", "'<q99'"), "unknown dtype"),
+        "list dtype": (npy_claim("(1, 4)", "[('a', '<f8')]"), "structured array"),
+        "comma dtype": (npy_claim("(1, 4)", "'f8,f8'"), "structured array"),
+        "void": (npy_claim("(1, 4)", "'V8'", data=bytes(32)), "raw bytes"),
+        "complex": (seeds.npy(seeds.X2 + 1j), "complex numbers"),
+        "strings": (seeds.npy(seeds.X2.astype(str)), "strings"),
+        "bytes": (seeds.npy(seeds.X2.astype("S3")), "byte strings"),
+        "dates": (seeds.npy(np.zeros((2, 2), "M8[s]")), "dates"),
+        "objects": (pickled, "object array (a pickle): never loaded"),
+        "single number": (seeds.npy(np.array(1.0)), "rank 1 or more"),
+        "no features": (seeds.npy(np.empty((6, 0))), "expected features"),
+        "fortran key as text": (npy_claim("(1, 4)", fortran="'no'"), "fortran_order"),
+        "data cut": (_GOOD[:-20], "truncated: expected 192 bytes"),
+        "fortran data cut": (seeds.npy(np.asfortranarray(seeds.X2))[:-20], "truncated: expected 192 bytes"),
+        "no samples": (seeds.npy(np.empty((0, 4))), None),
+        "bytes after the data": (_GOOD + b"more", None),
+        "python 2 header": (npy_claim("(1L, 4L)", data=bytes(32)), None),
+    }
+    for size in (7, 9, 11, 60, 127):
+        cases[f"cut at {size}"] = (_GOOD[:size], "truncated NPY header")
+    return cases
+
+
+def npz() -> dict[str, Case]:
+    """NPZ: bombs, lies in the directory, encryption, names that climb, pickles, several arrays."""
+    good = _zip(("x.npy", _GOOD))
+    claim = npy_claim("(4611686018427387904, 4)")
+    rows = 1 << 21
+    bomb = npy_claim(f"({rows}, 4)")
+    deflated = zipfile.ZIP_DEFLATED
+    pickled = seeds.npy(np.array([_Evil()], object), allow_pickle=True)
+    return {
+        "no members": (_zip(), "expected one array, found no arrays"),
+        "no arrays": (_zip(("readme.txt", b"hello")), "expected one array, found no arrays"),
+        "two arrays": (_zip(("a.npy", _GOOD), ("b.npy", _GOOD)), "expected one array, found 'a', 'b'"),
+        "directory cut off": (good[:-30], "not a readable NPZ"),
+        "cut in half": (good[: len(good) // 2], "not a readable NPZ"),
+        "text": (b"hello", "not a readable NPZ"),
+        "encrypted": (_edited(good, (b"PK\x03\x04", 6, b"\x01"), (b"PK\x01\x02", 8, b"\x01")), "encrypted"),
+        "other compression": (
+            _edited(good, (b"PK\x03\x04", 8, b"\x63"), (b"PK\x01\x02", 10, b"\x63")),
+            "zip",
+        ),
+        "sizes that lie": (_edited(good, (b"PK\x01\x02", 20, struct.pack("<II", 1 << 30, 1 << 30))), "x.npz"),
+        "claim": (_zip(("x.npy", claim)), "impossible size"),
+        "claim, deflated": (_zip(("x.npy", npy_claim("(10000000, 4)")), compression=deflated), "truncated"),
+        "pickle": (_zip(("x.npy", pickled)), "object array (a pickle): never loaded"),
+        "member cut": (_zip(("x.npy", _GOOD[:-20]), compression=deflated), "truncated"),
+        "empty member": (_zip(("x.npy", b"")), "truncated or empty"),
+        "bomb": (_zip(("x.npy", bomb + bytes(rows * 32)), compression=deflated), None),
+        "a name that climbs": (_zip(("../../evil.npy", _GOOD)), None),
+        "an absolute name": (_zip(("/evil.npy", _GOOD)), None),
+        "a text beside": (_zip(("x.npy", _GOOD), ("evil.py", b"open('PWNED', 'w')")), None),
+    }
+
+
+def json_() -> dict[str, Case]:
+    """JSON: not JSON, not an array, ragged, of other kinds, too deep, beyond the range."""
+    deep = "nested too deeply for an array"
+    return {
+        "empty": (b"", "no data"),
+        "white space": (b" \n\t ", "no data"),
+        "a number": (b"1", "single number"),
+        "a string": (b'"x"', "found a string"),
+        "null": (b"null", "found null"),
+        "[]": (b"[]", "no samples"),
+        "[[], []]": (b"[[], []]", "expected features"),
+        "ragged": (b"[[1, 2], [3]]", "ragged: [1] has length 1, [0] has length 2"),
+        "ragged deep": (b"[[[1], [2]], [[3], [4, 5]]]", "ragged: [1][1] has length 2"),
+        "number among lists": (b"[[1], 2]", "ragged"),
+        "list among numbers": (b"[1, [2]]", "ragged"),
+        "string among numbers": (b'[[1, "2"]]', "found a string '2' at [0][1]"),
+        "null among numbers": (b"[[1, null]]", "found null at [0][1]"),
+        "object among numbers": (b'[[1, {"a": 2}]]', "found an object at [0][1]"),
+        "400 digits": (b"[[1" + b"0" * 400 + b", 1]]", "beyond the range of float64"),
+        "1e400": (b"[[1e400]]", "beyond the range of float64"),
+        "NaN": (b"[[NaN, 1]]", "not JSON"),
+        "10,000 deep": (b"[" * 10_000 + b"]" * 10_000, deep),
+        "500 deep": (b"[" * 500 + b"1" + b"]" * 500, "nested deeper than an array can be"),
+        "objects 1,000 deep": (b'{"a":' * 1000 + b"1" + b"}" * 1000, "expected one array"),
+        "trailing comma": (b"[[1, 2],]", "line 1 column 9"),
+        "two documents": (b"[[1, 2]]\n[[3, 4]]\n", "not JSON"),
+        "comment": (b"[[1, 2]] // x", "not JSON"),
+        "bad UTF-8": (b'{"\xff": [[1]]}', "not JSON"),
+        "UTF-16": ("[[1, 2]]".encode("utf-16"), "expected JSON in UTF-8, found UTF-16"),
+        "cut": (b"[[1, 2], [3", "not JSON"),
+        "NUL": (b"[[1, 2\0]]", "not JSON"),
+        "two arrays": (b'{"a": [1], "b": [2]}', "expected one array, found 'a', 'b'"),
+        "no arrays": (b'{"a": 1}', "expected one array, found no arrays"),
+        "a name of 100,000": (json.dumps({"k" * 100_000: [["x"]]}).encode(), "found a string 'x'"),
+        "names of 100,000": (json.dumps({"k" * 100_000: [1], "l": [1]}).encode(), "expected one array"),
+        "a name with an escape": (b'{"\\u001b[31m": [["x"]]}', r"[\x1b[31m]: expected a number"),
+        "byte order mark": (b"\xef\xbb\xbf[[1, 2]]", None),
+        "the same name twice": (b'{"x": [[1, 2]], "x": [[3, 4]]}', None),
+        "denormal": (b"[[5e-324, -0.0]]", None),
+    }
+
+
+def jsonl() -> dict[str, Case]:
+    """JSON Lines: the same line by line, and places that make no sense."""
+    return {
+        "empty": (b"", "no data"),
+        "blank lines": (b"\n\n\n", "no data"),
+        "not JSON": (b"[1, 2]\n[3\n", "line 2: not JSON"),
+        "other features": (b"[1, 2]\n[3]\n", "line 2: shape (1,)"),
+        "other rank": (b"[1, 2]\n[[3, 4]]\n", "line 2: shape (1, 2)"),
+        "a string": (b'["1"]\n', "found a string '1'"),
+        "a number": (b"1\n2\n", "single number"),
+        "deep": (b"[" * 2000 + b"\n", "nested too deeply"),
+        "carriage returns": (b"[1, 2]\r[3, 4]\r", "line 1: not JSON"),
+        "CRLF": (b"[1, 2]\r\n[3, 4]\r\n", None),
+        "no newline": (b"[1, 2]\n[3, 4]", None),
+    }
+
+
+def csv() -> dict[str, Case]:
+    """CSV: ragged, of other kinds, other separators, other encodings, cells without end."""
+    return {
+        "empty": (b"", "no data"),
+        "blank lines": (b"\n\n", "no data"),
+        "a header alone": (b"a,b\n", "no data"),
+        "two headers": (b"a,b\nc,d\n", "line 2, column 1: expected a number, found 'c'"),
+        "ragged": (b"1,2\n3\n", "ragged: line 2 has 1 column, the first line has 2 columns"),
+        "trailing comma": (b"1,2,\n", "column 3: expected a number, found ''"),
+        "semicolons": (b"1;2\n3;4\n", "expected a number, found '1;2'"),
+        "tabs": (b"1\t2\n", "expected a number"),
+        "hexadecimal": (b"0x10,1\n", "expected a number, found '0x10'"),
+        "complex": (b"1+2j,1\n", "expected a number, found '1+2j'"),
+        "underscores": (b"1_0,1\n", "expected a number, found '1_0'"),
+        "an escape": (b"1,\x1b[31m\n", r"found '\x1b[31m'"),
+        "Latin-1": (b"1,2\n\xe9,3\n", "expected UTF-8"),
+        "UTF-16": ("1,2\n".encode("utf-16"), "expected UTF-8"),
+        "carriage returns": (b"1,2\r3,4\r", "line 1, column 2: expected a number"),
+        "400 digits": (b"1" + b"0" * 400 + b",1\n", "beyond the range of float64"),
+        "a cell of 200,000 letters": (b"1," + b"a" * 200_000 + b"\n", "line 1, column 2: expected a number"),
+        "a cell of 200,000 digits": (b"1" * 200_000 + b",1\n", "beyond the range of float64"),
+        "a quote without end": (b'"1,2\n3', "expected"),
+        "NUL": (b"1,2\0\n", "expected a number"),
+        "quoted numbers": (b'"1","2"\n', None),
+        "CRLF": (b"1,2\r\n3,4\r\n", None),
+        "byte order mark": (b"\xef\xbb\xbfa,b\n1,2\n", None),
+    }
+
+
+def outputs() -> dict[str, Case]:
+    """Finished outputs, for `slice`: places, steps and probabilities that make no sense."""
+
+    def line(**value: object) -> bytes:
+        return json.dumps(value).encode() + b"\n"
+
+    p = [0.5, 0.5]
+    return {
+        "sample -1.jsonl": (line(sample=-1, t=0, probabilities=p), "expected whole numbers"),
+        "sample 1.5.jsonl": (line(sample=1.5, t=0, probabilities=p), "expected whole numbers"),
+        "sample true.jsonl": (line(sample=True, t=0, probabilities=p), "expected whole numbers"),
+        "sample 10**23.jsonl": (line(sample=10**23, t=0, probabilities=p), "not JSON"),
+        "index 5.jsonl": (line(sample=0, t=0, index=5, probabilities=p), "expected whole numbers"),
+        "deep sample.jsonl": (
+            b'{"sample": ' + b"[" * 900 + b"]" * 900 + b', "probabilities": [1]}\n',
+            "expected whole numbers",
+        ),
+        "two rows in a step.jsonl": (
+            line(sample=0, t=0, probabilities=[p, p]),
+            "expected a step with sample, t and index",
+        ),
+        "axes that change.jsonl": (
+            line(sample=0, t=0, probabilities=p) + line(sample=1, probabilities=p),
+            "line 2: expected a step with sample, t and index as on line 1",
+        ),
+        "a step twice.jsonl": (
+            line(sample=0, t=0, probabilities=p) + line(sample=0, t=0, probabilities=p),
+            "expected each sample and step once, found [0, 0] twice",
+        ),
+        "the top alone.jsonl": (line(sample=0, t=0, top=[]), "holds only the likeliest classes"),
+        "not a distribution.jsonl": (line(sample=0, t=0, probabilities=[0.5, 0.6]), "found a sum of 1.1"),
+        "negative.jsonl": (line(sample=0, t=0, probabilities=[-0.5, 1.5]), "a negative value -0.5"),
+        "sample 0.5.csv": (b"sample,t,class,p0,p1\n0.5,0,0,1,0\n", "expected whole numbers for sample and t"),
+        "sample nan.csv": (b"sample,t,class,p0,p1\nnan,0,0,1,0\n", "expected whole numbers for sample and t"),
+        "no numbers.csv": (b"sample,t,class\n0,0,0\n", "expected columns p0, p1"),
+        "steps without probabilities.json": (b'{"layer": null, "steps": [1]}', "expected probabilities"),
+        "no steps.json": (b'{"layer": null, "steps": []}', "expected probabilities"),
+        "null steps.json": (b'{"layer": {}, "probabilities": null}', "expected one array, found no arrays"),
+    }
+
+
+def labels() -> dict[str, Case]:
+    """Label files for three classes."""
+    return {
+        "empty.txt": (b"", "expected 3, one for each class, found 0 labels"),
+        "two.txt": (b"a\nb\n", "expected 3, one for each class, found 2 labels"),
+        "four.txt": (b"a\nb\nc\nd\n", "expected 3, one for each class, found 4 labels"),
+        "latin.txt": (b"a\nb\n\xe9\n", "not UTF-8 text: byte 0xe9 at offset 4"),
+        "utf-16.txt": ("a\nb\nc\n".encode("utf-16"), "not UTF-8 text"),
+        "broken.json": (b'["a", ', "not JSON"),
+        "deep.json": (b"[" * 5000, "not JSON"),
+        "deep objects.json": (b'{"a":' * 1000 + b"1" + b"}" * 1000, "expected a class number"),
+        "deep lists.json": (b"[" * 900 + b"]" * 900, "label 0: expected a string"),
+        "number.json": (b"7", "expected a list of strings or an object"),
+        "numbers.json": (b"[1, 2, 3]", "label 0: expected a string, found 1"),
+        "beyond.json": (b'{"a": 99999999999}', "is of class 99999999999"),
+        "negative.json": (b'{"a": -1}', "expected a class number, found -1"),
+        "twice.json": (b'{"a": 0, "b": 0}', "class 0 has two tokens"),
+        "long.txt": (b"a" * 100_000 + b"\nb\nc\n", None),
+        "controls.txt": ("\x1b[31mred\x1b[0m\n\x07\x08\x7f\n\u202eevil\u202c\n".encode(), None),
+        "same.txt": (b"a\na\na\n", None),
+        "blank.txt": (b"\n\n\n", None),
+        "bom.txt": (b"\xef\xbb\xbfa\r\nb\r\nc\r\n", None),
+    }

@@ -1,0 +1,453 @@
+"""Faults around a run: whatever happens, no traceback, no half-written file, and the old file stands."""
+
+from __future__ import annotations
+
+import errno
+import os
+import pty
+import random
+import resource
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hostile import seeds
+from hostile.process import Ended, densecli, end, start
+from hostile.promise import require_kept
+
+OLD = b"precious old content"
+
+# Every command, on the files of the fixture `folder`.
+COMMANDS: dict[str, list[object]] = {
+    "predict": ["predict", "x3.npy", "-w", "w.npz"],
+    "slice": ["slice", "x3.npy", "-w", "w.npz"],
+    "decode": ["decode", "x3.npy", "-w", "w.npz"],
+    "init": ["init", "-i", 4, "-u", 3],
+    "heads": ["heads", "w.npz"],
+    "info": ["info", "x3.npy"],
+    "compare": ["compare", "y.npy", "y.npy"],
+    "check": ["check", "x3.npy", "-w", "w.npz"],
+}
+every_command = pytest.mark.parametrize("command", COMMANDS)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with small files of every kind."""
+    (tmp_path / "x2.npy").write_bytes(seeds.npy(seeds.X2))
+    (tmp_path / "x3.npy").write_bytes(seeds.npy(seeds.X3))
+    (tmp_path / "y.npy").write_bytes(seeds.npy(seeds.Y3))
+    (tmp_path / "w.npz").write_bytes(seeds.npz(kernel=seeds.KERNEL, bias=seeds.BIAS))
+    (tmp_path / "labels.txt").write_text("cat\ndog\nbird\n")
+    return tmp_path
+
+
+def listing(folder: Path) -> set[str]:
+    return {entry.name for entry in folder.iterdir()}
+
+
+def failed(message: str) -> Ended:
+    """What a run prints that ends in one error."""
+    return Ended(2, b"", f"Error: {message}\n")
+
+
+# --- standard streams --------------------------------------------------------------------------------
+
+
+@every_command
+def test_a_closed_standard_output_is_an_error(command: str, folder: Path) -> None:
+    ended = densecli(*COMMANDS[command], cwd=folder, closed=[1])
+    assert ended == failed("standard output: Bad file descriptor")
+
+
+@every_command
+def test_a_full_device_as_standard_output_is_an_error(command: str, folder: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        assert densecli(*COMMANDS[command], cwd=folder, stdout=full) == failed(
+            "standard output: No space left on device"
+        )
+
+
+@pytest.mark.parametrize("args", [["--help"], ["--version"]], ids=" ".join)
+def test_help_that_cannot_be_printed_is_an_error(args: list[str], tmp_path: Path) -> None:
+    with open("/dev/full", "wb") as full:
+        ended = densecli(*args, cwd=tmp_path, stdout=full)
+    assert ended == failed("standard output: No space left on device")
+
+
+def test_a_closed_standard_output_or_error_does_not_harm_the_file_that_is_written(folder: Path) -> None:
+    for closed in ([1], [2], [0, 1, 2]):
+        ended = densecli("predict", "x3.npy", "-w", "w.npz", "-o", "y3.npy", cwd=folder, closed=closed)
+        assert ended == Ended(0, b"", "")
+        assert np.load(folder / "y3.npy").shape == (2, 5, 3)
+        (folder / "y3.npy").unlink()
+
+
+def test_an_error_without_a_standard_error_is_an_exit_code(folder: Path) -> None:
+    assert densecli("predict", "nowhere.npy", "-u", 3, cwd=folder, closed=[2]) == Ended(2, b"", "")
+    reading, writing = os.pipe()
+    os.close(reading)
+    assert densecli("predict", "nowhere.npy", "-u", 3, cwd=folder, stdout=writing).code == 2
+    os.close(writing)
+
+
+def test_a_closed_standard_input_is_an_error(folder: Path) -> None:
+    assert densecli("predict", "-", "-u", 3, cwd=folder, closed=[0]) == failed(
+        "standard input: Bad file descriptor"
+    )
+    ended = densecli("predict", "-u", 3, cwd=folder, closed=[0])
+    assert ended.code == 2
+    assert ended.err.endswith("Error: INPUT is missing: a file, or - for standard input\n")
+
+
+def test_an_empty_standard_input_is_an_error(folder: Path) -> None:
+    message = "standard input: no data: the input is empty"
+    assert densecli("predict", "-u", 3, cwd=folder) == failed(message)
+    assert densecli("predict", "-", "-u", 3, cwd=folder, stdin=b"") == failed(message)
+
+
+@pytest.mark.parametrize("size", [0, 1, 100, 4096, 70_000])
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "npy", "npz"])
+def test_a_reader_that_closes_the_pipe_at_any_byte_ends_it_quietly(
+    format: str, size: int, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "big.npy", np.ones((20_000, 4)))
+    args = ["predict", "big.npy", "-u", 3, "-f", format, *(["--all"] if format == "table" else [])]
+    process = start(*args, cwd=tmp_path)
+    assert process.stdout is not None
+    got = process.stdout.read(size)
+    process.stdout.close()
+    assert process.stderr is not None
+    assert (len(got), process.wait(60), process.stderr.read()) == (size, 0, b"")
+    process.stderr.close()
+
+
+# --- where it runs -----------------------------------------------------------------------------------
+
+
+def test_a_current_folder_that_is_gone_is_no_matter_for_full_names(folder: Path) -> None:
+    gone = folder / "gone"
+    gone.mkdir()
+
+    def leave() -> None:
+        gone.rmdir()
+
+    args = ["predict", folder / "x3.npy", "-w", folder / "w.npz"]
+    ended = densecli(*args, "-o", folder / "y3.npy", cwd=gone, before=leave)
+    assert ended == Ended(0, b"", "")
+    assert np.load(folder / "y3.npy").shape == (2, 5, 3)
+    gone.mkdir()
+    ended = densecli(*args, "-o", "y3.npy", cwd=gone, before=leave)
+    assert ended == failed("y3.npy: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["predict", "FILE", "-u", 3],
+        ["predict", "x2.npy", "-w", "FILE"],
+        ["predict", "x2.npy", "-w", "w.npz", "--labels", "FILE"],
+        ["predict", "x3.npy", "-w", "w.npz", "--mask", "FILE"],
+        ["predict", "x3.npy", "-w", "w.npz", "--lengths", "FILE"],
+        ["predict", "x3.npy", "-w", "w.npz", "--targets", "FILE"],
+        ["heads", "FILE"],
+        ["info", "FILE"],
+        ["compare", "y.npy", "FILE"],
+        ["check", "FILE"],
+    ],
+    ids=lambda args: " ".join(map(str, args)),
+)
+def test_what_is_no_file_is_refused_by_name_wherever_a_file_is_expected(
+    args: list[object], folder: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "dir").mkdir()
+    (folder / "loop").symlink_to("loop")
+    (folder / "nowhere").symlink_to("gone")
+    for file, reason in [
+        ("missing", errno.ENOENT),
+        ("nowhere", errno.ENOENT),
+        ("dir", errno.EISDIR),
+        ("loop", errno.ELOOP),
+        ("w.npz/x", errno.ENOTDIR),
+        ("n" * 300, errno.ENAMETOOLONG),
+        ("/proc/self/mem", errno.EIO),
+    ]:
+        for suffix in ("", ".npy") if reason == errno.ENOENT else ("",):
+            name = file + suffix
+            ran = run(*[name if arg == "FILE" else arg for arg in args])
+            assert (ran.out, ran.err, ran.code) == (b"", f"Error: {name}: {os.strerror(reason)}\n", 2)
+
+
+@pytest.mark.parametrize("option", ["input", "--weights"])
+def test_a_fifo_that_nobody_writes_to_is_no_endless_wait(option: str, folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    args = (
+        ["fifo", "-u", 3] if option == "input" else ["x2.npy", *([] if option == "--weights" else ["-u", 3])]
+    )
+    ended = densecli("predict", *args, *([] if option == "input" else [option, "fifo"]), cwd=folder)
+    assert (ended.code, ended.out) == (2, b"")
+    assert ended.err in (
+        "Error: fifo: expected a file or a pipe with a writer, found a FIFO that nobody writes to\n",
+        "Error: fifo: not a regular file: weights are read from files, not from pipes\n",
+    )
+
+
+def test_a_fifo_with_a_writer_is_a_file(folder: Path) -> None:
+    os.mkfifo(folder / "fifo.npy")
+    writer = threading.Thread(target=(folder / "fifo.npy").write_bytes, args=[seeds.npy(seeds.X3)])
+    writer.start()
+    ended = densecli("predict", "fifo.npy", "-w", "w.npz", "-f", "json", cwd=folder)
+    writer.join()
+    assert ended == densecli("predict", "x3.npy", "-w", "w.npz", "-f", "json", cwd=folder)
+
+
+# --- output files ------------------------------------------------------------------------------------
+
+
+@every_command
+@pytest.mark.parametrize(
+    ("output", "message"),
+    [
+        ("", "-o: the output file has no name"),
+        ("dir", "dir: Is a directory"),
+        ("nowhere/y", "nowhere/y: the output folder does not exist"),
+        ("x3.npy/y", "x3.npy/y: Not a directory"),
+        ("loop", "loop: Too many levels of symbolic links"),
+        ("/dev/full", "/dev/full: No space left on device"),
+        ("n" * 300, f"{'n' * 300}: File name too long"),
+    ],
+    ids=lambda value: value[:20],
+)
+def test_an_output_that_cannot_be_written_is_refused_by_name(
+    command: str, output: str, message: str, folder: Path, run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    (folder / "dir").mkdir()
+    (folder / "loop").symlink_to("loop")
+    before = listing(folder)
+    ran = run(*COMMANDS[command], "-o", output)
+    assert (ran.out, ran.err, ran.code) == (b"", f"Error: {message}\n", 2)
+    assert listing(folder) == before
+
+
+@pytest.mark.parametrize("name", ["y", "y.unknown", "-y", ".y", "y z\n.npy", "\udcff.npy", "日本.npy"])
+def test_a_name_is_written_as_it_is(name: str, folder: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    before = listing(folder)
+    ran = run("predict", "x3.npy", "-w", "w.npz", "-f", "npy", "-o", name)
+    assert (ran.out, ran.err, ran.code) == (b"", "", 0)
+    assert listing(folder) == {*before, name}
+    assert np.load(name).shape == (2, 5, 3)
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077, 0o002])
+def test_a_new_file_has_the_mode_that_the_umask_says(umask: int, folder: Path) -> None:
+    assert densecli(*COMMANDS["predict"], "-o", "y.npy", cwd=folder, before=lambda: os.umask(umask)).code == 0
+    (folder / "y.npy").unlink()
+    densecli(*COMMANDS["predict"], "-o", "y.npy", cwd=folder, before=lambda: os.umask(umask))
+    assert (folder / "y.npy").stat().st_mode & 0o777 == 0o666 & ~umask
+
+
+def test_a_file_that_is_replaced_keeps_its_mode(folder: Path) -> None:
+    (folder / "y.npy").chmod(0o604)
+    assert densecli(*COMMANDS["predict"], "-o", "y.npy", cwd=folder).code == 0
+    assert (folder / "y.npy").stat().st_mode & 0o777 == 0o604
+
+
+@pytest.mark.parametrize("kind", ["itself", "hard link", "symlink"])
+def test_output_onto_the_input_gives_the_right_values(kind: str, folder: Path) -> None:
+    expected = densecli("predict", "x3.npy", "-w", "w.npz", "-f", "npy", cwd=folder).out
+    output = "x3.npy" if kind == "itself" else "link.npy"
+    if kind == "hard link":
+        (folder / output).hardlink_to(folder / "x3.npy")
+    elif kind == "symlink":
+        (folder / output).symlink_to("x3.npy")
+    assert densecli("predict", "x3.npy", "-w", "w.npz", "-o", output, cwd=folder) == Ended(0, b"", "")
+    assert (folder / output).read_bytes() == expected
+    # A hard link's other name keeps what it had; a symlink goes on pointing.
+    assert ((folder / "x3.npy").read_bytes() == expected) == (kind != "hard link")
+    assert (folder / output).is_symlink() == (kind == "symlink")
+
+
+def test_output_onto_the_weights_or_labels_that_are_read_gives_the_right_values(folder: Path) -> None:
+    args = ["predict", "x3.npy", "-w", "w.npz", "--labels", "labels.txt", "-f", "json"]
+    expected = densecli(*args, cwd=folder).out
+    for name in ("labels.txt", "w.npz"):
+        kept = (folder / name).read_bytes()
+        assert densecli(*args, "-o", name, cwd=folder) == Ended(0, b"", "")
+        assert (folder / name).read_bytes() == expected
+        (folder / name).write_bytes(kept)
+
+
+def test_a_symlink_to_nothing_is_filled(folder: Path) -> None:
+    (folder / "link.npy").symlink_to("new.npy")
+    assert densecli(*COMMANDS["predict"], "-o", "link.npy", cwd=folder).code == 0
+    assert np.load(folder / "new.npy").shape == (2, 5, 3)
+
+
+def test_devices_and_fifos_are_written_straight(folder: Path) -> None:
+    expected = densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", cwd=folder).out
+    for device in ("/dev/stdout", "/dev/fd/1", "-"):
+        ended = densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", device, cwd=folder)
+        assert ended == Ended(0, expected, "")
+    os.mkfifo(folder / "fifo")
+    read: list[bytes] = []
+    reader = threading.Thread(target=lambda: read.append((folder / "fifo").read_bytes()))
+    reader.start()
+    assert densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", "fifo", cwd=folder).code == 0
+    reader.join()
+    assert read == [expected]
+    assert densecli("predict", "x3.npy", "-w", "w.npz", "-o", os.devnull, cwd=folder) == Ended(0, b"", "")
+
+
+# --- limits ------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv", "npy", "npz", "markdown"])
+def test_a_size_limit_leaves_the_old_file_and_nothing_else(format: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "big.npy", np.ones((8000, 4)))
+    (tmp_path / "out").write_bytes(OLD)
+    ended = densecli(
+        *("predict", "big.npy", "-u", 3, "-f", format, "-o", "out"),
+        *(["--all"] if format in ("table", "markdown") else []),
+        cwd=tmp_path,
+        limits={resource.RLIMIT_FSIZE: 65536},
+    )
+    assert ended == failed("out: File too large")
+    assert listing(tmp_path) == {"big.npy", "out"}
+    assert (tmp_path / "out").read_bytes() == OLD
+
+
+def test_init_under_a_size_limit_leaves_no_file(tmp_path: Path) -> None:
+    ended = densecli(
+        *("init", "-i", 300, "-u", 300, "-o", "head.npz"), cwd=tmp_path, limits={resource.RLIMIT_FSIZE: 65536}
+    )
+    assert ended == failed("head.npz: File too large")
+    assert listing(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    "args", [["predict", "x2.npy", "-u", 150_000_000], ["init", "-i", 1, "-u", 500_000_000]]
+)
+def test_too_little_memory_is_an_error_and_leaves_no_file(args: list[object], folder: Path) -> None:
+    before = listing(folder)
+    ended = densecli(*args, "-o", "out.npz", cwd=folder, limits={resource.RLIMIT_AS: 1 << 30})
+    assert ended == Ended(2, b"", "Error: not enough memory\nHint: a smaller --memory, or fewer --units\n")
+    assert listing(folder) == before
+
+
+def test_a_sparse_file_of_eight_gibibytes_is_read_where_it_is_asked_for(tmp_path: Path) -> None:
+    header = seeds.npy(np.empty((0, 4)))[:128].replace(b"(0, 4)", b"(268435456, 4)", 1)
+    with open(tmp_path / "x.npy", "wb") as file:
+        file.write(header[:118] + b" " * 9 + b"\n")
+        file.truncate(128 + (8 << 30))
+    ended = densecli(
+        *("predict", "x.npy", "-u", 3, "-b", -1, "-f", "jsonl"),
+        cwd=tmp_path,
+        limits={resource.RLIMIT_AS: 1 << 30},
+    )
+    third = "0.33333334"
+    assert ended == Ended(
+        0, f'{{"sample":268435455,"probabilities":[{third},{third},{third}],"class":0}}\n'.encode(), ""
+    )
+
+
+@pytest.mark.parametrize("option", ["--labels", "--mask", "--lengths", "--targets", "--weights"])
+def test_a_sparse_file_of_eight_gibibytes_is_refused_in_little_memory(option: str, folder: Path) -> None:
+    with open(folder / "sparse", "wb") as file:
+        file.truncate(8 << 30)
+    args = ["x3.npy", *([] if option == "--weights" else ["-u", 3]), option, "sparse"]
+    ended = densecli("predict", *args, cwd=folder, limits={resource.RLIMIT_AS: 2 << 30})
+    require_kept("predict", ended.code, ended.out, ended.err)
+    assert ended.err.startswith("Error: sparse: ")
+
+
+# --- signals -----------------------------------------------------------------------------------------
+
+
+def writing(folder: Path, *, old: bool) -> subprocess.Popen[bytes]:
+    """Start a run that waits in the middle of writing out.npy: its input is a pipe that stays open."""
+    if old:
+        (folder / "out.npy").write_bytes(OLD)
+    process = start(
+        *("predict", "-", "-u", 50, "-f", "npy", "-o", "out.npy"), cwd=folder, stdin=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    process.stdin.write(b"[1,2,3,4]\n" * 2000)
+    process.stdin.flush()
+    deadline = time.monotonic() + 60
+    while not list(folder.glob(".densecli-*")) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return process
+
+
+@pytest.mark.parametrize("old", [True, False])
+@pytest.mark.parametrize(
+    ("signum", "code", "err"),
+    [(signal.SIGINT, 130, "Interrupted.\n"), (signal.SIGTERM, 143, ""), (signal.SIGKILL, -9, "")],
+)
+def test_a_signal_at_any_moment_of_a_write_leaves_the_old_file_or_none(
+    signum: signal.Signals, code: int, err: str, old: bool, tmp_path: Path
+) -> None:
+    moments = random.Random(signum + old)
+    for attempt in range(2):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        process = writing(folder, old=old)
+        time.sleep(moments.uniform(0, 0.05))
+        process.send_signal(signum)
+        assert end(process) == Ended(code, b"", err)
+        left = {
+            name for name in listing(folder) if signum != signal.SIGKILL or not name.startswith(".densecli-")
+        }
+        assert left == ({"out.npy"} if old else set())
+        assert not old or (folder / "out.npy").read_bytes() == OLD
+
+
+def test_two_signals_leave_no_file_either(tmp_path: Path) -> None:
+    process = writing(tmp_path, old=False)
+    process.send_signal(signal.SIGTERM)
+    process.send_signal(signal.SIGINT)
+    assert end(process).code in (130, 143)
+    assert listing(tmp_path) == set()
+
+
+def test_a_failing_input_leaves_the_old_file(tmp_path: Path) -> None:
+    process = writing(tmp_path, old=True)
+    ended = end(process, b"[1,2,3]\n")
+    assert ended.code == 2
+    assert ended.err.startswith("Error: standard input: line 2001: shape (3,) differs from the first line's")
+    assert listing(tmp_path) == {"out.npy"}
+    assert (tmp_path / "out.npy").read_bytes() == OLD
+
+
+# --- inputs that fail while they are read ------------------------------------------------------------
+
+
+def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((200_000, 4)))
+    process = start("predict", "x.npy", "-u", 3, "-f", "jsonl", cwd=tmp_path)
+    assert process.stdout is not None
+    process.stdout.read(1)  # now it waits for the rest of its output to be read
+    os.truncate(tmp_path / "x.npy", 128)
+    ended = end(process)
+    assert ended.code == 2
+    assert ended.err.startswith("Error: x.npy: the file ended at byte ")
+    assert ended.err.count("\n") == 1
+
+
+def test_an_input_error_while_reading_names_the_input(folder: Path) -> None:
+    master, slave = pty.openpty()
+    os.close(slave)  # reading from a terminal whose other end is gone is EIO
+    assert end(start("predict", "-", "-u", 3, cwd=folder, stdin=master)) == failed(
+        "standard input: Input/output error"
+    )
+    ended = end(start("predict", "-", "-u", 3, "-o", "out.npy", cwd=folder, stdin=master))
+    assert ended == failed("standard input: Input/output error")
+    assert not (folder / "out.npy").exists()
+    os.close(master)
