@@ -198,7 +198,7 @@ class _Worker:
 
     def _explain(self, block: Block, error: DtypeError) -> None:
         """Raise ``error`` again with the value's place in the whole input."""
-        with np.errstate(over="ignore"):
+        with np.errstate(over="ignore", invalid="ignore"):
             lost = np.argwhere(np.isinf(block.x.astype(self.dtype)) & np.isfinite(block.x))
         row, feature = (int(i) for i in lost[0])
         place = [*block.places()[row].tolist(), feature]

@@ -107,17 +107,20 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         FileFormatError, OSError: it cannot be read.
     """
     with naming(path), open(path, "rb") as file:
-        content = file.read(6)
-        if not content.startswith((b"\x93NUMPY", b"PK\x03\x04")):
-            too_large = os.fstat(file.fileno()).st_size > _MAX_BYTES
-            content += b"" if too_large else file.read(_MAX_BYTES)
-            if too_large or len(content) > _MAX_BYTES:
+        parts = [file.read(6)]
+        if not parts[0].startswith((b"\x93NUMPY", b"PK\x03\x04")):
+            size = max(os.fstat(file.fileno()).st_size, len(parts[0]))  # 0 of a pipe
+            while size <= _MAX_BYTES and (piece := file.read(1 << 20)):
+                parts.append(piece)
+                size = max(size, sum(map(len, parts)))
+            if size > _MAX_BYTES:
                 raise SizeError(f"{path}: targets too large: expected at most {_MAX_BYTES} bytes")
-            return _of_samples(path, _samples(content, path), labels, ignore)
+            return _of_samples(path, _samples(b"".join(parts), path), labels, ignore)
     from dense_cli.readers.whole import read_array
 
     array = read_array(path)
-    wrong = ~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62))
+    with np.errstate(invalid="ignore"):  # a signalling NaN is as good as any
+        wrong = ~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62))
     if wrong.any():
         raise DtypeError(f"{path}: expected whole numbers (classes), found {array[wrong][0]}")
     return Targets.of(path, array.astype(np.int64), ignore)

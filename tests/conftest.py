@@ -35,10 +35,17 @@ def _run(*args: object, stdin: bytes = b"", piece: int = 1 << 16, env: dict[str,
     """Run ``densecli ARGS``; ``stdin`` comes through a pipe, ``piece`` bytes at a time."""
     reading, writing = os.pipe()
 
+    ended = threading.Event()
+
     def feed() -> None:
+        os.set_blocking(writing, False)
+        left = memoryview(stdin)
         try:
-            for start in range(0, len(stdin), piece):
-                os.write(writing, stdin[start : start + piece])
+            while left and not ended.is_set():
+                try:
+                    left = left[os.write(writing, left[:piece]) :]
+                except BlockingIOError:  # the pipe is full: wait for densecli, unless it has ended
+                    ended.wait(0.001)
         except BrokenPipeError:
             pass  # densecli has read as much as it needs
         finally:
@@ -54,6 +61,7 @@ def _run(*args: object, stdin: bytes = b"", piece: int = 1 << 16, env: dict[str,
     finally:
         os.dup2(kept, 0)
         os.close(kept)
+        ended.set()
         feeder.join()
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception

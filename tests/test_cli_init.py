@@ -79,3 +79,20 @@ def test_a_table_has_a_row_for_each_feature_and_one_for_the_bias(run: Run) -> No
         "      1  0.0  1.0  0.0\n"
         "   bias  0.0  0.0  0.0\n"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "start"), [("head", b"PK"), ("head.json", b'{"layer"'), ("head.txt", b"Dense(")]
+)
+def test_the_suffix_says_what_is_written_and_without_one_it_is_npz(
+    here: Path, run: Run, name: str, start: bytes
+) -> None:
+    assert run("init", "-i", 2, "-u", 3, "-o", name).code == 0
+    assert (here / name).read_bytes().startswith(start)
+
+
+def test_a_suffix_that_init_cannot_write_is_refused(here: Path, run: Run) -> None:
+    done = run("init", "-i", 2, "-u", 3, "-o", "head.safetensors")
+    assert done.code == 2
+    assert "Error: -o head.safetensors: init writes table, json, npz: choose with -f\n" in done.err
+    assert list(here.iterdir()) == []

@@ -47,7 +47,10 @@ def files(here: Path) -> Path:
         # the input
         ("predict absent.json -u 2", "absent.json: No such file or directory"),
         ("predict . -u 2", ".: Is a directory"),
-        ("predict text.json -u 2", "text.json: not JSON: unexpected character, expected a JSON value"),
+        (
+            "predict text.json -u 2",
+            "text.json: not JSON: unexpected character, expected a JSON value, line 1 column 1",
+        ),
         (
             "predict ragged.json -u 2",
             "ragged.json: ragged: [1] has length 1, [0] has length 2: all rows must have the same length",

@@ -352,7 +352,7 @@ REFUSED: list[tuple[str, bytes, type[DenseCliError], str]] = [
     ("x.json", b'[["1","2"]]', DtypeError, "expected a number, found a string '1' at [0][0]"),
     ("x.json", b"[[1,null]]", DtypeError, "expected a number, found null at [0][1]"),
     ("x.json", b"[[1,{}]]", DtypeError, "expected a number, found an object at [0][1]"),
-    ("x.json", b"[1,2", FileFormatError, "not JSON: unexpected end of data"),
+    ("x.json", b"[1,2", FileFormatError, "not JSON: unexpected end of data, line 1 column 5"),
     ("x.json", b"[" * 2000, FileFormatError, "not JSON: nested too deeply for an array"),
     (
         "x.json",

@@ -377,6 +377,20 @@ def test_hdf5_kernels_that_are_no_real_numbers_are_refused(h5, value):
     assert refused(h5(fill), DtypeError).startswith("kernel: ")
 
 
+def test_free_space_without_a_size_is_refused_before_hdf5_goes_round_in_it(tmp_path):
+    content = bytearray((DATA / "b_seq2seq_td.h5").read_bytes())
+    heap = content.index(b"GCOL")
+    size = int.from_bytes(content[heap + 8 : heap + 16], "little")
+    at = heap + 16
+    while index := int.from_bytes(content[at : at + 2], "little"):
+        at += 16 + -(-int.from_bytes(content[at + 8 : at + 16], "little") // 8) * 8
+    assert (index, int.from_bytes(content[at + 8 : at + 16], "little")) == (0, heap + size - at)
+    content[at + 8 : at + 16] = bytes(8)
+    file = tmp_path / "w.h5"
+    file.write_bytes(content)
+    assert refused(file).startswith("damaged HDF5: a text claims a size of ")
+
+
 @pytest.mark.parametrize("name", ["c_nested.h5", "c_nested.weights.h5"])
 def test_a_text_that_claims_what_is_not_there_is_refused_before_hdf5_believes_it(tmp_path, name):
     content = bytearray((DATA / name).read_bytes())

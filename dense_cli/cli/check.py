@@ -44,13 +44,7 @@ NAMES = (
 @opts.mask_options
 @opts.labels_option
 @opts.input_options
-@click.option(
-    "-f",
-    "--format",
-    type=click.Choice(["table", "json"]),
-    help="Output format; default: by the suffix of -o, else table.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@opts.output_options("table", "json")
 @opts.work_options
 def check(skip: tuple[str, ...], **options: Any) -> None:
     """Find what is wrong with a layer's outputs, and say how to mend it.
@@ -173,7 +167,8 @@ def _looks(job: Any) -> Any:
         if mask is not None:
             y, places = y[mask], places[mask]
             x, logits = (None if part is None else part[mask] for part in (x, logits))
-        wide = y.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is as good as any
+            wide = y.astype(np.float64)
         classes = np.where(np.isfinite(wide).all(axis=1), wide.argmax(axis=1), -1)
         return Look(wide, places, classes, x, logits)
 

@@ -57,13 +57,7 @@ if TYPE_CHECKING:
     help="Flips, and worst rows, that are listed.",
 )
 @click.option("--all", "show_all", is_flag=True, help="List all of them.")
-@click.option(
-    "-f",
-    "--format",
-    type=click.Choice(["table", "json"]),
-    help="Output format; default: by the suffix of -o, else table.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@opts.output_options("table", "json")
 def compare(first: str, second: str, **options: Any) -> None:
     """Compare two outputs, such as a port's or a quantised model's with the original's.
 

@@ -26,10 +26,7 @@ if TYPE_CHECKING:
 @opts.weight_options
 @opts.mask_options
 @opts.input_options
-@click.option(
-    "-f", "--format", type=click.Choice(["text", "jsonl"]), help="Default: by the suffix of -o, else text."
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@opts.output_options("text", "jsonl")
 @opts.work_options
 def decode(**options: Any) -> None:
     """Print one line of text per sample: the labels of the likeliest classes, joined.

@@ -6,18 +6,12 @@ from typing import Any
 
 import click
 
+from dense_cli.cli import options as opts
+
 
 @click.command()
 @click.argument("file")
-@click.option(
-    "-f",
-    "--format",
-    type=click.Choice(["table", "json"]),
-    default="table",
-    show_default=True,
-    help="Output format.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@opts.output_options("table", "json")
 def heads(file: str, **options: Any) -> None:
     """List every head that a weights file holds: its Dense and TimeDistributed(Dense) layers.
 
@@ -37,7 +31,7 @@ def heads(file: str, **options: Any) -> None:
 
     found = read_heads(file)
     with show.output(options) as out:
-        if options["format"] == "json":
+        if show.output_format(options) == "json":
             write_json(out, file, found)
         else:
             write_table(out, file, found, Screen.of(sys.stdout) if options["output"] is None else Screen())

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dense_cli.cli import options as opts
 from dense_cli.readers.formats import FORMATS as INPUT_FORMATS
 
 if TYPE_CHECKING:
@@ -19,13 +20,7 @@ _WEIGHTS = (".keras", ".h5", ".hdf5", ".safetensors", ".onnx", ".pt", ".pth")
 @click.argument("file")
 @click.option("--input-format", type=click.Choice(list(INPUT_FORMATS)), help="Format of an array file.")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
-@click.option(
-    "-f",
-    "--format",
-    type=click.Choice(["table", "json"]),
-    help="Output format; default: by the suffix of -o, else table.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@opts.output_options("table", "json")
 def info(file: str, **options: Any) -> None:
     """Say what an array file or a weights file holds.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Any
 
@@ -10,10 +11,17 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.types import SIZE
 
+_BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
+
 
 @click.command()
 @click.option(
-    "-i", "--input-size", type=click.IntRange(1, 2**63 - 1), required=True, metavar="N", help="Number of features."
+    "-i",
+    "--input-size",
+    type=click.IntRange(1, 2**63 - 1),
+    required=True,
+    metavar="N",
+    help="Number of features.",
 )
 @opts.layer_options
 @click.option("--memory", type=SIZE, metavar="SIZE", help="What the kernel may take.  [default: 4GiB]")
@@ -25,13 +33,7 @@ from dense_cli.cli.types import SIZE
     metavar="N",
     help="Digits after the point in a table.",
 )
-@click.option(
-    "-f",
-    "--format",
-    type=click.Choice(["table", "json", "npz"]),
-    help="Output format; default: by the suffix of -o, else table.",
-)
-@click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all.")
+@opts.output_options("table", "json", "npz")
 def init(input_size: int, **options: Any) -> None:
     """Make a Dense layer as Keras does from a seed, and save or print its kernel and bias.
 
@@ -52,10 +54,11 @@ def init(input_size: int, **options: Any) -> None:
         raise click.UsageError("--units N is needed")
     wanted = LayerOptions.take(options)
     layer = make_layer(wanted, input_size, 3 if wanted.layer == "time-distributed" else 2, "init")
-    options["format"] = options["format"] or ("npz" if (options["output"] or "").endswith(".npz") else None)
-    format = show.output_format(options)
-    if format not in WRITERS:
+    suffix = os.path.splitext(options["output"] or "-.txt")[1].lower()
+    format = options["format"] or _BY_SUFFIX.get(suffix)
+    if format is None:
         raise click.UsageError(f"-o {options['output']}: init writes {', '.join(WRITERS)}: choose with -f")
+    options["format"] = format
     screen = Screen.of(sys.stdout) if options["output"] is None else Screen()
     table = TableOptions(precision=options["precision"], screen=screen)
     with show.output(options) as out:

@@ -128,7 +128,10 @@ def main() -> None:
     """Run the command line as a process of its own."""
     import gc
     import signal
+    import warnings
 
+    if not sys.warnoptions:
+        warnings.simplefilter("ignore")  # what libraries have to say to programmers
     gc.set_threshold(100_000)  # starting up makes much and frees nothing: looking for cycles is time lost
 
     _open_standard_streams()

@@ -190,15 +190,19 @@ table_options = _bundle(
     ),
 )
 
-output_options = _bundle(
-    click.option(
-        "-f",
-        "--format",
-        type=click.Choice(list(OUTPUT_FORMATS)),
-        help="Output format; default: by the suffix of -o, else table.",
-    ),
-    click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
-)
+
+def output_options(*formats: str) -> Callable[[F], F]:
+    """Return -f and -o for these formats, of which the first is the default."""
+    return _bundle(
+        click.option(
+            "-f",
+            "--format",
+            type=click.Choice(formats),
+            help=f"Output format; default: by the suffix of -o, else {formats[0]}.",
+        ),
+        click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
+    )
+
 
 work_options = _bundle(
     click.option(
@@ -214,4 +218,19 @@ work_options = _bundle(
         metavar="SIZE",
         help="What blocks, and arrays that are held whole, may take.  [default: 64MiB for blocks]",
     ),
+)
+
+# What predict and slice have in common, which is all that a run can be asked.
+run_options = _bundle(
+    layer_options,
+    weight_options,
+    mask_options,
+    top_option,
+    labels_option,
+    show_option,
+    measure_options,
+    input_options,
+    table_options,
+    output_options(*OUTPUT_FORMATS),
+    work_options,
 )

@@ -11,17 +11,7 @@ from dense_cli.cli import options as opts
 
 @click.command()
 @opts.input_argument
-@opts.layer_options
-@opts.weight_options
-@opts.mask_options
-@opts.top_option
-@opts.labels_option
-@opts.show_option
-@opts.measure_options
-@opts.input_options
-@opts.table_options
-@opts.output_options
-@opts.work_options
+@opts.run_options
 def predict(**options: Any) -> None:
     """Run a Dense or TimeDistributed layer on INPUT and print what it puts out.
 

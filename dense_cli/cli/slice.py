@@ -26,17 +26,7 @@ if TYPE_CHECKING:
     metavar="INDEX",
     help="A time step, or a slice of them such as 1:3; repeatable.  [default: every step in turn]",
 )
-@opts.layer_options
-@opts.weight_options
-@opts.mask_options
-@opts.top_option
-@opts.labels_option
-@opts.show_option
-@opts.measure_options
-@opts.input_options
-@opts.table_options
-@opts.output_options
-@opts.work_options
+@opts.run_options
 def slice(times: tuple[Any, ...], **options: Any) -> None:
     """Print one time step after another: y[:, t, :] and the classes[:, t].
 

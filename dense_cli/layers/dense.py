@@ -43,7 +43,7 @@ def cast(x: NDArray[Any], dtype: np.dtype[Any], name: str = "x") -> NDArray[Any]
         return x
     if x.dtype.kind not in "fiub":
         raise DtypeError(f"{name}: expected real numbers, found {x.dtype}")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):  # a signalling NaN is as good as any
         out = x.astype(dtype)
     # Only a cast to a narrower type can overflow, so the common casts skip the look.
     if not np.can_cast(x.dtype, dtype) and np.isinf(out).any():

@@ -79,13 +79,13 @@ def parse(text: bytes, name: str, *, line: int | None = None) -> Any:
     try:
         return orjson.loads(text)
     except orjson.JSONDecodeError as e:
-        what = e.msg if line is None else f"{e.msg}, column {e.colno}"
+        what = f"{e.msg}, {f'line {e.lineno} ' if line is None else ''}column {e.colno}"
         hint = None
         if "depth" in e.msg:
             what = "nested too deeply for an array"
         elif "infinity" in e.msg:
             what = f"a number is beyond the range of float64: line {e.lineno} column {e.colno}"
-        elif "trailing" in e.msg or "unexpected content after" in e.msg:
+        elif "unexpected content after" in e.msg:
             hint = "one value per line is JSON Lines: --input-format jsonl"
         elif b"NaN" in text or b"Infinity" in text:
             hint = "NaN and Infinity are not JSON: use NPY or CSV for them"

@@ -439,9 +439,11 @@ def spool(stream: StreamSource) -> ArraySource | RaggedSource:
     file = TemporaryFile()
     places: list[Places] = [np.empty((0, len(shape) - 1), np.int64)]
     for chunk in stream.chunks:
-        file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).data)
+        with naming(f"{stream.name} in the temporary folder"):
+            file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).data)
         places.append(chunk.places)
-    file.flush()
+    with naming(f"{stream.name} in the temporary folder"):
+        file.flush()
     store = FileStore(file, stream.name, 0, stream.dtype, features)
     if None not in shape:
         return ArraySource.over(stream.name, store, tuple(n or 0 for n in shape[:-1]))

@@ -164,7 +164,8 @@ class Description:
 
     def add(self, x: NDArray[Any], places: NDArray[np.int64]) -> None:
         """Take further rows, (rows, features), and their places."""
-        values = x.astype(np.float64)
+        with np.errstate(invalid="ignore"):  # a signalling NaN is as good as any
+            values = x.astype(np.float64)
         columns = values.shape[1]
         self._size += values.size
         self._all += len(values)

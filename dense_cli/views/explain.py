@@ -87,13 +87,15 @@ def explain(
         math.fsum([whole, -offset, *(-row)]) if math.isfinite(whole) else math.nan
         for whole, offset, row in zip(logit.tolist(), b.tolist(), contributions, strict=True)
     ]
+    with np.errstate(invalid="ignore"):  # a signalling NaN is as good as any
+        values = np.take_along_axis(x, top, axis=1).astype(np.float64)
     return Explained(
         np.where(lost, -1, target),
         np.where(lost, -1, against),
         logit,
         b,
         top,
-        np.take_along_axis(x, top, axis=1).astype(np.float64),
+        values,
         np.take_along_axis(weights, top, axis=1),
         contributions,
         np.array(rest, np.float64),

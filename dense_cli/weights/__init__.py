@@ -210,7 +210,8 @@ def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
     if array.dtype.kind == "c":
         raise DtypeError(f"{file}: {tensor.name} holds complex numbers: expected real ones")
     wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
-    with np.errstate(over="ignore"):  # what does not fit becomes infinite, and is refused below
+    # What does not fit becomes infinite, and is refused below; so is NaN, a signalling one too.
+    with np.errstate(over="ignore", invalid="ignore"):
         array = array.astype(np.float64 if wide else np.float32, copy=False)
     _require_finite(array, f"{file}: {tensor.name}")
     return array

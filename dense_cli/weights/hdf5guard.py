@@ -108,8 +108,8 @@ def _objects(stream: IO[bytes], address: int, size: int) -> dict[int, int]:
     at = 0
     while at + _OBJECT.size <= len(content):
         index, length = _OBJECT.unpack_from(content, at)
-        if index == 0:  # what is left is free
-            break
+        if index == 0:  # what is left is free; HDF5 would look for the end of a smaller rest without end
+            return found if length == len(content) - at else {}
         at += _OBJECT.size + -(-length // 8) * 8
         if at > len(content) or index in found:
             return {}

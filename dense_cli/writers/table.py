@@ -297,9 +297,9 @@ def render(
         box=simple, show_edge=False, padding=(0, _GAP - 1, 0, 0), pad_edge=False, show_header=not headed
     )
     for header, left in columns:
-        table.add_column(Text(header), justify="left" if left else "right", no_wrap=True)
+        table.add_column(Text(_spelt(header, screen)), justify="left" if left else "right", no_wrap=True)
     for row in rows:
-        table.add_row(*(Text(cell.text, style=_style(cell)) for cell in row))
+        table.add_row(*(Text(_spelt(cell.text, screen), style=_style(cell)) for cell in row))
     file = io.StringIO()
     console = Console(
         file=file,
@@ -319,8 +319,15 @@ def render(
 def say(out: BinaryIO, screen: Screen, *lines: str) -> None:
     """Write lines as the screen can show them."""
     for line in lines:
-        text = line if screen.unicode else line.replace("…", "...").replace("→", "->").replace("·", "-")
-        out.write(text.encode(screen.encoding, "backslashreplace") + b"\n")
+        out.write(_spelt(line, screen).encode(screen.encoding, "backslashreplace") + b"\n")
+
+
+def _spelt(text: str, screen: Screen) -> str:
+    """Return ``text`` in the characters that the screen has: columns are laid out with what is shown."""
+    if screen.unicode:
+        return text
+    text = text.replace("…", "...").replace("→", "->").replace("·", "-")
+    return text.encode(screen.encoding, "backslashreplace").decode(screen.encoding)
 
 
 def print_matrix(

@@ -118,7 +118,7 @@ def npz() -> dict[str, Case]:
     """NPZ: bombs, lies in the directory, encryption, names that climb, pickles, several arrays."""
     good = _zip(("x.npy", _GOOD))
     claim = npy_claim("(4611686018427387904, 4)")
-    rows = 1 << 21
+    rows = 1 << 16
     bomb = npy_claim(f"({rows}, 4)")
     deflated = zipfile.ZIP_DEFLATED
     pickled = seeds.npy(np.array([_Evil()], object), allow_pickle=True)
@@ -134,7 +134,7 @@ def npz() -> dict[str, Case]:
             _edited(good, (b"PK\x03\x04", 8, b"\x63"), (b"PK\x01\x02", 10, b"\x63")),
             "zip",
         ),
-        "sizes that lie": (_edited(good, (b"PK\x01\x02", 20, struct.pack("<II", 1 << 30, 1 << 30))), "x.npz"),
+        "sizes that lie": (_edited(good, (b"PK\x01\x02", 20, struct.pack("<II", 1 << 30, 1 << 30))), None),
         "claim": (_zip(("x.npy", claim)), "impossible size"),
         "claim, deflated": (_zip(("x.npy", npy_claim("(10000000, 4)")), compression=deflated), "truncated"),
         "pickle": (_zip(("x.npy", pickled)), "object array (a pickle): never loaded"),
@@ -161,7 +161,7 @@ def json_() -> dict[str, Case]:
         "ragged": (b"[[1, 2], [3]]", "ragged: [1] has length 1, [0] has length 2"),
         "ragged deep": (b"[[[1], [2]], [[3], [4, 5]]]", "ragged: [1][1] has length 2"),
         "number among lists": (b"[[1], 2]", "ragged"),
-        "list among numbers": (b"[1, [2]]", "ragged"),
+        "list among numbers": (b"[1, [2]]", "expected a number as at [0], found a list at [1]"),
         "string among numbers": (b'[[1, "2"]]', "found a string '2' at [0][1]"),
         "null among numbers": (b"[[1, null]]", "found null at [0][1]"),
         "object among numbers": (b'[[1, {"a": 2}]]', "found an object at [0][1]"),
@@ -171,7 +171,7 @@ def json_() -> dict[str, Case]:
         "10,000 deep": (b"[" * 10_000 + b"]" * 10_000, deep),
         "500 deep": (b"[" * 500 + b"1" + b"]" * 500, "nested deeper than an array can be"),
         "objects 1,000 deep": (b'{"a":' * 1000 + b"1" + b"}" * 1000, "expected one array"),
-        "trailing comma": (b"[[1, 2],]", "line 1 column 9"),
+        "trailing comma": (b"[[1, 2],]", "trailing comma is not allowed, line 1 column 8"),
         "two documents": (b"[[1, 2]]\n[[3, 4]]\n", "not JSON"),
         "comment": (b"[[1, 2]] // x", "not JSON"),
         "bad UTF-8": (b'{"\xff": [[1]]}', "not JSON"),
@@ -246,7 +246,7 @@ def outputs() -> dict[str, Case]:
         "sample -1.jsonl": (line(sample=-1, t=0, probabilities=p), "expected whole numbers"),
         "sample 1.5.jsonl": (line(sample=1.5, t=0, probabilities=p), "expected whole numbers"),
         "sample true.jsonl": (line(sample=True, t=0, probabilities=p), "expected whole numbers"),
-        "sample 10**23.jsonl": (line(sample=10**23, t=0, probabilities=p), "not JSON"),
+        "sample 10**23.jsonl": (line(sample=10**23, t=0, probabilities=p), "expected whole numbers"),
         "index 5.jsonl": (line(sample=0, t=0, index=5, probabilities=p), "expected whole numbers"),
         "deep sample.jsonl": (
             b'{"sample": ' + b"[" * 900 + b"]" * 900 + b', "probabilities": [1]}\n',
@@ -258,7 +258,7 @@ def outputs() -> dict[str, Case]:
         ),
         "axes that change.jsonl": (
             line(sample=0, t=0, probabilities=p) + line(sample=1, probabilities=p),
-            "line 2: expected a step with sample, t and index as on line 1",
+            "line 2[probabilities]: expected a step with sample, t and index as on line 1",
         ),
         "a step twice.jsonl": (
             line(sample=0, t=0, probabilities=p) + line(sample=0, t=0, probabilities=p),
