@@ -448,3 +448,34 @@ def test_a_sample_that_spans_chunks_of_a_pipe_is_kept_whole_by_batch(run, here):
     np.save(buffer, x)
     done = run("predict", "-u", 2, "-b", ":1", "--show", "classes", "-f", "csv", stdin=buffer.getvalue())
     assert len(done.text.splitlines()) == 1 + 150_000
+
+
+def test_measures_stand_in_json_lines_for_every_step_that_counts(run, here):
+    # Steps of two classes p, 1 - p; the third comes after the end.
+    p = np.array([0.75, 0.5, 0.9])
+    np.save(here / "y.npy", np.stack([p, 1 - p], axis=1)[None])
+    every = [
+        word for name in ("confidence", "margin", "entropy", "perplexity") for word in ("--measure", name)
+    ]
+    (line,) = run(
+        "decode", "y.npy", "-f", "jsonl", *every, "--lengths", write_lengths(here, [2])
+    ).out.splitlines()
+    found = json.loads(line)
+    entropy = -(p * np.log(p) + (1 - p) * np.log(1 - p))[:2]
+    assert found["classes"] == [0, 0]
+    assert found["confidence"] == [0.75, 0.5]
+    np.testing.assert_allclose(found["margin"], [0.5, 0.0], atol=1e-12)
+    np.testing.assert_allclose(found["entropy"], entropy, rtol=1e-12)
+    np.testing.assert_allclose(found["step_perplexity"], np.exp(entropy), rtol=1e-12)
+    np.testing.assert_allclose(found["perplexity"], np.exp(-np.log([0.75, 0.5]).mean()), rtol=1e-12)
+
+
+def write_lengths(folder, lengths):
+    (folder / "lengths.json").write_text(json.dumps(lengths))
+    return "lengths.json"
+
+
+def test_measures_have_no_place_in_text(run, here):
+    done = run("decode", "--measure", "entropy", stdin=b"[[0.5, 0.5]]")
+    assert done.code == 2
+    assert "Error: --measure needs -f jsonl: a line of text has no place for it\n" in done.err

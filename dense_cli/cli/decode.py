@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @opts.labels_option
 @opts.layer_options
 @opts.weight_options
+@opts.measure_option
 @opts.mask_options
 @opts.input_options
 @opts.output_options("text", "jsonl")
@@ -52,6 +53,9 @@ def decode(**options: Any) -> None:
     format = options["format"] or {"table": "text", "jsonl": "jsonl"}.get(show.output_format(options))
     if format is None:
         raise click.UsageError(f"-o {options['output']}: decode writes text or JSON Lines: -f text, -f jsonl")
+    measures = tuple(dict.fromkeys(options["measures"]))
+    if measures and format == "text":
+        raise click.UsageError("--measure needs -f jsonl: a line of text has no place for it")
     job = show.Job.open(options, outputs=True)
     activation = job.layer.dense.activation if job.layer is not None else None
     probable = gives_distributions(activation) or (activation is not None and activation.name == "sigmoid")
@@ -71,10 +75,11 @@ def decode(**options: Any) -> None:
     with show.output(options) as out:
         encoding = "utf-8" if options["output"] else sys.stdout.encoding
         writer = WRITERS[format](out, rules, encoding)
-        for part in job.parts(show.in_order(job.source), View(top=1)):
+        for part in job.parts(show.in_order(job.source), View(top=1, measures=measures)):
             seen = part.seen
             assert seen.top_values is not None
-            for line in decoder.add(part.block.places(), seen.classes, seen.top_values[:, 0], part.mask):
+            steps = (part.block.places(), seen.classes, seen.top_values[:, 0], part.mask, seen.measures)
+            for line in decoder.add(*steps):
                 writer.write(line)
             if part.block.whole:
                 for line in decoder.end():

@@ -148,14 +148,15 @@ show_option = click.option(
     help="What is shown.",
 )
 
+measure_option = click.option(
+    "--measure",
+    "measures",
+    type=click.Choice(["confidence", "margin", "entropy", "perplexity"]),
+    multiple=True,
+    help="A measure of each row; repeatable. Entropy is in nats.",
+)
 measure_options = _bundle(
-    click.option(
-        "--measure",
-        "measures",
-        type=click.Choice(["confidence", "margin", "entropy", "perplexity"]),
-        multiple=True,
-        help="A measure of each row; repeatable. Entropy is in nats.",
-    ),
+    measure_option,
     click.option(
         "--targets",
         metavar="FILE",

@@ -24,12 +24,13 @@ class Rules(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A decoded sample: its text, and of every step that counts the class (-1: none) and its probability."""
+    """A decoded sample: its text, and the class (-1: none), probability and measures of every step that counts."""
 
     sample: int
     text: str
     classes: list[int]
     confidence: NDArray[np.floating]
+    measures: dict[str, NDArray[np.floating]] = {}  # noqa: RUF012 - never written to
 
     @property
     def log_probability(self) -> float:
@@ -58,7 +59,7 @@ class Decoder:
         self.rules = rules
         self._sample = -1
         self._classes: list[NDArray[np.int64]] = []
-        self._confidence: list[NDArray[Any]] = []
+        self._values: list[dict[str, NDArray[Any]]] = []
 
     def add(
         self,
@@ -66,6 +67,7 @@ class Decoder:
         classes: NDArray[np.int64],
         confidence: NDArray[Any],
         mask: NDArray[np.bool_] | None = None,
+        measures: dict[str, NDArray[Any]] | None = None,
     ) -> Iterator[Line]:
         """Take further steps in order, and give the lines of the samples that have ended.
 
@@ -74,7 +76,9 @@ class Decoder:
             classes: (rows,), -1 where a step has none.
             confidence: (rows,), the probability of the class.
             mask: (rows,), False for padding; its samples still give a line.
+            measures: further numbers of each row, (rows,).
         """
+        values = {"": confidence, **(measures or {})}
         starts = np.flatnonzero(np.diff(places[:, 0], prepend=self._sample - 1)).tolist()
         for start, stop in zip(starts, [*starts[1:], len(places)], strict=True):
             if int(places[start, 0]) != self._sample:
@@ -82,30 +86,35 @@ class Decoder:
                 self._sample = int(places[start, 0])
             kept = slice(start, stop) if mask is None else np.flatnonzero(mask[start:stop]) + start
             self._classes.append(classes[kept].copy())
-            self._confidence.append(confidence[kept].copy())
+            self._values.append({name: column[kept].copy() for name, column in values.items()})
 
     def end(self) -> Iterator[Line]:
         """Give the line of the sample under way, if there is one."""
         if self._classes:
-            yield self._line(np.concatenate(self._classes), np.concatenate(self._confidence))
-        self._sample, self._classes, self._confidence = -1, [], []
+            names = self._values[0]
+            values = {name: np.concatenate([part[name] for part in self._values]) for name in names}
+            yield self._line(np.concatenate(self._classes), values)
+        self._sample, self._classes, self._values = -1, [], []
 
-    def _line(self, classes: NDArray[np.int64], confidence: NDArray[Any]) -> Line:
+    def _line(self, classes: NDArray[np.int64], values: dict[str, NDArray[Any]]) -> Line:
         rules = self.rules
+        kept = np.ones(len(classes), np.bool_)
         if rules.eos is not None:
             ends = np.flatnonzero(classes == rules.eos)
             if len(ends):  # the end itself was predicted, so it counts; what follows was not meant
-                classes, confidence = classes[: ends[0] + 1], confidence[: ends[0] + 1]
+                kept[ends[0] + 1 :] = False
         if rules.pad is not None:
-            kept = classes != rules.pad
-            classes, confidence = classes[kept], confidence[kept]
+            kept &= classes != rules.pad
+        classes = classes[kept]
+        values = {name: column[kept] for name, column in values.items()}
         shown = classes
         if rules.blank is not None:
             repeated = np.diff(classes, prepend=-2) == 0
             shown = classes[~repeated & (classes != rules.blank)]
         if rules.eos is not None:
             shown = shown[shown != rules.eos]
-        return Line(self._sample, self._text(shown.tolist()), classes.tolist(), confidence)
+        confidence = values.pop("")
+        return Line(self._sample, self._text(shown.tolist()), classes.tolist(), confidence, values)
 
     def _text(self, classes: list[int]) -> str:
         rules = self.rules

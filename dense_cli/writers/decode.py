@@ -38,6 +38,11 @@ class JsonLines:
             labels = [None if c < 0 else self.names[c] for c in line.classes]
             parts.append(b'"labels":%b' % orjson.dumps(labels))
         parts.append(b'"confidence":[%b]' % row_texts(line.confidence[None])[0])
+        for name, values in line.measures.items():
+            if name != "confidence":
+                # The sample's own perplexity has that name.
+                key = "step_perplexity" if name == "perplexity" else name
+                parts.append(b'"%b":[%b]' % (key.encode(), row_texts(values[None])[0]))
         sums: dict[str, Any] = {"log_probability": line.log_probability, "perplexity": line.perplexity}
         parts += [b'"%b":%b' % (name.encode(), orjson.dumps(value)) for name, value in sums.items()]
         self.out.write(b",".join(parts) + b"}\n")
