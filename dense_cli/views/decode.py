@@ -24,7 +24,7 @@ class Rules(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A decoded sample: its text, and the class (-1: none), probability and measures of every step that counts."""
+    """A decoded sample: its text, and of every step that counts the class (-1: none) and what is known of it."""
 
     sample: int
     text: str
