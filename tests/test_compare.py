@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dense_cli.errors import ShapeError
-from dense_cli.readers.source import ArraySource
+from dense_cli.readers.arrays import ArraySource
 from dense_cli.views.compare import Comparison, Limits, pairs
 
 

@@ -313,3 +313,40 @@ def test_a_number_beyond_float32_is_named_with_its_place(value: str, run, place:
         f"Error: x.json: {float(value)!s} does not fit float32, at [1, 1]\nHint: compute with --dtype float64\n",
         2,
     )
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("descr", ["<f2", ">f2", "<f4", ">f4", "<f8", ">f8"])
+def test_a_signalling_nan_is_as_good_as_any(descr: str, dtype: str, run, place: Path) -> None:
+    x = seeds.X3.astype(descr)
+    bits = {"2": 0x7C01, "4": 0x7F80_0001, "8": 0x7FF0_0000_0000_0001}[descr[-1]]
+    x.view(descr.replace("f", "u"))[1, 2, 3] = bits  # 0.0 / 0.0 gives a quiet one
+    np.save("x.npy", x)
+    note = "Note: 1 row has NaN or infinity in the input or the logits, and so no class; the first is sample 1, t 2\n"
+    options = ["-u", 3, "--dtype", dtype]
+    for args in (["predict", "x.npy", *options], ["slice", "x.npy", *options], ["decode", "x.npy", *options]):
+        ran = run(*args, env=_PLAIN)
+        assert (ran.err, ran.code) == (note, 0)
+    for args in (["info", "x.npy"], ["check", "x.npy"], ["predict", "x3.npy", "-u", 3, "--mask", "x.npy"],
+                 ["predict", "x3.npy", "-u", 3, "--targets", "x.npy"], ["predict", "x2.npy", "-w", "x.npy"]):  # fmt: skip
+        ran = run(*args, env=_PLAIN)
+        require_kept(str(args[0]), ran.code, ran.out, ran.err.removeprefix(note))
+    np.savez("s.npz", kernel=x[1, :4, :4])
+    ran = run("predict", "x2.npy", "-w", "s.npz")
+    assert ran.err == "Error: s.npz: kernel[2, 3]: expected a finite number, found nan\n"
+
+
+@pytest.mark.parametrize("option", ["--lengths", "--mask", "--targets"])
+@pytest.mark.parametrize("value", [1e19, -1e19, 1e300, np.inf, -np.inf, np.nan, 0.5, -1.0, 2**63])
+def test_counts_and_classes_that_are_none_are_refused(value: float, option: str, run, place: Path) -> None:
+    shape = (2,) if option == "--lengths" else (2, 5)
+    for name, array in {"m.npy": np.full(shape, value), "m.csv": None}.items():
+        if array is None:
+            Path(name).write_text(
+                "\n".join([",".join([f"{value!r}"] * (shape[-1] if len(shape) > 1 else 1))] * 2) + "\n"
+            )
+        else:
+            np.save(name, array)
+        ran = run("predict", "x3.npy", "-w", "w.npz", option, name)
+        require_kept("predict", ran.code, ran.out, ran.err)
+        assert ran.code == 2

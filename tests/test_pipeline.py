@@ -9,7 +9,7 @@ from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.layers.dense import Dense
 from dense_cli.masks import Mask, as_lengths, as_steps
 from dense_cli.pipeline import block_rows, run
-from dense_cli.readers.source import ArraySource
+from dense_cli.readers.arrays import ArraySource
 from dense_cli.views.look import View
 
 PROBABILITIES = View("probabilities", None, ("probabilities",))

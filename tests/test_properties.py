@@ -20,7 +20,7 @@ from dense_cli.layers import activations
 from dense_cli.layers.dense import Dense
 from dense_cli.pipeline import block_rows
 from dense_cli.pipeline import run as run_pipeline
-from dense_cli.readers.source import ArraySource
+from dense_cli.readers.arrays import ArraySource
 from dense_cli.views.look import View, look
 from dense_cli.views.top import top_k
 

@@ -567,6 +567,26 @@ def test_the_output_of_an_onnx_graph_is_chosen_among_its_heads(graph):
     ]
 
 
+def test_an_onnx_graph_that_goes_round_in_a_circle_is_read_to_its_end(graph):
+    nodes = [("MatMul", ["x", "k"], ["m"]), ("Relu", ["m"], ["a"]), ("Identity", ["a"], ["m"])]
+    [head] = heads(graph(nodes, {"k": K}))
+    assert (head.kernel_shape, head.activation, head.output) == ((4, 3), "relu", False)
+
+
+def test_onnx_nodes_that_lack_inputs_or_outputs_are_passed_over(graph):
+    onnx = pytest.importorskip("onnx")
+    value = {"value": onnx.numpy_helper.from_array(K, "v")}
+    nodes = [
+        ("Constant", [], [], value),
+        ("MatMul", ["x", "k"], []),
+        ("Gemm", ["x", "k"], []),
+        ("Transpose", [], ["t"]),
+        ("MatMul", ["x", "t"], ["q"]),
+        *MATMUL,
+    ]
+    assert [head.kernel_shape for head in heads(graph(nodes, {"k": K, "b": B}))] == [(4, 3)]
+
+
 def test_onnx_external_data_are_never_opened(graph, tmp_path):
     (tmp_path / "secret").write_bytes(K.tobytes())
 

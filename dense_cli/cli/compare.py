@@ -123,7 +123,7 @@ def compare(first: str, second: str, **options: Any) -> None:
 
 def _open(path: str, options: dict[str, Any]) -> Source:
     from dense_cli.readers.formats import Request, open_source
-    from dense_cli.readers.source import StreamSource, spool
+    from dense_cli.readers.streamed import StreamSource, spool
 
     key = options["key"]
     if key is None and options["classes"] and path.lower().endswith((".json", ".npz")):

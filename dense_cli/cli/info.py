@@ -93,7 +93,7 @@ def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
 
     from dense_cli.readers.formats import Request, open_source
     from dense_cli.readers.layout import layouts
-    from dense_cli.readers.source import StreamSource, spool
+    from dense_cli.readers.streamed import StreamSource, spool
     from dense_cli.views.describe import Description
     from dense_cli.writers.info import Array
 

@@ -291,7 +291,7 @@ def _with_view(run: Run, format: str) -> Run:
 
 def in_order(source: Source) -> Source:
     """Return a source whose samples follow each other: finished outputs may come step by step."""
-    from dense_cli.readers.source import StreamSource, spool
+    from dense_cli.readers.streamed import StreamSource, spool
 
     return spool(source) if isinstance(source, StreamSource) and source.by_step else source
 

@@ -12,7 +12,8 @@ from dense_cli.cli.types import INDEX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dense_cli.readers.source import ArraySource, RaggedSource, StreamSource
+    from dense_cli.readers.arrays import ArraySource, RaggedSource
+    from dense_cli.readers.streamed import StreamSource
 
 
 @click.command()
@@ -39,7 +40,8 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
       densecli predict x.npy -u 3 -f json | densecli slice -
     """
     from dense_cli.cli import show
-    from dense_cli.readers.source import RaggedSource, StreamSource, spool
+    from dense_cli.readers.arrays import RaggedSource
+    from dense_cli.readers.streamed import StreamSource, spool
     from dense_cli.writers.formats import FORMATS
 
     job = show.Job.open(options, outputs=True)

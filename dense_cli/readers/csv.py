@@ -12,8 +12,9 @@ import numpy as np
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.readers.formats import Request
-from dense_cli.readers.source import Chunk, Places, Source, StreamSource
+from dense_cli.readers.source import Places, Source
 from dense_cli.readers.stream import ByteStream
+from dense_cli.readers.streamed import Chunk, StreamSource
 
 _SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from dense_cli.errors import ConfigError, FileFormatError, ShapeError
+from dense_cli.readers.arrays import ArraySource, ArrayStore, RaggedSource
 from dense_cli.readers.choose import OUTPUTS, choose
 from dense_cli.readers.formats import Request
 from dense_cli.readers.nested import to_array
-from dense_cli.readers.source import ArraySource, ArrayStore, RaggedSource, Source
+from dense_cli.readers.source import Source
 from dense_cli.readers.stream import BOM, ByteStream
 
 

@@ -14,8 +14,9 @@ from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatE
 from dense_cli.readers.formats import Request
 from dense_cli.readers.json import member, parse
 from dense_cli.readers.nested import to_array
-from dense_cli.readers.source import Chunk, Places, Source, StreamSource
+from dense_cli.readers.source import Places, Source
 from dense_cli.readers.stream import BOM, ByteStream
+from dense_cli.readers.streamed import Chunk, StreamSource
 
 
 def read(stream: ByteStream, request: Request) -> Source:

@@ -12,10 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, FileFormatError, SizeError
+from dense_cli.readers.arrays import ArraySource, FileStore
 from dense_cli.readers.formats import Request
 from dense_cli.readers.npyheader import NpyHeader, read_header, require_numeric
-from dense_cli.readers.source import ArraySource, Chunk, FileStore, Source, StreamSource, check_shape
+from dense_cli.readers.source import Source, check_shape
 from dense_cli.readers.stream import ByteStream
+from dense_cli.readers.streamed import Chunk, StreamSource
 
 _CHUNK = 1 << 20  # bytes of rows that a pipe is read by
 _WHOLE_LIMIT = 4 << 30  # bytes that an array in Fortran order may take: it cannot be read by rows

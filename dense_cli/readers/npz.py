@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError
+from dense_cli.readers.arrays import ArraySource, FileStore
 from dense_cli.readers.choose import choose
 from dense_cli.readers.formats import Request
 from dense_cli.readers.npy import check_size, from_stream
 from dense_cli.readers.npyheader import read_header, require_numeric
-from dense_cli.readers.source import ArraySource, FileStore, Source, check_shape
+from dense_cli.readers.source import Source, check_shape
 from dense_cli.readers.stream import ByteStream, TemporaryFile
 
 BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, UnicodeDecodeError)

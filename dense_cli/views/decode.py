@@ -24,7 +24,7 @@ class Rules(NamedTuple):
 
 
 class Line(NamedTuple):
-    """A decoded sample: its text, and of every step that counts the class (-1: none) and what is known of it."""
+    """A decoded sample: its text, and of every step that counts the class (-1: none) and its measures."""
 
     sample: int
     text: str
