@@ -70,7 +70,7 @@ class Mask(NamedTuple):
         return self.steps[places[:, 0], places[:, 1]]
 
 
-@np.errstate(invalid="ignore")  # a signalling NaN is as good as any
+@np.errstate(over="ignore", invalid="ignore")  # float16 has no 2**62; a signalling NaN is as good as any
 def as_lengths(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     """Return lengths (batch,) from whole numbers of any dtype."""
     array = array.reshape(-1) if array.ndim == 2 and 1 in array.shape else array
@@ -83,7 +83,7 @@ def as_lengths(array: NDArray[Any], name: str) -> NDArray[np.int64]:
     return array.astype(np.int64)
 
 
-@np.errstate(invalid="ignore")
+@np.errstate(over="ignore", invalid="ignore")
 def as_steps(array: NDArray[Any], name: str) -> NDArray[np.bool_]:
     """Return a mask (batch, time) from booleans or from 0 and 1; a 1-D array is one sample's."""
     array = array[None] if array.ndim == 1 else array

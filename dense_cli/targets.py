@@ -119,7 +119,7 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
     from dense_cli.readers.whole import read_array
 
     array = read_array(path)
-    with np.errstate(invalid="ignore"):  # a signalling NaN is as good as any
+    with np.errstate(over="ignore", invalid="ignore"):  # float16 has no 2**62; a NaN may be signalling
         wrong = ~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62))
     if wrong.any():
         raise DtypeError(f"{path}: expected whole numbers (classes), found {array[wrong][0]}")
@@ -204,7 +204,7 @@ def _class(item: Any, numbers: dict[str, int], ignore: int | None, where: str) -
         if item in numbers:
             return numbers[item]
         if _number(item):
-            return int(item)
+            return int(item.strip())  # which strips more than int() does
     elif type(item) is int and -(2**63) <= item < 2**63:
         return item
     elif type(item) is float and item.is_integer() and abs(item) < 2**53:

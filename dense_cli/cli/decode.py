@@ -108,7 +108,7 @@ def _number(options: dict[str, Any], option: str, names: Sequence[str] | None, u
             )
         known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
         raise ConfigError(f"--{option}: no label {label!r} in {options['labels']}; {known}")
-    if not label.isdecimal() or int(label) >= units:
+    if not label.isdecimal() or len(label) > 18 or int(label) >= units:
         raise ConfigError(
             f"--{option}: expected a class number below {units} (there are no --labels), found {label!r}"
         )

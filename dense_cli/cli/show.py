@@ -168,7 +168,7 @@ class Job:
             return AUTO
         if labels is not None and name in labels:
             return labels.index(name)
-        if not name.isdecimal() or int(name) >= self.units:
+        if not name.isdecimal() or len(name) > 18 or int(name) >= self.units:
             known = "auto, a label or a class number" if labels is not None else "auto or a class number"
             raise ConfigError(f"--explain: expected {known} below {self.units}, found {name!r}")
         return int(name)

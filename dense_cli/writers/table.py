@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
 import numpy as np
@@ -74,7 +75,7 @@ class TableWriter(Writer):
 
     def begin(self) -> None:
         self._start()
-        self._say(*self.run.title)
+        self._tell(*self.run.title)
         if self.run.labels is not None:
             self.names = [_cut(printable(name[: 4 * _LONGEST_LABEL])) for name in self.run.labels]
 
@@ -146,13 +147,13 @@ class TableWriter(Writer):
             self._say("", *lines)
         self._say(*[""] * bool(self.explained))
         if self.more:
-            self._say(f"… {self._left()}: --all")
+            self._tell(f"… {self._left()}: --all")
         if self.headed:
             totals = self.summary.totals()
             partly = self.more and not self.run.judged
-            self._say(summary_line(totals, self.run, shown=self.shown if partly else None))
+            self._tell(summary_line(totals, self.run, shown=self.shown if partly else None))
             if self.run.judged:
-                self._say(accuracy_line(totals, self.run.table.precision))
+                self._tell(accuracy_line(totals, self.run.table.precision))
         self.more = self.headed = False
 
     def _left(self) -> str:
@@ -255,6 +256,9 @@ class TableWriter(Writer):
     def _say(self, *lines: str) -> None:
         say(self.out, self.run.table.screen, *lines)
 
+    def _tell(self, *lines: str) -> None:
+        tell(self.out, self.run.table.screen, *lines)
+
 
 class Markdown(TableWriter):
     """The same table as a Markdown table."""
@@ -316,6 +320,16 @@ def render(
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
+def tell(out: BinaryIO, screen: Screen, *lines: str) -> None:
+    """Write lines of prose: on a terminal they break between words."""
+    if screen.width is not None:
+        width = max(screen.width, 20)
+        lines = tuple(
+            part for line in lines for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]
+        )
+    say(out, screen, *lines)
+
+
 def say(out: BinaryIO, screen: Screen, *lines: str) -> None:
     """Write lines as the screen can show them."""
     for line in lines:
@@ -347,7 +361,8 @@ def print_matrix(
     )
     cells = [[Cell(name), *(Cell(f"{v:.{options.precision}f}") for v in row[:fit])] for name, row in rows]
     headers = [(name, False) for name in (corner, *map(str, range(min(columns, fit))))]
-    say(out, options.screen, *title, *render(headers, cells, options.screen))
+    tell(out, options.screen, *title)
+    say(out, options.screen, *render(headers, cells, options.screen))
     if fit < columns:
         say(out, options.screen, f"… {columns - fit} more columns: they do not fit the terminal")
 
