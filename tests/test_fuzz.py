@@ -180,7 +180,7 @@ def campaign(name: str, run: Callable[..., object], folder: Path, config: settin
 
 
 @pytest.mark.parametrize(
-    ("name", "examples"), [("arrays", 1200), ("weights", 500), ("labels", 200), ("masks", 200)]
+    ("name", "examples"), [("arrays", 900), ("weights", 400), ("labels", 200), ("masks", 200)]
 )
 def test_a_damaged_file_ends_in_a_result_or_in_one_line(
     name: str, examples: int, run, tmp_path: Path

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 import resource
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
-
 from hostile import files, seeds
 from hostile.process import densecli
 from hostile.promise import require_kept
@@ -133,13 +133,13 @@ def test_hostile_labels_are_refused_with_their_cause_or_shown(name: str, run, pl
 
 def test_a_bomb_as_input_is_read_in_little_memory(tmp_path: Path) -> None:
     rows = 1 << 24
-    import zipfile
-
-    with zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        with archive.open("x.npy", "w", force_zip64=True) as member:
-            member.write(files.npy_claim(f"({rows}, 4)"))
-            for _ in range(rows * 32 >> 24):
-                member.write(bytes(1 << 24))
+    with (
+        zipfile.ZipFile(tmp_path / "bomb.npz", "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+        archive.open("x.npy", "w", force_zip64=True) as member,
+    ):
+        member.write(files.npy_claim(f"({rows}, 4)"))
+        for _ in range(rows * 32 >> 24):
+            member.write(bytes(1 << 24))
     ended = densecli(
         *("predict", "bomb.npz", "-u", 1, "-b", -1, "-f", "jsonl"),
         cwd=tmp_path,
@@ -207,6 +207,20 @@ def test_a_kernel_of_many_gibibytes_is_refused_before_it_is_made(
     ran = run(*args, "-u", 2**63 - 1)
     require_kept("predict", ran.code, ran.out, ran.err)
     assert ran.err.startswith(f"Error: --units {2**63 - 1}: the kernel (4, {2**63 - 1}) would take ")
+
+
+@pytest.mark.parametrize("number", ["3", "-1", "9" * 19, "9" * 5000, "1.0", "", "x"], ids=lambda n: n[:20])
+def test_a_class_that_is_none_is_refused(number: str, run, place: Path) -> None:
+    for args in (
+        ["decode", "x3.npy", "--eos"],
+        ["decode", "x3.npy", "--ctc"],
+        ["predict", "x2.npy", "--explain"],
+    ):
+        ran = run(*args[:2], "-w", "w.npz", args[2], number)
+        require_kept(args[0], ran.code, ran.out, ran.err)
+        assert (ran.code, ran.out) == (2, b"")
+        expected = "auto or a class number" if args[2] == "--explain" else "a class number"
+        assert ran.err.startswith(f"Error: {args[2]}: expected {expected} below 3")
 
 
 def test_more_classes_than_there_are_cannot_be_the_likeliest(run, place: Path) -> None:
@@ -310,7 +324,8 @@ def test_a_number_beyond_float32_is_named_with_its_place(value: str, run, place:
     ran = run("predict", "x.json", "-u", 3)
     assert (ran.out, ran.err, ran.code) == (
         b"",
-        f"Error: x.json: {float(value)!s} does not fit float32, at [1, 1]\nHint: compute with --dtype float64\n",
+        f"Error: x.json: {float(value)!s} does not fit float32, at [1, 1]\n"
+        "Hint: compute with --dtype float64\n",
         2,
     )
 
@@ -322,13 +337,19 @@ def test_a_signalling_nan_is_as_good_as_any(descr: str, dtype: str, run, place: 
     bits = {"2": 0x7C01, "4": 0x7F80_0001, "8": 0x7FF0_0000_0000_0001}[descr[-1]]
     x.view(descr.replace("f", "u"))[1, 2, 3] = bits  # 0.0 / 0.0 gives a quiet one
     np.save("x.npy", x)
-    note = "Note: 1 row has NaN or infinity in the input or the logits, and so no class; the first is sample 1, t 2\n"
+    note = "Note: 1 row has NaN or infinity in the input or the logits, and so no class; "
+    note += "the first is sample 1, t 2\n"
     options = ["-u", 3, "--dtype", dtype]
     for args in (["predict", "x.npy", *options], ["slice", "x.npy", *options], ["decode", "x.npy", *options]):
         ran = run(*args, env=_PLAIN)
         assert (ran.err, ran.code) == (note, 0)
-    for args in (["info", "x.npy"], ["check", "x.npy"], ["predict", "x3.npy", "-u", 3, "--mask", "x.npy"],
-                 ["predict", "x3.npy", "-u", 3, "--targets", "x.npy"], ["predict", "x2.npy", "-w", "x.npy"]):  # fmt: skip
+    for args in (
+        ["info", "x.npy"],
+        ["check", "x.npy"],
+        ["predict", "x3.npy", "-u", 3, "--mask", "x.npy"],
+        ["predict", "x3.npy", "-u", 3, "--targets", "x.npy"],
+        ["predict", "x2.npy", "-w", "x.npy"],
+    ):
         ran = run(*args, env=_PLAIN)
         require_kept(str(args[0]), ran.code, ran.out, ran.err.removeprefix(note))
     np.savez("s.npz", kernel=x[1, :4, :4])
@@ -340,13 +361,17 @@ def test_a_signalling_nan_is_as_good_as_any(descr: str, dtype: str, run, place: 
 @pytest.mark.parametrize("value", [1e19, -1e19, 1e300, np.inf, -np.inf, np.nan, 0.5, -1.0, 2**63])
 def test_counts_and_classes_that_are_none_are_refused(value: float, option: str, run, place: Path) -> None:
     shape = (2,) if option == "--lengths" else (2, 5)
-    for name, array in {"m.npy": np.full(shape, value), "m.csv": None}.items():
-        if array is None:
-            Path(name).write_text(
-                "\n".join([",".join([f"{value!r}"] * (shape[-1] if len(shape) > 1 else 1))] * 2) + "\n"
-            )
-        else:
-            np.save(name, array)
+    np.save("m.npy", np.full(shape, value))
+    line = ",".join([repr(float(value))] * (5 if len(shape) > 1 else 1))
+    Path("m.csv").write_text(f"{line}\n{line}\n")
+    for name in ("m.npy", "m.csv"):
         ran = run("predict", "x3.npy", "-w", "w.npz", option, name)
         require_kept("predict", ran.code, ran.out, ran.err)
         assert ran.code == 2
+
+
+@pytest.mark.parametrize("space", ["\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\u2003"])
+def test_white_space_of_any_kind_around_a_target_is_none(space: str, run, place: Path) -> None:
+    Path("t.csv").write_text(f"{space}0{space}\n1\n0\n1\n0\n1\n", encoding="utf-8")
+    ran = run("predict", "x2.npy", "-w", "w.npz", "--targets", "t.csv")
+    require_kept("predict", ran.code, ran.out, ran.err)

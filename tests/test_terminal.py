@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hostile import seeds
+from hostile.process import densecli, environment, on_terminal
 from wcwidth import wcswidth
 
 from dense_cli.text import clip, encodable, printable
-from hostile import seeds
-from hostile.process import densecli, environment, on_terminal
 
 # What a terminal acts on, and how it is shown.
 ACTING = {
@@ -155,9 +155,9 @@ def test_keys_and_tensor_names_are_text(name: str, run, place: Path) -> None:
     Path("x.npz").write_bytes(seeds.npz(**{name: seeds.X2, "other": seeds.X2}))
     for file in ("x.json", "x.npz"):
         ran = run("predict", file, "-u", 3)
-        assert (
-            ran.err
-            == f"Error: {file}: expected one array, found {shown}, 'other'\nHint: choose one with --key {printable(name)}\n"
+        assert ran.err == (
+            f"Error: {file}: expected one array, found {shown}, 'other'\n"
+            f"Hint: choose one with --key {printable(name)}\n"
         )
         assert run("predict", file, "-u", 3, "--key", name).code == 0
     Path("c.npz").write_bytes(seeds.npz(**{name: seeds.X2 + 1j}))
@@ -177,7 +177,8 @@ def test_keys_and_tensor_names_are_text(name: str, run, place: Path) -> None:
 @pytest.mark.parametrize(
     "args",
     [["TEXT"], ["--TEXT"], ["predict", "--TEXT"], ["predict", "-u", "TEXT"], ["predict", "-f", "TEXT"],
-     ["predict", "a", "b", "TEXT"], ["predict", "x2.npy", "-u", "3", "-b", "TEXT"], ["predict", "x2.npy", "-u", "3", "-a", "TEXT"],
+     ["predict", "a", "b", "TEXT"], ["predict", "x2.npy", "-u", "3", "-b", "TEXT"],
+     ["predict", "x2.npy", "-u", "3", "-a", "TEXT"],
      ["predict", "x2.npy", "-u", "3", "--memory", "TEXT"], ["decode", "x2.npy", "-u", "3", "--eos", "TEXT"]],
     ids=" ".join,
 )  # fmt: skip

@@ -34,6 +34,6 @@ def layouts(path: str) -> dict[str, NpyHeader]:
                         name = info.filename.removesuffix(".npy")
                         with archive.open(info) as member:
                             found[name] = read_header(member, f"{path}[{name}]")
-        except (*BAD_ZIP, DenseCliError):
+        except (*BAD_ZIP, DenseCliError, OSError):
             pass
         return found

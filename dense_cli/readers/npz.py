@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -40,6 +41,8 @@ def read(stream: ByteStream, request: Request) -> Source:
         archive = zipfile.ZipFile(file)
     except BAD_ZIP as e:
         raise FileFormatError(f"{stream.name}: not a readable NPZ (zip) file: {e}") from None
+    except OSError as e:
+        raise _damaged(e, stream.name) from None
     members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
     name = choose(list(members), request, stream.name)
     return _open_member(archive, file, members[name], f"{stream.name}[{name}]")
@@ -51,6 +54,8 @@ def _open_member(archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInf
         header = read_header(member, name)
     except BAD_ZIP as e:
         raise FileFormatError(f"{name}: this member of the zip cannot be read: {e}") from None
+    except OSError as e:
+        raise _damaged(e, name) from None
     require_numeric(header.dtype, name)
     check_size(header, info.file_size - header.data_offset, name)
 
@@ -79,3 +84,11 @@ def _open_member(archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInf
         return done
 
     return from_stream(header, readinto, name)
+
+
+def _damaged(error: OSError, name: str) -> Exception:
+    """Return the error of a seek to before the file's start, which is the directory's fault, as one."""
+    if error.errno == errno.EINVAL:
+        return FileFormatError(f"{name}: damaged zip archive: its directory points outside of the file")
+    error.filename = error.filename or name
+    return error

@@ -127,6 +127,10 @@ def npz() -> dict[str, Case]:
         "no arrays": (_zip(("readme.txt", b"hello")), "expected one array, found no arrays"),
         "two arrays": (_zip(("a.npy", _GOOD), ("b.npy", _GOOD)), "expected one array, found 'a', 'b'"),
         "directory cut off": (good[:-30], "not a readable NPZ"),
+        "directory before the start": (
+            _edited(good, (b"PK\x05\x06", 16, struct.pack("<I", len(good)))),
+            "zip",
+        ),
         "cut in half": (good[: len(good) // 2], "not a readable NPZ"),
         "text": (b"hello", "not a readable NPZ"),
         "encrypted": (_edited(good, (b"PK\x03\x04", 6, b"\x01"), (b"PK\x01\x02", 8, b"\x01")), "encrypted"),
