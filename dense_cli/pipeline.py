@@ -93,7 +93,7 @@ def run(
     blocks = chain(ahead, blocks)
     if threads > 1 and len(ahead) == 2:
         yield from _threaded(work, blocks, threads)
-    else:
+    elif ahead:  # an empty input takes no buffer, however wide its rows claim to be
         buffer = work.buffer()
         for block in blocks:
             yield work(block, buffer)

@@ -90,3 +90,9 @@ def test_lengths_and_masks_are_read_from_arrays_of_any_dtype() -> None:
         as_steps(np.ones((1, 1, 1)), "m")
     with pytest.raises(DtypeError, match=r"^m: expected true and false, or 1 and 0, found 0.5$"):
         as_steps(np.array([[0.5]]), "m")
+
+
+def test_an_empty_input_takes_no_buffer_however_wide_its_rows_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dense_cli.pipeline._Worker.buffer", lambda worker: pytest.fail("a buffer was made"))
+    empty = ArraySource.of("empty.npy", np.empty((0, 2**31)))
+    assert list(run(empty, None, View(), np.dtype(np.float64))) == []
