@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.layers.dense import Dense, cast, compute_dtype
 from dense_cli.readers.source import Block, Source
+from dense_cli.text import shape_text
 from dense_cli.views.look import Seen, View, look
 
 if TYPE_CHECKING:
@@ -154,7 +155,7 @@ class _Worker:
             if self.kernel.shape[0] != features:
                 raise ShapeError(
                     f"{self.name}: last axis is {features}, the kernel expects {self.kernel.shape[0]} "
-                    f"(shape {_shape(source.shape)}, kernel {self.kernel.shape})"
+                    f"(shape {shape_text(source.shape)}, kernel {self.kernel.shape})"
                 )
         self.rows = block_rows(max(features, 1), self.units, self.wide.itemsize, memory)
 
@@ -227,7 +228,3 @@ def require_distributions(values: NDArray[Any], block: Block, name: str, dtype: 
         f"{name}: not distributions: expected rows of the last axis that sum to 1, found {found} at {place}",
         hint="to run a layer on this input, say --units N or --weights FILE",
     )
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"

@@ -36,3 +36,12 @@ def encodable(text: str) -> str:
     x\udcff.npy
     """
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def shape_text(shape: tuple[int | None, ...]) -> str:
+    """Return a shape, with ``?`` for a size that is not known yet.
+
+    >>> shape_text((None, 3))
+    '(?, 3)'
+    """
+    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"

@@ -15,7 +15,7 @@ import click
 
 from dense_cli.cli.layer import LayerOptions, MadeLayer, make_layer
 from dense_cli.errors import ConfigError, ShapeError
-from dense_cli.text import printable
+from dense_cli.text import printable, shape_text
 from dense_cli.writers.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -99,8 +99,8 @@ class Job:
         screen = Screen.of(sys.stdout) if options["output"] is None and format == "table" else Screen()
         limit = None if options["show_all"] else options["limit"]
         shape = (*self.source.shape[:-1], units)
-        said = f"{self.source.name} {_shape(self.source.shape)}"
-        title = (*self.layer.title, f"x = {said} → y {_shape(shape)}") if self.layer else (f"y = {said}",)
+        said = f"{self.source.name} {shape_text(self.source.shape)}"
+        title = (*self.layer.title, f"x = {said} → y {shape_text(shape)}") if self.layer else (f"y = {said}",)
         # With names for the classes of each step, a table tells what is said rather than every number.
         story = not slicing and labels is not None and len(shape) > 2 and format in ("table", "markdown")
         story = story and top is None and options["show"] == "probabilities"
@@ -374,7 +374,3 @@ def _processors() -> int:
         return len(os.sched_getaffinity(0))
     except AttributeError:
         return os.cpu_count() or 1
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
+from dense_cli.text import shape_text
 
 Places = NDArray[np.int64]
 
@@ -58,9 +59,8 @@ class Source(Protocol):
 def check_steps(shape: tuple[int | None, ...], name: str) -> None:
     """Refuse a shape without a time axis."""
     if len(shape) < 3:
-        shown = "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"
         raise ShapeError(
-            f"{name}: expected rank 3 or more (batch, time, …, features), found shape {shown}",
+            f"{name}: expected rank 3 or more (batch, time, …, features), found shape {shape_text(shape)}",
             hint="a (batch, features) array has no time steps: use densecli predict",
         )
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
 from dense_cli.readers.source import Block, Source
+from dense_cli.text import shape_text
 from dense_cli.views.top import top_k
 
 KINDS = ("probabilities", "logits", "classes")
@@ -111,7 +112,7 @@ def pairs(a: Source, b: Source, rows: int) -> Iterator[tuple[Block, NDArray[Any]
         x is not None and y is not None and x != y for x, y in zip(a.shape, b.shape, strict=True)
     ):
         raise ShapeError(
-            f"{b.name}: expected the shape of {a.name}, {_shape(a.shape)}, found {_shape(b.shape)}"
+            f"{b.name}: expected the shape of {a.name}, {shape_text(a.shape)}, found {shape_text(b.shape)}"
         )
     first, second = a.blocks(rows), b.blocks(rows)
     left: Block | None = None
@@ -349,7 +350,3 @@ def _classes(values: NDArray[Any]) -> NDArray[np.int64]:
 def _at(flat: np.integer[Any], places: NDArray[np.int64], columns: int) -> Place:
     row, column = divmod(int(flat), columns)
     return (*places[row].tolist(), column)
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"

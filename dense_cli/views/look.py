@@ -20,8 +20,6 @@ from dense_cli.views.top import column_maxima, maxima_width, top_k
 if TYPE_CHECKING:
     from dense_cli.views.explain import Explained
 
-SHOWS = ("probabilities", "log-probabilities", "logits", "classes")
-
 # Two float32 logits closer than this can give the same probability, so their order needs a closer look.
 _NEAR = 2.0**-20
 _CACHE = 1 << 19  # bytes of logits that a pass leaves in a core's own cache for the next

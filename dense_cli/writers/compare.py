@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import orjson
 
-from dense_cli.text import encodable, printable
+from dense_cli.text import encodable, printable, shape_text
 from dense_cli.views.compare import Found, Limits, Place, Row
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.table import Cell, render, say
@@ -77,7 +77,7 @@ def write_table(out: BinaryIO, said: Said, screen: Screen) -> None:
     """Print the measures, the flips, the worst rows, and in the end whether B is within the limits."""
     found = said.found
     for side, name, shape, dtype in zip("AB", said.names, said.shapes, said.dtypes, strict=True):
-        say(out, screen, f"{side} = {printable(name)} {_shape(shape)} {dtype.name}")
+        say(out, screen, f"{side} = {printable(name)} {shape_text(shape)} {dtype.name}")
     say(out, screen, "", _agreement(found))
     if found.kind != "classes":
         say(out, screen, "", *_measures(found, screen))
@@ -158,7 +158,3 @@ def _number(value: float | None) -> str:
 
 def _at(place: Place | None) -> str:
     return "" if place is None else str(list(place))
-
-
-def _shape(shape: Shape) -> str:
-    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"
