@@ -6,7 +6,8 @@ The names below are loaded on first use, so that ``densecli --help`` imports no 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+
+TYPE_CHECKING = False  # as type checkers read it; importing typing is a twentieth of `densecli --help`
 
 __version__ = "0.1.0"
 
@@ -40,6 +41,8 @@ _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {"activations": "layers.activations", "initializers": "layers.initializers"}
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from dense_cli.errors import DenseCliError as DenseCliError
     from dense_cli.head import load_head as load_head
     from dense_cli.layers import activations as activations

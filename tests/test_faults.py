@@ -11,12 +11,13 @@ import signal
 import subprocess
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 from hostile import seeds
-from hostile.process import Ended, densecli, end, start
+from hostile.process import Ended, densecli, end, environment, start
 from hostile.promise import require_kept
 
 OLD = b"precious old content"
@@ -93,6 +94,55 @@ def test_an_error_without_a_standard_error_is_an_exit_code(folder: Path) -> None
     os.close(reading)
     assert densecli("predict", "nowhere.npy", "-u", 3, cwd=folder, stdout=writing).code == 2
     os.close(writing)
+
+
+@pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv"])
+def test_notes_that_nobody_reads_do_not_harm_the_data(format: str, folder: Path) -> None:
+    (folder / "nan.csv").write_text("1,2,3,nan\n1,2,3,4\n")
+    args = ["predict", "nan.csv", "-w", "w.npz", "-f", format]
+    whole = densecli(*args, cwd=folder)
+    assert whole.err.startswith("Note: 1 row has NaN or infinity")
+    reading, unread = os.pipe()
+    os.close(reading)
+    full = os.open("/dev/full", os.O_WRONLY)
+    for stderr in (unread, full):
+        process = start(*args, cwd=folder, stderr=stderr)
+        assert (process.communicate()[0], process.returncode) == (whole.out, 0)
+        os.close(stderr)
+
+
+def test_a_pipe_that_does_not_wait_is_waited_for(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((50_000, 4)))
+    whole = densecli("predict", "x.npy", "-u", 3, "-f", "npy", cwd=tmp_path).out
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    process = start("predict", "x.npy", "-u", 3, "-f", "npy", cwd=tmp_path, stdout=writing)
+    os.close(writing)
+    time.sleep(0.5)  # by now the pipe is full
+    with open(reading, "rb") as pipe:
+        assert pipe.read() == whole
+    assert end(process) == Ended(0, b"", "")
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    process = start("predict", "-", "-u", 3, "-f", "npy", cwd=tmp_path, stdin=reading)
+    time.sleep(0.5)  # by now it waits for its input
+    os.write(writing, b"[[1, 2, 3, 4]]")
+    os.close(writing)
+    assert end(process).code == 0
+    os.close(reading)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "ascii:strict", "cp1252"])
+@pytest.mark.parametrize("args", [["predict", "--help"], ["predict", "日本.npy", "-u", "3"]], ids=" ".join)
+def test_what_an_encoding_does_not_have_is_shown_escaped(
+    args: list[str], encoding: str, tmp_path: Path
+) -> None:
+    ended = densecli(*args, cwd=tmp_path, env=environment(PYTHONIOENCODING=encoding))
+    if args[-1] == "--help":
+        assert (ended.code, ended.err) == (0, "")
+        assert b"Usage: densecli predict" in ended.out
+    else:
+        assert ended == Ended(2, b"", "Error: \\u65e5\\u672c.npy: No such file or directory\n")
 
 
 def test_a_closed_standard_input_is_an_error(folder: Path) -> None:
@@ -295,6 +345,11 @@ def test_devices_and_fifos_are_written_straight(folder: Path) -> None:
     for device in ("/dev/stdout", "/dev/fd/1", "-"):
         ended = densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", device, cwd=folder)
         assert ended == Ended(0, expected, "")
+    with open(folder / "log", "ab") as log:
+        for _ in range(2):
+            args = ("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", "/dev/stdout")
+            assert densecli(*args, cwd=folder, stdout=log) == Ended(0, b"", "")
+    assert (folder / "log").read_bytes() == 2 * expected
     os.mkfifo(folder / "fifo")
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append((folder / "fifo").read_bytes()))
@@ -381,15 +436,29 @@ def writing(folder: Path, *, old: bool) -> subprocess.Popen[bytes]:
     process.stdin.write(b"[1,2,3,4]\n" * 2000)
     process.stdin.flush()
     deadline = time.monotonic() + 60
-    while not list(folder.glob(".densecli-*")) and time.monotonic() < deadline:
+    while not holds_a_file(process, folder) and time.monotonic() < deadline:
         time.sleep(0.005)
     return process
+
+
+def holds_a_file(process: subprocess.Popen[bytes], folder: Path) -> bool:
+    """Whether a process has a file of ``folder`` open, be it one without a name."""
+    for link in Path(f"/proc/{process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # it was closed meanwhile
+            if os.readlink(link).startswith(f"{folder}/"):
+                return True
+    return False
 
 
 @pytest.mark.parametrize("old", [True, False])
 @pytest.mark.parametrize(
     ("signum", "code", "err"),
-    [(signal.SIGINT, 130, "Interrupted.\n"), (signal.SIGTERM, 143, ""), (signal.SIGKILL, -9, "")],
+    [
+        (signal.SIGINT, 130, "Interrupted.\n"),
+        (signal.SIGTERM, 143, ""),
+        (signal.SIGHUP, 129, ""),
+        (signal.SIGKILL, -9, ""),
+    ],
 )
 def test_a_signal_at_any_moment_of_a_write_leaves_the_old_file_or_none(
     signum: signal.Signals, code: int, err: str, old: bool, tmp_path: Path
@@ -402,10 +471,7 @@ def test_a_signal_at_any_moment_of_a_write_leaves_the_old_file_or_none(
         time.sleep(moments.uniform(0, 0.05))
         process.send_signal(signum)
         assert end(process) == Ended(code, b"", err)
-        left = {
-            name for name in listing(folder) if signum != signal.SIGKILL or not name.startswith(".densecli-")
-        }
-        assert left == ({"out.npy"} if old else set())
+        assert listing(folder) == ({"out.npy"} if old else set())
         assert not old or (folder / "out.npy").read_bytes() == OLD
 
 
@@ -415,6 +481,64 @@ def test_two_signals_leave_no_file_either(tmp_path: Path) -> None:
     process.send_signal(signal.SIGINT)
     assert end(process).code in (130, 143)
     assert listing(tmp_path) == set()
+
+
+@pytest.mark.parametrize(
+    ("module", "signum", "code", "err"),
+    [
+        ("click", signal.SIGINT, -2, ""),
+        ("click", signal.SIGTERM, -15, ""),
+        ("numpy", signal.SIGINT, 130, "Interrupted.\n"),
+        ("numpy", signal.SIGTERM, 143, ""),
+        ("numpy", signal.SIGHUP, 129, ""),
+    ],
+)
+def test_a_signal_in_the_middle_of_an_import_ends_it_quietly(
+    module: str, signum: signal.Signals, code: int, err: str, folder: Path
+) -> None:
+    (folder / "first").mkdir()
+    (folder / "first" / f"{module}.py").write_text(f"import os; os.kill(os.getpid(), {int(signum)})\n")
+    env = environment(PYTHONPATH=str(folder / "first"))
+    assert densecli("predict", folder / "x3.npy", "-u", 3, cwd=folder, env=env) == Ended(code, b"", err)
+
+
+def test_signals_that_are_ignored_stay_so(tmp_path: Path) -> None:
+    def ignore() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup does
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    process = start("predict", "-", "-u", 3, "-f", "csv", cwd=tmp_path, stdin=subprocess.PIPE, before=ignore)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"[1, 2]\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"sample,class,p0,p1,p2\n"
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGINT)
+    ended = end(process, b"[3, 4]\n")
+    assert (ended.code, ended.out.count(b"\n"), ended.err) == (0, 2, "")
+
+
+@pytest.mark.parametrize("signum", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_at_any_moment_of_a_run_leaves_the_old_file_or_the_new_one_whole(
+    signum: signal.Signals, tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x.npy", np.ones((100_000, 4), np.float32))
+    args = ["predict", "x.npy", "-u", 50, "-o", "out.npy"]
+    began = time.monotonic()
+    assert densecli(*args, cwd=tmp_path) == Ended(0, b"", "")
+    took = time.monotonic() - began
+    new = (tmp_path / "out.npy").read_bytes()
+    moments = random.Random(signum)
+    for _ in range(6):
+        (tmp_path / "out.npy").write_bytes(OLD)
+        process = start(*args, cwd=tmp_path)
+        time.sleep(moments.uniform(0.1, 1.1) * took)
+        process.send_signal(signum)
+        ended = end(process)
+        assert "Traceback" not in ended.err
+        assert (tmp_path / "out.npy").read_bytes() == (new if ended.code == 0 else OLD)
+        assert listing(tmp_path) == {"x.npy", "out.npy"}
 
 
 def test_a_failing_input_leaves_the_old_file(tmp_path: Path) -> None:

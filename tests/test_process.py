@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -207,35 +206,6 @@ def test_an_input_is_read_from_where_the_shell_left_it(here: Path) -> None:
 
 
 # --- signals -------------------------------------------------------------------------------------
-
-
-def wait_for_a_half_written_file(folder: Path, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 30
-    while not any(f.name.startswith(".densecli-") and f.stat().st_size for f in folder.iterdir()):
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
-
-
-@pytest.mark.parametrize(
-    ("signum", "code", "said"),
-    [(signal.SIGINT, 130, b"Interrupted.\n"), (signal.SIGTERM, 143, b"")],
-)
-def test_a_signal_leaves_the_older_file_and_nothing_else(
-    signum: int, code: int, said: bytes, here: Path
-) -> None:
-    Path("y.jsonl").write_bytes(b"old")
-    process = begun("predict", "-", "-u", 2, "-o", "y.jsonl")
-    stdin = file_of(process.stdin)
-    stdin.write(b"[1,2]\n" * 50_000)
-    stdin.flush()
-    wait_for_a_half_written_file(here, process)
-    process.send_signal(signum)
-    # The input stays open until the process has gone.
-    assert process.wait(timeout=30) == code
-    assert ended(process) == (said, code)
-    assert Path("y.jsonl").read_bytes() == b"old"
-    assert os.listdir() == ["y.jsonl"]
 
 
 def test_an_interrupt_while_it_waits_for_input_exits_with_130() -> None:

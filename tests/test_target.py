@@ -94,6 +94,64 @@ def test_a_missing_folder_and_a_folder_are_errors_that_name_the_path(here: Path)
     assert folder.value.filename == "."
 
 
+@pytest.mark.parametrize("name", ["new/", "new/.", "new/.."])
+def test_a_name_of_a_folder_that_is_not_there_makes_no_file(name: str, here: Path) -> None:
+    with pytest.raises(IsADirectoryError) as folder, open_output(name):
+        pass
+    assert folder.value.filename == name
+    assert os.listdir() == []
+
+
+def test_an_older_file_that_may_not_be_written_is_an_error(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Path("y").write_bytes(b"old")
+    os.chmod("y", 0o444)
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # what it says to anyone but root
+    with pytest.raises(PermissionError) as refused, open_output("y"):
+        pass
+    assert refused.value.filename == "y"
+    assert Path("y").read_bytes() == b"old"
+
+
+def test_what_is_not_yet_whole_has_no_name(here: Path) -> None:
+    with open_output("y") as file:
+        file.write(b"data")
+        file.flush()
+        assert os.listdir() == []
+
+
+def test_a_file_system_without_unnamed_files_has_one_beside(
+    here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE")
+    old = os.umask(0o027)
+    try:
+        with open_output("y") as file:
+            file.write(b"data")
+            assert [name[:10] for name in os.listdir()] == [".densecli-"]
+    finally:
+        os.umask(old)
+    assert (Path("y").read_bytes(), mode("y"), os.listdir()) == (b"data", 0o640, ["y"])
+    with pytest.raises(ValueError), open_output("y") as file:  # noqa: PT011 - it is raised just here
+        fail_halfway(file, ValueError)
+    assert (Path("y").read_bytes(), os.listdir()) == (b"data", ["y"])
+
+
+@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+def test_a_descriptor_of_this_process_is_written_where_it_stands(name: str, here: Path) -> None:
+    with open("log", "wb") as log:
+        os.symlink(f"/dev/fd/{log.fileno()}", "link")
+        for line in (b"first\n", b"second\n"):
+            log.write(line)
+            log.flush()
+            with open_output(name.format(log.fileno())) as file:
+                file.write(b"data\n")
+    assert Path("log").read_bytes() == b"first\ndata\nsecond\ndata\n"
+    with pytest.raises(OSError, match="Bad file descriptor"), open_output("/dev/fd/999"):
+        pass
+
+
 def test_a_fifo_is_written_straight(here: Path) -> None:
     os.mkfifo("fifo")
     got: list[bytes] = []

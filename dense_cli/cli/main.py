@@ -6,11 +6,13 @@ import os
 import sys
 from contextlib import suppress
 from importlib import import_module
+from io import TextIOWrapper
 from typing import Any, NoReturn
 
 import click
 
 from dense_cli import __version__
+from dense_cli.cli.say import say
 from dense_cli.errors import DenseCliError
 
 # What --help says of each, so that it need not import them.
@@ -57,9 +59,6 @@ class Commands(click.Group):
             _fail_as(e)
         except MemoryError:
             _fail("not enough memory", "a smaller --memory, or fewer --units")
-        except KeyboardInterrupt:
-            _say("Interrupted.")
-            sys.exit(130)
         except Exception as e:
             if sys.flags.dev_mode:
                 raise
@@ -98,15 +97,10 @@ def _fail_as(error: OSError) -> NoReturn:
 def _fail(message: str, hint: str | None = None) -> NoReturn:
     from dense_cli.text import clip, printable
 
-    _say(f"Error: {clip(printable(message))}")
+    say(f"Error: {clip(printable(message))}")
     if hint:
-        _say(f"Hint: {clip(printable(hint))}")
+        say(f"Hint: {clip(printable(hint))}")
     sys.exit(2)
-
-
-def _say(line: str) -> None:
-    with suppress(OSError):  # nobody reads standard error: the exit code still says it
-        click.echo(line, err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -127,19 +121,14 @@ def cli() -> None:
 def main() -> None:
     """Run the command line as a process of its own."""
     import gc
-    import signal
     import warnings
 
     if not sys.warnoptions:
         warnings.simplefilter("ignore")  # what libraries have to say to programmers
     gc.set_threshold(100_000)  # starting up makes much and frees nothing: looking for cycles is time lost
 
+    _take_signals()
     _open_standard_streams()
-
-    def stop(signum: int, frame: object) -> NoReturn:
-        raise SystemExit(128 + signum)  # unwinds, so that no half-written file is left
-
-    signal.signal(signal.SIGTERM, stop)
     # Blocks run in threads of our own, each with one BLAS thread: set before NumPy is imported.
     for name in ("OPENBLAS", "MKL", "OMP", "BLIS"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
@@ -154,19 +143,45 @@ def main() -> None:
     os._exit(code)  # taking Python, NumPy and Rich down step by step is 10 ms that nobody needs
 
 
-def _open_standard_streams() -> None:
-    """Take the place of standard streams that are closed.
+def _take_signals() -> None:
+    """Let the signals that end a process leave no half-written file.
 
-    The next file that is opened would get the number of one, and what is meant for the stream would be
-    written into that file. In its place stands the null device, opened the wrong way round: reading from
-    a closed standard input, or writing to a closed standard output, is still an error.
+    They raise nothing: in the middle of an import, a destructor or a library's callback an exception is
+    lost, or taken for a fault, and NumPy does not survive one in the middle of its own import.
+    """
+    import signal
+
+    def stop(signum: int, frame: object) -> NoReturn:
+        for name in getattr(sys.modules.get("dense_cli.writers.target"), "half_written", ()):
+            with suppress(OSError):
+                os.unlink(name)
+        if signum == signal.SIGINT:
+            with suppress(OSError):
+                os.write(2, b"Interrupted.\n")
+        os._exit(128 + signum)
+
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(signum) != signal.SIG_IGN:  # as nohup, and a shell's &, have it
+            signal.signal(signum, stop)
+
+
+def _open_standard_streams() -> None:
+    """Make standard streams that can be read and written whatever they are.
+
+    What is closed gets a place holder: the next file that is opened would get the number of the stream,
+    and what is meant for the one would be written into the other. It is the null device opened the wrong
+    way round, so that reading from a closed standard input, or writing to a closed standard output, is
+    still an error. What does not wait is made to, and what cannot be encoded is shown escaped.
     """
     for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
-            os.fstat(number)
+            os.set_blocking(number, True)
         except OSError:
             os.open(os.devnull, mode)  # gets the lowest number that is free
     if sys.stdout is None:
         sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

@@ -42,6 +42,10 @@ def _bar() -> Bar:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    class Steady(Console):
+        def show_cursor(self, show: bool = True) -> bool:
+            return False  # it stays visible: a signal would leave it hidden
+
     class Rate(TextColumn):
         def __init__(self) -> None:
             super().__init__("{task.speed:,.0f} rows/s")
@@ -50,4 +54,4 @@ def _bar() -> Bar:
             return "" if task.speed is None else super().render(task)
 
     columns = (MofNCompleteColumn(), BarColumn(), Rate(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(file=sys.stderr), transient=True)
+    return Progress(*columns, console=Steady(file=sys.stderr), transient=True)

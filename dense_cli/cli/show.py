@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from dense_cli.cli.layer import LayerOptions, MadeLayer, make_layer
+from dense_cli.cli.say import note
 from dense_cli.errors import ConfigError, ShapeError
 from dense_cli.text import printable, shape_text
 from dense_cli.writers.formats import FORMATS
@@ -353,11 +354,6 @@ def output(options: dict[str, Any]) -> Iterator[BinaryIO]:
     except OSError as e:
         e.filename = e.filename or "standard output"
         raise
-
-
-def note(text: str) -> None:
-    """Say something beside the data, on standard error."""
-    click.echo(f"Note: {printable(text)}", err=True)
 
 
 def _batch(source: Source, batch: int | slice) -> Source:

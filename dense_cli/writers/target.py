@@ -6,59 +6,99 @@ import errno
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from dense_cli.errors import naming
+
+_LINKS = 40  # as many as Linux follows
+
+half_written: set[str] = set()  # the names that files have while they are not whole, for who ends the process
 
 
 @contextmanager
 def open_output(path: str) -> Iterator[BinaryIO]:
     """Open ``path`` for writing; what is written takes its place only when the block ends without an error.
 
-    A regular file is written beside its place, flushed to the disk and renamed, with the mode of the
-    file it replaces or as the umask says. A device or FIFO is written straight.
+    A regular file is written in its folder without a name, flushed to the disk and only then given its
+    place, with the mode of the file it replaces or as the umask says. A device, a FIFO, or what stands
+    for a descriptor of this process, such as /dev/stdout, is written straight.
 
     Raises:
-        OSError: the folder is missing, ``path`` is a folder, the disk is full, …
+        OSError: the folder is missing, ``path`` is a folder or read-only, the disk is full, …
     """
-    import tempfile
-
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, "the output file has no name", "-o")
     try:
         old = os.stat(path)
     except FileNotFoundError:
         old = None
-    if old is not None and not stat.S_ISREG(old.st_mode):
-        with naming(path), open(path, "wb") as straight:  # refuses a folder with the right words
+    with naming(path):  # the current folder may be gone
+        number = _descriptor(path)
+        place = os.path.realpath(path)
+    if number is not None or (old is not None and not stat.S_ISREG(old.st_mode)):
+        # Opening refuses a folder with the right words.
+        with naming(path), open(path if number is None else os.dup(number), "wb") as straight:
             yield straight
         return
-    if not path:
-        raise FileNotFoundError(errno.ENOENT, "the output file has no name", "-o")
-    with naming(path):  # the current folder may be gone
-        place = os.path.realpath(path)
+    if old is not None and not os.access(path, os.W_OK):  # replacing it would not ask
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     folder = os.path.dirname(place)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "the output folder does not exist", path)
+    if os.path.basename(path) in ("", ".", ".."):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+
+    beside = os.path.join(folder, f".densecli-{os.urandom(8).hex()}")
+    half_written.add(beside)
+    unnamed = None
     try:
-        fd, beside = tempfile.mkstemp(prefix=".densecli-", dir=folder)
-    except OSError as e:
-        e.filename = path
-        raise
-    try:
+        fd, named = _create(folder, beside)
+        unnamed = f"/proc/self/fd/{fd}"
         with os.fdopen(fd, "wb", buffering=1 << 20) as file:
             yield file
             file.flush()
-            os.fchmod(fd, stat.S_IMODE(old.st_mode) if old is not None else 0o666 & ~_umask())
+            if old is not None:
+                os.fchmod(fd, stat.S_IMODE(old.st_mode))
             os.fsync(fd)
+            if not named:
+                # With a descriptor, which an absolute name does not need, Python follows the link.
+                os.link(unnamed, beside, src_dir_fd=fd, follow_symlinks=True)
         os.replace(beside, place)
     except BaseException as e:
-        os.unlink(beside)
-        if isinstance(e, OSError) and e.filename in (None, beside):
+        with suppress(FileNotFoundError):
+            os.unlink(beside)
+        if isinstance(e, OSError) and e.filename in (None, beside, unnamed):
             e.filename = path
         raise
+    finally:
+        half_written.discard(beside)
 
 
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask
+def _descriptor(path: str) -> int | None:
+    """Return the descriptor of this process that ``path`` stands for.
+
+    Opening /dev/stdout anew would begin at the start of a file that others are writing to, and replacing
+    it would take the file from them.
+    """
+    for _ in range(_LINKS):
+        folder, name = os.path.split(path)
+        folder = os.path.realpath(folder)
+        if folder in (f"/proc/{os.getpid()}/fd", "/dev/fd") and name.isdecimal():
+            return int(name)
+        path = os.path.join(folder, name)
+        if not os.path.islink(path):
+            break
+        path = os.path.join(folder, os.readlink(path))
+    return None
+
+
+def _create(folder: str, beside: str) -> tuple[int, bool]:
+    """Return a new file's descriptor and whether it is named ``beside``.
+
+    A file without a name is gone with the process, however it ends; not every file system has them.
+    """
+    with suppress(AttributeError, OSError):
+        if os.path.exists("/proc/self/fd"):
+            return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), False
+    return os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), True

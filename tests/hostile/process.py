@@ -45,6 +45,7 @@ def start(
     cwd: Path,
     stdin: Any = subprocess.DEVNULL,
     stdout: Any = subprocess.PIPE,
+    stderr: Any = subprocess.PIPE,
     limits: dict[int, int] | None = None,
     closed: Sequence[int] = (),
     before: Callable[[], None] | None = None,
@@ -65,7 +66,7 @@ def start(
         cwd=cwd,
         stdin=stdin,
         stdout=stdout,
-        stderr=subprocess.PIPE,
+        stderr=stderr,
         preexec_fn=prepare,
         env=env or environment(),
     )

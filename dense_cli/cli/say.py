@@ -1,0 +1,23 @@
+"""What is said beside the data, on standard error."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+
+from dense_cli.text import printable
+
+
+def say(line: str) -> None:
+    """Write a line to standard error, if anybody reads it: the data and the exit code do not depend on it.
+
+    Not by `click.echo`, which writes UTF-8 where the encoding is ASCII.
+    """
+    with suppress(OSError):
+        sys.stderr.write(f"{line}\n")
+        sys.stderr.flush()
+
+
+def note(text: str) -> None:
+    """Say something of the data that text from files may be part of."""
+    say(f"Note: {printable(text)}")
