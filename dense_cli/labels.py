@@ -85,8 +85,6 @@ def load_labels(path: str | os.PathLike[str], units: int | None = None) -> list[
 def _read(file: str) -> bytes:
     from dense_cli.readers.stream import open_stream
 
-    if os.stat(file).st_size > MAX_BYTES:
-        raise SizeError(f"{file}: labels too large: expected at most {MAX_BYTES} bytes")
     stream = open_stream(file)
     with stream.file:
         content = stream.read(MAX_BYTES + 1)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.layers.dense import Dense, cast, compute_dtype
+from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.readers.source import Block, Source
 from dense_cli.text import shape_text
 from dense_cli.views.look import Seen, View, look
@@ -82,6 +83,7 @@ def run(
     Raises:
         ShapeError: the features are not the kernel's, or a row is not a distribution.
         DtypeError: a value does not fit the dtype.
+        SizeError: a row takes more than ``memory`` and more than 4 GiB while it is worked on.
     """
     work = _Worker(source, layer, view, dtype, mask, targets, memory)
     blocks = source.blocks(work.rows)
@@ -157,6 +159,7 @@ class _Worker:
                     f"{self.name}: last axis is {features}, the kernel expects {self.kernel.shape[0]} "
                     f"(shape {shape_text(source.shape)}, kernel {self.kernel.shape})"
                 )
+        require_bytes(self.units * ROW_COST, self.name, f"a row of {self.units} classes", memory)
         self.rows = block_rows(max(features, 1), self.units, self.wide.itemsize, memory)
 
     def buffer(self) -> NDArray[Any]:

@@ -11,9 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import DtypeError, FileFormatError, ShapeError, SizeError, naming
-
-_MAX_BYTES = 1 << 30
+from dense_cli.errors import DtypeError, FileFormatError, ShapeError
 
 
 class Targets(NamedTuple):
@@ -106,19 +104,14 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         ShapeError: an empty file, or samples that differ in more than their time steps.
         FileFormatError, OSError: it cannot be read.
     """
-    with naming(path), open(path, "rb") as file:
-        parts = [file.read(6)]
-        if not parts[0].startswith((b"\x93NUMPY", b"PK\x03\x04")):
-            size = max(os.fstat(file.fileno()).st_size, len(parts[0]))  # 0 of a pipe
-            while size <= _MAX_BYTES and (piece := file.read(1 << 20)):
-                parts.append(piece)
-                size = max(size, sum(map(len, parts)))
-            if size > _MAX_BYTES:
-                raise SizeError(f"{path}: targets too large: expected at most {_MAX_BYTES} bytes")
-            return _of_samples(path, _samples(b"".join(parts), path), labels, ignore)
+    from dense_cli.readers.stream import open_stream
     from dense_cli.readers.whole import read_array
 
-    array = read_array(path)
+    stream = open_stream(path)
+    if not stream.peek(6).startswith((b"\x93NUMPY", b"PK\x03\x04")):
+        with stream.file:
+            return _of_samples(path, _samples(stream.text(), path), labels, ignore)
+    array = read_array(stream)
     with np.errstate(over="ignore", invalid="ignore"):  # float16 has no 2**62; a NaN may be signalling
         wrong = ~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62))
     if wrong.any():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dense_cli.errors import DtypeError, ShapeError
+from dense_cli.errors import DtypeError, ShapeError, SizeError
 from dense_cli.layers.dense import Dense
 from dense_cli.masks import Mask, as_lengths, as_steps
 from dense_cli.pipeline import block_rows, run
@@ -94,5 +94,16 @@ def test_lengths_and_masks_are_read_from_arrays_of_any_dtype() -> None:
 
 def test_an_empty_input_takes_no_buffer_however_wide_its_rows_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dense_cli.pipeline._Worker.buffer", lambda worker: pytest.fail("a buffer was made"))
-    empty = ArraySource.of("empty.npy", np.empty((0, 2**31)))
+    empty = ArraySource.of("empty.npy", np.empty((0, 2**26)))
     assert list(run(empty, None, View(), np.dtype(np.float64))) == []
+
+
+def test_a_row_of_classes_too_wide_to_be_held_is_refused_before_memory_is_taken() -> None:
+    zero = np.zeros((), np.float32)
+    layer = Dense.from_weights(np.broadcast_to(zero, (1, 10**9)), None, "softmax")
+    source = ArraySource.of("x.npy", np.ones((2, 1), np.float32))
+    message = (
+        r"^x.npy: a row of 1000000000 classes would take 64000000000 bytes \(59.6 GiB\), more than 4 GiB$"
+    )
+    with pytest.raises(SizeError, match=message):
+        next(run(source, layer, View(), np.dtype(np.float32)))

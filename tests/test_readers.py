@@ -15,6 +15,7 @@ import pytest
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.readers.formats import FORMATS, Request, open_source
 from dense_cli.readers.source import Source
+from dense_cli.readers.stream import open_stream
 from dense_cli.readers.whole import read_array
 
 OUTPUTS = Request(outputs=True)
@@ -313,11 +314,11 @@ def test_samples_of_outputs_that_come_step_by_step_are_found_in_every_step(here:
 
 def test_a_small_array_is_read_whole(here: Path) -> None:
     np.save("x.npy", np.array([3, 1]))
-    assert read_array("x.npy").tolist() == [3, 1]
+    assert read_array(open_stream("x.npy")).tolist() == [3, 1]
     np.save("x.npy", X3)
-    assert read_array("x.npy").tolist() == X3.tolist()
+    assert read_array(open_stream("x.npy")).tolist() == X3.tolist()
     Path("x.jsonl").write_text("[1,2]\n[3,4]\n")
-    assert read_array("x.jsonl").tolist() == [[1, 2], [3, 4]]
+    assert read_array(open_stream("x.jsonl")).tolist() == [[1, 2], [3, 4]]
 
 
 # --- what is refused -----------------------------------------------------------------------------

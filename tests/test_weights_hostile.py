@@ -349,7 +349,7 @@ def test_a_shape_without_numbers_behind_it_is_refused(h5, chunks):
     file = h5(fill)
     assert file.stat().st_size < 1 << 16
     assert refused(file, SizeError).startswith(
-        "kernel: too large: shape (4294967296, 4) takes 68719476736 bytes"
+        "kernel: shape (4294967296, 4) would take 68719476736 bytes (64.0 GiB), more than 4 GiB"
     )
     assert refused(file, ShapeError, features=4).startswith("kernel: the kernel expects 4294967296 features")
 

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 )
 @click.option("--all", "show_all", is_flag=True, help="List all of them.")
 @opts.output_options("table", "json")
+@opts.memory_option
 def compare(first: str, second: str, **options: Any) -> None:
     """Compare two outputs, such as a port's or a quantised model's with the original's.
 
@@ -129,6 +130,6 @@ def _open(path: str, options: dict[str, Any]) -> Source:
     if key is None and options["classes"] and path.lower().endswith((".json", ".npz")):
         key = "classes"
     format = options["input_format"] if path == "-" or not options["piped"] else None
-    source = open_source(path, format, Request(key, outputs=True))
+    source = open_source(path, format, Request(key, outputs=True), options["memory"])
     # Lines may come sample by sample or step by step: in order they can stand beside any other file.
     return spool(source) if isinstance(source, StreamSource) and None in source.shape else source

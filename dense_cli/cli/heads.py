@@ -12,6 +12,7 @@ from dense_cli.cli import options as opts
 @click.command()
 @click.argument("file")
 @opts.output_options("table", "json")
+@opts.memory_option
 def heads(file: str, **options: Any) -> None:
     """List every head that a weights file holds: its Dense and TimeDistributed(Dense) layers.
 
@@ -29,7 +30,7 @@ def heads(file: str, **options: Any) -> None:
     from dense_cli.writers.heads import write_json, write_table
     from dense_cli.writers.screen import Screen
 
-    found = read_heads(file)
+    found = read_heads(file, memory=options["memory"])
     with show.output(options) as out:
         if show.output_format(options) == "json":
             write_json(out, file, found)

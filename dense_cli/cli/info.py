@@ -21,6 +21,7 @@ _WEIGHTS = (".keras", ".h5", ".hdf5", ".safetensors", ".onnx", ".pt", ".pth")
 @click.option("--input-format", type=click.Choice(list(INPUT_FORMATS)), help="Format of an array file.")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
 @opts.output_options("table", "json")
+@opts.memory_option
 def info(file: str, **options: Any) -> None:
     """Say what an array file or a weights file holds.
 
@@ -40,7 +41,7 @@ def info(file: str, **options: Any) -> None:
     from dense_cli.writers.screen import Screen
 
     heads = _heads(file, options)
-    found = _weights(file, heads) if heads is not None else None
+    found = _weights(file, heads, options["memory"]) if heads is not None else None
     arrays = _arrays(file, options) if heads is None else []
     with show.output(options) as out:
         screen = Screen.of(sys.stdout) if options["output"] is None else Screen()
@@ -58,7 +59,7 @@ def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
 
     lower = file.lower()
     if lower.endswith(_WEIGHTS):
-        return heads(file)
+        return heads(file, memory=options["memory"])
     if (
         options["key"] is not None
         or options["input_format"] is not None
@@ -66,12 +67,12 @@ def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
     ):
         return None
     try:
-        return heads(file)
+        return heads(file, memory=options["memory"])
     except DenseCliError:  # no kernel in it: it holds arrays
         return None
 
 
-def _weights(file: str, heads: list[Head]) -> Weights:
+def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
     from dense_cli.views.describe import describe
     from dense_cli.weights.head import require_size
     from dense_cli.writers.info import Weights
@@ -81,7 +82,7 @@ def _weights(file: str, heads: list[Head]) -> Weights:
         both = {}
         if head.refusal is None:
             for tensor in (head.kernel, *([head.bias] if head.bias is not None else [])):
-                require_size(tensor, file, None)
+                require_size(tensor, file, memory)
             kernel, bias = head.load()
             both = {"kernel": describe(kernel)} | ({} if bias is None else {"bias": describe(bias[None])})
         ranges.append(both)
@@ -102,7 +103,8 @@ def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
     keys = [options["key"]] if options["key"] is not None or len(headers) < 2 else list(headers)
     arrays = []
     for key in keys:
-        source = open_source(file, options["input_format"], Request(key, outputs=True))
+        request = Request(key, outputs=True)
+        source = open_source(file, options["input_format"], request, options["memory"])
         if isinstance(source, StreamSource) and source.by_step:
             source = spool(source)
         description = Description(source.shape, source.dtype)

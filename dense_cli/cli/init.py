@@ -9,7 +9,6 @@ from typing import Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.types import SIZE
 
 _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 
@@ -24,7 +23,7 @@ _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
     help="Number of features.",
 )
 @opts.layer_options
-@click.option("--memory", type=SIZE, metavar="SIZE", help="What the kernel may take.  [default: 4GiB]")
+@opts.memory_option
 @click.option(
     "--precision",
     type=click.IntRange(0, 17),

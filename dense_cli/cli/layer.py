@@ -6,15 +6,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from dense_cli.errors import ShapeError, SizeError
+from dense_cli.errors import ShapeError
+from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import encodable
 
 if TYPE_CHECKING:
     import numpy as np
 
     from dense_cli.layers.dense import Dense
-
-_HELD = 4 << 30  # bytes that a kernel may take without being asked
 
 
 class LayerOptions(NamedTuple):
@@ -98,7 +97,9 @@ def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any]
             raise click.UsageError(f"--{name} is about a weights file: it needs --weights FILE")
     assert options.units is not None
     dtype = as_dtype(options.dtype or "float32")
-    _guard(features * options.units * dtype.itemsize, (features, options.units), options.memory)
+    where, shape = f"--units {options.units}", (features, options.units)
+    require_bytes(features * options.units * dtype.itemsize, where, f"the kernel {shape}", options.memory)
+    require_bytes(options.units * ROW_COST, where, "a row of as many classes", options.memory)
     seed: int | None = options.seed or 0
     if options.global_seed is not None:
         if options.seed is not None:
@@ -153,13 +154,3 @@ def _trained(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any
     said = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
     config = {"weights": {"file": encodable(options.weights), "head": loaded.head.name}}
     return dense, config, f"{said} · from {options.weights}, head {loaded.head.name}"
-
-
-def _guard(nbytes: int, shape: tuple[int, int], memory: int | None) -> None:
-    limit = max(_HELD, memory or 0)
-    if nbytes > limit:
-        raise SizeError(
-            f"--units {shape[1]}: the kernel {shape} would take {nbytes} bytes ({nbytes / 2**30:.1f} GiB), "
-            f"more than {limit / 2**30:g} GiB",
-            hint="--memory SIZE allows more",
-        )

@@ -205,6 +205,10 @@ def output_options(*formats: str) -> Callable[[F], F]:
     )
 
 
+memory_option = click.option(
+    "--memory", type=SIZE, metavar="SIZE", help="What may be held whole.  [default: 4GiB]"
+)
+
 work_options = _bundle(
     click.option(
         "--threads",

@@ -306,12 +306,14 @@ def open_input(options: dict[str, Any], *, outputs: bool) -> Source:
         if stdin_is_terminal():
             raise click.UsageError("INPUT is missing: a file, or - for standard input")
         path = "-"
-    return open_source(path, options["input_format"], Request(options["key"], outputs))
+    request = Request(options["key"], outputs)
+    return open_source(path, options["input_format"], request, options["memory"])
 
 
 def open_mask(options: dict[str, Any]) -> Mask | None:
     """Return the mask that --lengths, --mask or --mask-value asks for."""
     from dense_cli.masks import Mask, as_lengths, as_steps
+    from dense_cli.readers.stream import open_stream
     from dense_cli.readers.whole import read_array
 
     given = [name for name in ("lengths", "mask", "mask_value") if options[name] is not None]
@@ -322,7 +324,7 @@ def open_mask(options: dict[str, Any]) -> Mask | None:
     if given == ["mask_value"]:
         return Mask(value=options["mask_value"])
     file = options[given[0]]
-    array = read_array(file)
+    array = read_array(open_stream(file))
     return (
         Mask(lengths=as_lengths(array, file)) if given == ["lengths"] else Mask(steps=as_steps(array, file))
     )

@@ -53,14 +53,17 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     steps = _steps(times, source)
     run, format = job.plan(slicing=True)
     shape = (run.shape[0], None if isinstance(source, RaggedSource) else len(steps), *run.shape[2:])
-    run = run._replace(shape=shape, keeps_time=not single, steps=steps if FORMATS[format].by_step else None)
+    run = run._replace(shape=shape, keeps_time=not single)
+    if FORMATS[format].by_step:
+        # However many steps it claims to have: of no samples there is nothing to say.
+        run = run._replace(steps=steps if source.shape[0] != 0 else ())
     if run.steps is None:
         show.write(job, run, format, [(None, job.parts(source.at(steps), run.view))])
     else:
         show.write(job, run, format, ((t, job.parts(source.at([t]), run.view)) for t in run.steps))
 
 
-def _steps(times: Sequence[Any], source: ArraySource | RaggedSource | StreamSource) -> list[int]:
+def _steps(times: Sequence[Any], source: ArraySource | RaggedSource | StreamSource) -> Sequence[int]:
     """Return the time steps asked for, in the order asked for."""
     from dense_cli.errors import ShapeError
 
@@ -68,13 +71,14 @@ def _steps(times: Sequence[Any], source: ArraySource | RaggedSource | StreamSour
     if known is None:  # a stream of unknown length: the one step asked for is looked for as it flows
         return list(times)
     if not times:
-        return list(known)
-    steps: list[int] = []
+        return known
+    steps: list[int] | range | tuple[int, ...] = []
     for time in times:
         if not isinstance(time, int):
-            steps += known[time]
+            # One slice of the steps of a long sample stays a range.
+            steps = [*steps, *known[time]] if steps else known[time]
         elif -len(known) <= time < len(known):
-            steps.append(known[time])
+            steps = [*steps, known[time]]
         else:
             raise ShapeError(
                 f"{source.name}: time step {time} is out of range: "

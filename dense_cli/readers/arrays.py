@@ -154,7 +154,8 @@ class ArraySource:
 
     def at(self, steps: Sequence[int]) -> ArraySource:
         """Return the source of these time steps, in this order."""
-        return replace(self, axes=(self.axes[0], tuple(steps), *self.axes[2:]))
+        kept = steps if isinstance(steps, range) else tuple(steps)
+        return replace(self, axes=(self.axes[0], kept, *self.axes[2:]))
 
     def blocks(self, rows: int) -> Iterator[Block]:
         shape = tuple(map(len, self.axes))

@@ -45,22 +45,30 @@ FORMATS = {
 }
 
 
-def open_source(path: str, format: str | None = None, request: Request = Request()) -> Source:
+def open_source(
+    path: str, format: str | None = None, request: Request = Request(), memory: int | None = None
+) -> Source:
     """Open an array file, or standard input for ``-``, as a `Source`.
 
-    The format is ``format``, else that of the suffix, else that of the first bytes.
+    The format is ``format``, else that of the suffix, else that of the first bytes. What must be held
+    whole may take ``memory`` bytes; 4 GiB always may be taken.
 
     Raises:
         FileFormatError: the format cannot be told, or the file is not in it.
         ShapeError: the array has no features, or its rows differ in length.
         DtypeError: it does not hold real numbers.
+        SizeError: a row, or what must be held whole, takes more memory than is allowed.
         OSError: it cannot be opened or read.
     """
-    from dense_cli.readers.stream import ByteStream, File, open_stream
+    from dense_cli.readers.stream import open_stream
 
-    stream = ByteStream(File(os.dup(0)), "standard input") if path == "-" else open_stream(path)
+    return read_source(open_stream(path, memory), format, request)
+
+
+def read_source(stream: ByteStream, format: str | None = None, request: Request = Request()) -> Source:
+    """Read an opened file as a `Source`, as `open_source` does."""
     if format is None:
-        suffix = os.path.splitext(path)[1].lower()
+        suffix = os.path.splitext(stream.name)[1].lower()
         format = next((f.name for f in FORMATS.values() if suffix in f.suffixes), None) or sniff(stream)
     module, function = FORMATS[format].reads.split(":")
     reader = cast("Callable[[ByteStream, Request], Source]", getattr(import_module(module), function))

@@ -20,7 +20,7 @@ from dense_cli.readers.stream import BOM, ByteStream
 
 def read(stream: ByteStream, request: Request) -> Source:
     """Read a JSON document."""
-    value = parse(stream.read(), stream.name)
+    value = parse(stream.text(), stream.name)
     name = stream.name
     if isinstance(value, dict) and request.outputs and "layer" in value and request.key is None:
         return _outputs(value, request, name)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import ConfigError, FileFormatError, SizeError
+from dense_cli.errors import ConfigError, FileFormatError
+from dense_cli.limits import require_bytes
 from dense_cli.readers.arrays import ArraySource, FileStore
 from dense_cli.readers.formats import Request
 from dense_cli.readers.npyheader import NpyHeader, read_header, require_numeric
@@ -20,7 +21,6 @@ from dense_cli.readers.stream import ByteStream
 from dense_cli.readers.streamed import Chunk, StreamSource
 
 _CHUNK = 1 << 20  # bytes of rows that a pipe is read by
-_WHOLE_LIMIT = 4 << 30  # bytes that an array in Fortran order may take: it cannot be read by rows
 
 
 def read(stream: ByteStream, request: Request) -> Source:
@@ -37,10 +37,10 @@ def read(stream: ByteStream, request: Request) -> Source:
         check_size(header, status.st_size - base - header.data_offset, stream.name)
         if not header.fortran_order:
             shape = header.shape if len(header.shape) != 1 else (1, *header.shape)
-            check_shape(shape, stream.name)
+            check_shape(shape, stream.name, stream.memory)
             store = FileStore(stream.file, stream.name, base + header.data_offset, header.dtype, shape[-1])
             return ArraySource.over(stream.name, store, shape[:-1])
-    return from_stream(header, stream.readinto, stream.name)
+    return from_stream(header, stream.readinto, stream.name, stream.memory)
 
 
 def check_size(header: NpyHeader, found: int, name: str) -> None:
@@ -57,16 +57,15 @@ def check_size(header: NpyHeader, found: int, name: str) -> None:
         )
 
 
-def from_stream(header: NpyHeader, readinto: Callable[[NDArray[Any]], int], name: str) -> Source:
+def from_stream(
+    header: NpyHeader, readinto: Callable[[NDArray[Any]], int], name: str, memory: int | None
+) -> Source:
     """Return the rows that follow a header, read as they are asked for."""
     shape = header.shape if len(header.shape) != 1 else (1, *header.shape)
-    check_shape(shape, name)
+    check_shape(shape, name, memory)
     if header.fortran_order and len(header.shape) > 1:
-        if header.nbytes > _WHOLE_LIMIT:
-            raise SizeError(
-                f"{name}: an array in Fortran order is read whole, and this one is {header.nbytes} bytes",
-                hint="save it in C order: np.save(file, np.ascontiguousarray(x))",
-            )
+        # Its rows do not stand together.
+        require_bytes(header.nbytes, name, "an array in Fortran order, which is held whole,", memory)
         return ArraySource.of(name, _read_whole(header, readinto, name))
 
     lead, features = shape[:-1], shape[-1]
@@ -91,13 +90,12 @@ def from_stream(header: NpyHeader, readinto: Callable[[NDArray[Any]], int], name
 
 def _read_whole(header: NpyHeader, readinto: Callable[[NDArray[Any]], int], name: str) -> NDArray[Any]:
     # Grown as the bytes arrive, so that a header that lies takes no memory.
-    parts, left = [], header.nbytes
-    while left:
-        part = np.empty(min(left, 1 << 24), np.uint8)
-        got = readinto(part)
-        parts.append(part[:got])
-        left -= got
-        if got < len(part):
-            check_size(header, header.nbytes - left, name)
-    data = np.concatenate(parts) if parts else np.empty(0, np.uint8)
-    return data.view(header.dtype).reshape(header.shape, order="F")
+    data = bytearray()
+    piece = np.empty(min(header.nbytes, 1 << 20), np.uint8)
+    while left := header.nbytes - len(data):
+        wanted = piece[:left]
+        got = readinto(wanted)
+        data += wanted[:got].data
+        if got < len(wanted):
+            check_size(header, len(data), name)
+    return np.frombuffer(data, header.dtype).reshape(header.shape, order="F")

@@ -27,8 +27,11 @@ BAD_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplemente
 
 def read(stream: ByteStream, request: Request) -> Source:
     """Read one member: in place where it is stored, row by row where it is compressed."""
-    if not stream.peek(1):
+    start = stream.peek(4)
+    if not start:
         raise FileFormatError(f"{stream.name}: the file is empty, expected an NPZ archive")
+    if start[:2] != b"PK":  # nothing else is worth a copy on the disk
+        raise FileFormatError(f"{stream.name}: not a readable NPZ (zip) file: it begins with {start!r}")
     file: IO[bytes]
     if stat.S_ISREG(os.fstat(stream.file.fileno()).st_mode) and stream.origin == 0:
         file = stream.file
@@ -45,10 +48,12 @@ def read(stream: ByteStream, request: Request) -> Source:
         raise _damaged(e, stream.name) from None
     members = {i.filename.removesuffix(".npy"): i for i in archive.infolist() if i.filename.endswith(".npy")}
     name = choose(list(members), request, stream.name)
-    return _open_member(archive, file, members[name], f"{stream.name}[{name}]")
+    return _open_member(archive, file, members[name], f"{stream.name}[{name}]", stream.memory)
 
 
-def _open_member(archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInfo, name: str) -> Source:
+def _open_member(
+    archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInfo, name: str, memory: int | None
+) -> Source:
     try:
         member = archive.open(info)
         header = read_header(member, name)
@@ -61,7 +66,7 @@ def _open_member(archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInf
 
     if info.compress_type == zipfile.ZIP_STORED and not header.fortran_order:
         shape = header.shape if len(header.shape) != 1 else (1, *header.shape)
-        check_shape(shape, name)
+        check_shape(shape, name, memory)
         local = os.pread(file.fileno(), 30, info.header_offset)
         start = (
             info.header_offset
@@ -83,7 +88,7 @@ def _open_member(archive: zipfile.ZipFile, file: IO[bytes], info: zipfile.ZipInf
             raise FileFormatError(f"{name}: this member of the zip is damaged: {e}") from None
         return done
 
-    return from_stream(header, readinto, name)
+    return from_stream(header, readinto, name, memory)
 
 
 def _damaged(error: OSError, name: str) -> Exception:

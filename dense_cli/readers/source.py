@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
+from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import shape_text
 
 Places = NDArray[np.int64]
@@ -65,9 +66,15 @@ def check_steps(shape: tuple[int | None, ...], name: str) -> None:
         )
 
 
-def check_shape(shape: tuple[int | None, ...], name: str) -> None:
-    """Refuse a shape that holds no features."""
+def check_shape(shape: tuple[int, ...], name: str, memory: int | None = None) -> None:
+    """Refuse a shape that holds no features, or rows too wide to be held.
+
+    Raises:
+        ShapeError: no features.
+        SizeError: a row takes more than ``memory`` and more than 4 GiB while it is worked on.
+    """
     if not shape:
         raise ShapeError(f"{name}: expected rank 1 or more, found a single number (shape ())")
     if shape[-1] == 0:
         raise ShapeError(f"{name}: expected features on the last axis, found none (shape {shape})")
+    require_bytes(shape[-1] * ROW_COST, name, f"a row of {shape[-1]} numbers", memory)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError, naming
+from dense_cli.limits import TEXT_COST, allowed, require_bytes
 
 BOM = b"\xef\xbb\xbf"  # which some editors put before UTF-8 text
 _CHUNK = 1 << 18  # a Linux pipe holds 64 KiB; files are read in larger pieces
@@ -42,11 +43,15 @@ class TemporaryFile(io.BufferedRandom):
 
 
 class ByteStream:
-    """Read a file descriptor forwards: whole lines, exact counts, or what is there."""
+    """Read a file descriptor forwards: whole lines, exact counts, or what is there.
 
-    def __init__(self, file: File, name: str, held: bytes = b"") -> None:
+    ``memory`` is what may be taken for what is parsed as one piece; 4 GiB always may.
+    """
+
+    def __init__(self, file: File, name: str, held: bytes = b"", memory: int | None = None) -> None:
         self.file = file
         self.name = name
+        self.memory = memory
         self._fd = file.fileno()
         self._held = held
         try:
@@ -78,13 +83,13 @@ class ByteStream:
             self._held += more
 
     def more_than(self, size: int) -> bool:
-        """Whether anything but white space follows the next ``size`` bytes; reads until it knows."""
-        while not self._held[size:].strip():
+        """Whether anything but white space follows the next ``size`` bytes, as far as it is worth looking."""
+        while not self._held[size : size + _CHUNK].strip() and len(self._held) < size + _CHUNK:
             more = self._more()
             if not more:
-                return False
+                break
             self._held += more
-        return True
+        return bool(self._held[size : size + _CHUNK].strip())
 
     def read(self, size: int = -1) -> bytes:
         """Return exactly ``size`` bytes, or all that are left: fewer only at the end."""
@@ -100,6 +105,20 @@ class ByteStream:
             size = len(data)
         self._held = data[size:]
         return data[:size]
+
+    def text(self) -> bytes:
+        """Return all that is left, to be parsed as one piece.
+
+        Raises:
+            SizeError: that would take more memory than is allowed.
+        """
+        text = self.read(self._most_text + 1)
+        require_bytes(len(text) * TEXT_COST, self.name, "a text that is parsed whole", self.memory)
+        return text
+
+    @property
+    def _most_text(self) -> int:
+        return allowed(self.memory) // TEXT_COST
 
     def readinto(self, out: NDArray[Any]) -> int:
         """Fill ``out`` and return how many bytes were there: fewer than it holds only at the end."""
@@ -119,15 +138,21 @@ class ByteStream:
         """Return the next whole lines and whether a further read might have to wait.
 
         The last line counts as whole at the end of the stream. No lines means the end.
+
+        Raises:
+            SizeError: to parse a line would take more memory than is allowed.
         """
-        parts = [self._held]
+        parts, have = [self._held], len(self._held)
         while b"\n" not in parts[-1]:
+            if have > self._most_text:
+                require_bytes(have * TEXT_COST, self.name, "a line of such a length", self.memory)
             more = self._more()
             if not more:
                 self._held = b""
                 rest = b"".join(parts)
                 return ([rest] if rest else []), False
             parts.append(more)
+            have += len(more)
         # Split only what holds a newline: a very long line is joined once.
         whole, _, rest = parts[-1].rpartition(b"\n")
         self._held = rest
@@ -141,15 +166,19 @@ class ByteStream:
             return False
 
 
-def open_stream(path: str) -> ByteStream:
-    """Open ``path`` for reading forwards; a FIFO that nobody writes to is an error, not an endless wait.
+def open_stream(path: str, memory: int | None = None) -> ByteStream:
+    """Open ``path``, or standard input for ``-``, for reading forwards.
+
+    A FIFO that nobody writes to is an error, not an endless wait.
 
     Raises:
         OSError: there is no such file, it is a directory, or it may not be read.
         FileFormatError: a FIFO has had no writer for a few seconds.
     """
+    if path == "-":
+        return ByteStream(File(os.dup(0)), "standard input", memory=memory)
     if not stat.S_ISFIFO(os.stat(path).st_mode):
-        return ByteStream(File(path), path)
+        return ByteStream(File(path), path, memory=memory)
     fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     file = File(fd)
     deadline = time.monotonic() + _FIFO_PATIENCE
@@ -160,7 +189,7 @@ def open_stream(path: str) -> ByteStream:
             first = None
         if first is None or first:
             os.set_blocking(fd, True)
-            return ByteStream(file, path, first or b"")
+            return ByteStream(file, path, first or b"", memory)
         time.sleep(0.02)
     file.close()
     raise FileFormatError(

@@ -7,12 +7,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.readers.formats import Request, open_source
+from dense_cli.readers.formats import read_source
+from dense_cli.readers.stream import ByteStream
 
 
-def read_array(path: str) -> NDArray[Any]:
-    """Return the array of a file in any format; a 1-D array stays one."""
-    source = open_source(path, None, Request())
+def read_array(stream: ByteStream) -> NDArray[Any]:
+    """Return the array of an opened file in any format; a 1-D array stays one."""
+    source = read_source(stream)
     shape = source.shape
     blocks = [block.x for block in source.blocks(1 << 16)]
     x = np.concatenate(blocks) if blocks else np.empty((0, shape[-1] or 0))

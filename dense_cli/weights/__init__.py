@@ -138,7 +138,7 @@ def load_weights(
             None: by the tensor's name, a PyTorch ``weight`` being (units, features).
         features: what the layer's input has, held against the kernel.
         units: how many classes there should be, held against the kernel.
-        memory: bytes that an array which cannot be mapped may take; 4 GiB always may be taken.
+        memory: bytes that an array may take; 4 GiB always may be taken.
 
     Returns:
         Kernel and bias as stored where they are float32 or float64, everything else as float32.

@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dense_cli.errors import DenseCliError, FileFormatError
-from dense_cli.weights.head import require_bytes
+from dense_cli.limits import require_bytes
+from dense_cli.weights.head import require_inflated
 
 _LOCAL_HEADER = 30  # bytes before the member's name
 
@@ -90,7 +91,8 @@ def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str, memory: i
     require_readable(info, file)
     where = f"{file}: {info.filename[:80]}"
     stored = min(info.compress_size, os.stat(file).st_size)
-    require_bytes(info.file_size, stored, where, "the zip member", memory)
+    require_bytes(info.file_size, where, "the zip member", memory)
+    require_inflated(info.file_size, stored, where, "the zip member", memory)
     return archive.read(info)
 
 

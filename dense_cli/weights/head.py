@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError, SizeError
+from dense_cli.limits import require_bytes
 
-GIB = 1 << 30
-HELD = 4 * GIB  # what an array that cannot be mapped may take without being asked
 _BOMB_BYTES = 64 << 20
 _BOMB_RATIO = 200  # float weights compress by less than 2, zeros by deflate's limit of about 1000
 
@@ -22,15 +21,14 @@ _BOMB_RATIO = 200  # float weights compress by less than 2, zeros by deflate's l
 class Tensor:
     """One array of a weights file, as its header describes it.
 
-    ``read()`` gives the stored numbers (bfloat16 as float32). ``mapped`` says that they stay in the file;
-    ``stored`` is how many bytes they take there where compression may make that differ from their size.
+    ``read()`` gives the stored numbers (bfloat16 as float32); ``stored`` is how many bytes they take in the
+    file where compression may make that differ from their size.
     """
 
     name: str
     shape: tuple[int, ...]
     dtype: str
     read: Callable[[], NDArray[Any]] = field(repr=False, compare=False)
-    mapped: bool = False
     stored: int | None = None
 
     @property
@@ -108,45 +106,42 @@ def require_size(tensor: Tensor, file: str, memory: int | None) -> None:
     """Refuse a tensor that takes too much memory, or that a few stored bytes inflate to.
 
     Raises:
-        SizeError: it must be held and is over ``memory`` and 4 GiB, or looks like a decompression bomb.
+        SizeError: it is over ``memory`` and 4 GiB, or looks like a decompression bomb.
     """
-    if tensor.mapped:
-        return
     nbytes = tensor.size * (8 if tensor.dtype == "float64" else 4)
-    require_bytes(nbytes, tensor.stored, f"{file}: {tensor.name}", f"shape {tensor.shape}", memory)
+    where, what = f"{file}: {tensor.name}", f"shape {tensor.shape}"
+    require_bytes(nbytes, where, what, memory)
+    if tensor.stored is not None:
+        require_inflated(nbytes, tensor.stored, where, what, memory)
 
 
-def require_bytes(nbytes: int, stored: int | None, where: str, what: str, memory: int | None) -> None:
-    """As `require_size`, for ``nbytes`` of anything that ``stored`` bytes of a file stand for."""
-    allowed = max(memory or 0, HELD)
-    if nbytes > allowed:
+def require_inflated(nbytes: int, stored: int, where: str, what: str, memory: int | None) -> None:
+    """Refuse ``nbytes`` that so few ``stored`` bytes of a file stand for that they look like a bomb."""
+    if nbytes > max(_BOMB_BYTES, _BOMB_RATIO * stored, memory or 0):
         raise SizeError(
-            f"{where}: too large: {what} takes {nbytes} bytes of memory, allowed are {allowed}",
-            hint="allow more with --memory",
+            f"{where}: {what} inflates {stored} stored bytes to the size of {nbytes}: a decompression bomb?",
+            hint="allow it with --memory",
         )
-    if stored is None or nbytes <= _BOMB_BYTES or nbytes <= _BOMB_RATIO * stored or nbytes <= (memory or 0):
-        return
-    raise SizeError(
-        f"{where}: {what} inflates {stored} stored bytes to the size of {nbytes}: a decompression bomb?",
-        hint="allow it with --memory",
-    )
 
 
-def map_array(
+def read_array(
     file: str, offset: int, shape: tuple[int, ...], dtype: np.dtype[Any], order: Any
 ) -> NDArray[Any]:
-    """Return the array at ``offset`` of ``file``: mapped, or read where it is not aligned."""
-    if offset % dtype.alignment:  # BLAS would copy such an array at every product
-        with open(file, "rb") as stream:
-            stream.seek(offset)
-            flat = np.fromfile(stream, dtype, math.prod(shape))
-        if flat.size < math.prod(shape):
-            raise FileFormatError(f"{file}: cut short while it was read, at byte {offset + flat.nbytes}")
-        return flat.reshape(shape, order=order)
-    try:
-        return np.asarray(np.memmap(file, dtype, "r", offset, shape, order))
-    except ValueError as error:  # the file has shrunk since its header was read
-        raise FileFormatError(f"{file}: cut short while it was read: {error}") from error
+    """Return the array at ``offset`` of ``file``.
+
+    Read rather than mapped: a run may last as long as a pipe flows, and a file that another process writes
+    anew meanwhile would change the layer in use, or end this process with SIGBUS.
+    """
+    flat = np.empty(math.prod(shape), dtype)
+    left = flat.view(np.uint8).data
+    with open(file, "rb", buffering=0) as stream:
+        stream.seek(offset)
+        while left:
+            got = stream.readinto(left)
+            if not got:
+                raise FileFormatError(f"{file}: cut short while it was read, at byte {stream.tell()}")
+            left = left[got:]
+    return flat.reshape(shape, order=order)
 
 
 def widen_bfloat16(bits: NDArray[np.uint16]) -> NDArray[np.float32]:

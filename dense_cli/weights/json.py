@@ -10,10 +10,9 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, FileFormatError, ShapeError
-from dense_cli.weights.head import Heads, Tensor, require_bytes
+from dense_cli.limits import TEXT_COST, require_bytes
+from dense_cli.weights.head import Heads, Tensor
 from dense_cli.weights.pairs import find_heads
-
-_OBJECT_COST = 16  # bytes of Python objects per byte of JSON, at most
 
 
 def read(file: str, memory: int | None = None) -> Heads:
@@ -25,7 +24,7 @@ def read(file: str, memory: int | None = None) -> Heads:
         DtypeError: a list of anything but numbers.
         SizeError: more JSON than fits the memory that is allowed.
     """
-    require_bytes(os.stat(file).st_size * _OBJECT_COST, None, file, "JSON of that length", memory)
+    require_bytes(os.stat(file).st_size * TEXT_COST, file, "JSON of that length", memory)
     with open(file, "rb") as stream:
         text = stream.read()
     try:

@@ -1,6 +1,6 @@
-"""Heads in NPZ archives (numpy.savez): stored members are mapped, compressed ones inflated within bounds.
+"""Heads in NPZ archives (numpy.savez): stored members are read in place, compressed ones inflated in bounds.
 
-A mapped member's checksum is not computed, which would cost more than reading it.
+A stored member's checksum is not computed, which would cost more than reading it.
 
 The format: https://numpy.org/doc/stable/reference/generated/numpy.savez.html
 """
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import FileFormatError
 from dense_cli.readers.npyheader import NpyHeader, read_header, require_numeric
 from dense_cli.weights.archive import data_offset, open_archive, require_readable
-from dense_cli.weights.head import Heads, Tensor, map_array
+from dense_cli.weights.head import Heads, Tensor, read_array
 from dense_cli.weights.pairs import find_heads
 
 _PIECE = 1 << 20
@@ -58,8 +58,7 @@ def _tensor(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: st
             name,
             header.shape,
             dtype,
-            lambda: map_array(file, start, header.shape, header.dtype, order),
-            mapped=True,
+            lambda: read_array(file, start, header.shape, header.dtype, order),
         )
     stored = min(info.compress_size, os.stat(file).st_size)
     return Tensor(name, header.shape, dtype, lambda: _inflate(file, info, header, where), stored=stored)

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError, MissingExtraError
+from dense_cli.limits import require_bytes
 from dense_cli.readers.npyheader import require_numeric
-from dense_cli.weights.head import Head, Heads, Tensor, require_bytes
+from dense_cli.weights.head import Head, Heads, Tensor
 from dense_cli.weights.pairs import distinct, listed
 
 _ACTIVATIONS = {
@@ -44,7 +45,7 @@ def read(file: str, memory: int | None = None) -> Heads:
         import onnx
     except ImportError:
         raise MissingExtraError(f"{file}: reading ONNX", "onnx") from None
-    require_bytes(os.stat(file).st_size, None, file, "the model", memory)
+    require_bytes(os.stat(file).st_size, file, "the model", memory)
     with open(file, "rb") as stream:
         content = stream.read()
     try:

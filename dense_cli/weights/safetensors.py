@@ -1,4 +1,4 @@
-"""Heads in safetensors files: the library checks the header, the numbers are mapped where it says they are.
+"""Heads in safetensors files: the library checks the header, the numbers are read where it says they are.
 
 The format: https://huggingface.co/docs/safetensors/index
 """
@@ -12,7 +12,7 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, FileFormatError, MissingExtraError
-from dense_cli.weights.head import Heads, Tensor, map_array, widen_bfloat16
+from dense_cli.weights.head import Heads, Tensor, read_array, widen_bfloat16
 from dense_cli.weights.pairs import find_heads
 
 _DTYPES = {
@@ -68,7 +68,7 @@ def _tensor(file: str, name: str, entry: dict[str, Any], start: int) -> Tensor:
     stored = np.dtype("<u2" if dtype == "bfloat16" else dtype).newbyteorder("<")
 
     def array() -> NDArray[Any]:
-        mapped = map_array(file, offset, shape, stored, "C")
-        return widen_bfloat16(mapped) if dtype == "bfloat16" else mapped
+        numbers = read_array(file, offset, shape, stored, "C")
+        return widen_bfloat16(numbers) if dtype == "bfloat16" else numbers
 
-    return Tensor(name, shape, dtype, array, mapped=dtype in ("float32", "float64"))
+    return Tensor(name, shape, dtype, array)

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, MissingExtraError
+from dense_cli.limits import require_bytes
 from dense_cli.weights.archive import open_archive, require_readable
-from dense_cli.weights.head import Heads, Tensor, require_bytes, widen_bfloat16
+from dense_cli.weights.head import Heads, Tensor, widen_bfloat16
 from dense_cli.weights.pairs import find_heads
 
 _HOLDERS = ("state_dict", "model_state_dict", "model", "module")
@@ -45,7 +46,7 @@ def read(file: str, memory: int | None = None) -> Heads:
                         f"{file}: {info.filename[:80]} is compressed: PyTorch compresses nothing"
                     )
     else:
-        require_bytes(os.stat(file).st_size, None, file, "the pickle", memory)
+        require_bytes(os.stat(file).st_size, file, "the pickle", memory)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -79,7 +80,7 @@ def _tensor(value: Any, name: str, file: str) -> Tensor:
         if dtype == "bfloat16":
             return widen_bfloat16(plain.contiguous().view(torch.uint16).numpy())
         try:
-            return np.asarray(plain.numpy())
+            return np.array(plain.numpy())  # a copy: torch maps the file
         except TypeError as error:
             raise DtypeError(f"{file}: {name} has dtype {dtype}: expected real numbers") from error
 

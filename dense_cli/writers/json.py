@@ -85,13 +85,10 @@ class Json(Writer):
         return class_texts(part.seen.classes) if name == "classes" else self.items.labels(part.seen.classes)
 
     def _close(self) -> None:
-        lead = tuple(n or 0 for n in self.run.shape[:-1])
-        if self.run.steps is not None:
-            lead = (lead[0], *lead[2:])
         if self.name != "classes":
-            self.body.write(self.values.end((*lead, 0) if 0 in lead else lead) + b",")
+            self.body.write(self.values.end() + b",")
         parts = [
-            b'"%b":%b%b' % (name.encode(), b"".join(text), nest.end(lead))
+            b'"%b":%b%b' % (name.encode(), b"".join(text), nest.end())
             for name, (nest, text) in self.after.items()
         ]
         self.body.write(b",".join(parts))

@@ -71,6 +71,6 @@ class Nest:
         deep = self.depth - 1 - axis
         return b"]" * deep + b"," + b"[" * deep
 
-    def end(self, lead: tuple[int, ...] = (0,)) -> bytes:
-        """Return the closing brackets; the whole text where there was no item, for a shape with a 0."""
-        return orjson.dumps(np.empty(lead).tolist()) if self._last is None else b"]" * self.depth
+    def end(self) -> bytes:
+        """Return the closing brackets, or an empty list where there was no item."""
+        return b"[]" if self._last is None else b"]" * self.depth

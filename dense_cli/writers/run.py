@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
@@ -41,7 +42,7 @@ class Run(NamedTuple):
     title: tuple[str, ...] = ()
     labels: list[str] | None = None
     masked: bool = False
-    steps: list[int] | None = None
+    steps: Sequence[int] | None = None
     keeps_time: bool = True
     story: bool = False
     measures: tuple[str, ...] = ()

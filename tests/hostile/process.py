@@ -82,11 +82,12 @@ def end(process: subprocess.Popen[bytes], stdin: bytes | None = None) -> Ended:
     return Ended(process.returncode, out or b"", err.decode())
 
 
-def densecli(*args: object, cwd: Path, stdin: bytes | None = None, **options: Any) -> Ended:
-    """Run densecli to its end."""
-    return end(
-        start(*args, cwd=cwd, **({"stdin": subprocess.PIPE} if stdin is not None else {}), **options), stdin
-    )
+def densecli(
+    *args: object, cwd: Path, stdin: bytes | None = None, stdin_from: Any = None, **options: Any
+) -> Ended:
+    """Run densecli to its end, with ``stdin`` as its standard input, or what ``stdin_from`` gives."""
+    source = subprocess.PIPE if stdin is not None else stdin_from or subprocess.DEVNULL
+    return end(start(*args, cwd=cwd, stdin=source, **options), stdin)
 
 
 def on_terminal(*args: object, cwd: Path, columns: int = 80, env: dict[str, str] | None = None) -> Ended:
