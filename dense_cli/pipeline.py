@@ -112,7 +112,10 @@ def _threaded(work: _Worker, blocks: Iterator[Block], threads: int) -> Iterator[
         try:
             for block in blocks:
                 buffer = free.pop()
-                pending.append((pool.submit(work, block, buffer), buffer))
+                try:
+                    pending.append((pool.submit(work, block, buffer), buffer))
+                except RuntimeError as e:  # can't start new thread
+                    raise MemoryError from e
                 # A source that may wait for its next row has all that came before shown first.
                 while pending and (block.pause or not free):
                     future, buffer = pending.popleft()

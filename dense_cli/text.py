@@ -29,6 +29,15 @@ def clip(text: str, most: int = 1200) -> str:
     return text if len(text) <= most else f"{text[: most // 2 - 1]} … {text[len(text) - most // 3 :]}"
 
 
+def shown(text: str, most: int = 1200) -> str:
+    r"""Return ``text`` for a message, a title or a cell: `printable`, and clipped if it has no end.
+
+    >>> print(shown("\x1b]0;a title that is long", 12))
+    \x1b] … long
+    """
+    return clip(printable(clip(text, 4 * most)), most)
+
+
 def encodable(text: str) -> str:
     r"""Return ``text`` as UTF-8 can hold it: bytes of a file's name that are not UTF-8 shown escaped.
 

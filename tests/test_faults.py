@@ -427,7 +427,9 @@ def test_init_under_a_size_limit_leaves_no_file(tmp_path: Path) -> None:
 def test_too_little_memory_is_an_error_and_leaves_no_file(args: list[object], folder: Path) -> None:
     before = listing(folder)
     ended = densecli(*args, "-o", "out.npz", cwd=folder, limits={resource.RLIMIT_AS: 1 << 30})
-    assert ended == Ended(2, b"", "Error: not enough memory\nHint: a smaller --memory, or fewer --units\n")
+    assert ended == Ended(
+        2, b"", "Error: not enough memory\nHint: a smaller --memory, fewer --threads or --units\n"
+    )
     assert listing(folder) == before
 
 

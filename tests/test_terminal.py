@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import zipfile
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 from hostile import seeds
 from hostile.process import densecli, environment, on_terminal
+from markdown_it import MarkdownIt
 from wcwidth import wcswidth
 
 from dense_cli.text import clip, encodable, printable
@@ -41,6 +43,11 @@ LITERAL = [
     "a\\nb",
     "$(reboot)`reboot`",
     "##ing",
+    "<s>",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert)",
+    "*not* _emphasis_ ~~nor~~ struck",
+    "&lt;",
 ]
 # Wide, combining, joined and absent.
 WIDE = ["日本語", "한국어", "e\u0301a\u0308", "👩‍👩‍👧", "🇩🇪", "ﬁ", "Ａ", "नमस्ते", "", " ", "x" * 60, "漢" * 60]
@@ -93,7 +100,8 @@ def test_labels_are_text_in_every_output(label: str, run, place: Path) -> None:
         assert shown in ran.text
         assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", ran.text)
     markdown = run("predict", "x2.npy", *options, "-f", "markdown")
-    assert shown.replace("\\", "\\\\") in markdown.text
+    page = MarkdownIt("commonmark").enable("table").render(markdown.text)
+    assert f">{shown}</th>" in html.unescape(page)
     for format in ("json", "jsonl"):
         ran = run("predict", "x2.npy", *options, "-f", format)
         records = [json.loads(line) for line in ran.out.splitlines()]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.types import TOLERANCE
 from dense_cli.readers.formats import FORMATS as INPUT_FORMATS
 
 if TYPE_CHECKING:
@@ -20,16 +21,12 @@ if TYPE_CHECKING:
 @click.option(
     "--classes", is_flag=True, help="A and B hold class numbers.  [default: where both hold integers]"
 )
-@click.option(
-    "--atol", type=click.FloatRange(min=0), metavar="X", help="A number is within X + rtol · |B| of B's."
-)
-@click.option("--rtol", type=click.FloatRange(min=0), metavar="X", help="Likewise, relative to B.")
+@click.option("--atol", type=TOLERANCE, metavar="X", help="A number is within X + rtol · |B| of B's.")
+@click.option("--rtol", type=TOLERANCE, metavar="X", help="Likewise, relative to B.")
 @click.option(
     "--max-flips", type=click.IntRange(min=0), metavar="N", help="At most N rows may change their class."
 )
-@click.option(
-    "--max-kl", type=click.FloatRange(min=0), metavar="X", help="No row's KL(A‖B) may pass X, in nats."
-)
+@click.option("--max-kl", type=TOLERANCE, metavar="X", help="No row's KL(A‖B) may pass X, in nats.")
 @click.option("--equal-nan", is_flag=True, help="NaN in both places is no difference.")
 @click.option(
     "-k",

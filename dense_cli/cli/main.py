@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from contextlib import suppress
 from importlib import import_module
-from io import TextIOWrapper
+from io import RawIOBase, TextIOWrapper
 from typing import Any, NoReturn
 
 import click
@@ -58,7 +59,7 @@ class Commands(click.Group):
         except OSError as e:
             _fail_as(e)
         except MemoryError:
-            _fail("not enough memory", "a smaller --memory, or fewer --units")
+            _fail("not enough memory", "a smaller --memory, fewer --threads or --units")
         except Exception as e:
             if sys.flags.dev_mode:
                 raise
@@ -82,11 +83,11 @@ class Commands(click.Group):
 
 
 def _printable(error: click.UsageError) -> click.UsageError:
-    from dense_cli.text import clip, printable
+    from dense_cli.text import shown
 
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
         return error
-    return click.UsageError(clip(printable(error.format_message())), error.ctx)
+    return click.UsageError(shown(error.format_message()), error.ctx)
 
 
 def _fail_as(error: OSError) -> NoReturn:
@@ -95,11 +96,11 @@ def _fail_as(error: OSError) -> NoReturn:
 
 
 def _fail(message: str, hint: str | None = None) -> NoReturn:
-    from dense_cli.text import clip, printable
+    from dense_cli.text import shown
 
-    say(f"Error: {clip(printable(message))}")
+    say(f"Error: {shown(message)}")
     if hint:
-        say(f"Hint: {clip(printable(hint))}")
+        say(f"Hint: {shown(hint)}")
     sys.exit(2)
 
 
@@ -129,6 +130,9 @@ def main() -> None:
 
     _take_signals()
     _open_standard_streams()
+    for name in ("COLUMNS", "LINES"):
+        if not re.fullmatch("[0-9]{1,9}", os.environ.get(name, "0")):
+            del os.environ[name]  # which Rich would take for a number
     # Blocks run in threads of our own, each with one BLAS thread: set before NumPy is imported.
     for name in ("OPENBLAS", "MKL", "OMP", "BLIS"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
@@ -171,15 +175,17 @@ def _open_standard_streams() -> None:
     What is closed gets a place holder: the next file that is opened would get the number of the stream,
     and what is meant for the one would be written into the other. It is the null device opened the wrong
     way round, so that reading from a closed standard input, or writing to a closed standard output, is
-    still an error. What does not wait is made to, and what cannot be encoded is shown escaped.
+    still an error. What does not wait is made to, and what cannot be encoded is shown escaped. An output
+    without a buffer (PYTHONUNBUFFERED) gets one: it may take a part of what is written and not say so.
     """
     for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
             os.set_blocking(number, True)
         except OSError:
             os.open(os.devnull, mode)  # gets the lowest number that is free
-    if sys.stdout is None:
-        sys.stdout = open(1, "w", encoding="utf-8", closefd=False)
+    if sys.stdout is None or isinstance(sys.stdout.buffer, RawIOBase):
+        encoding = "utf-8" if sys.stdout is None else sys.stdout.encoding
+        sys.stdout = open(1, "w", encoding=encoding, closefd=False)
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
     for stream in (sys.stdout, sys.stderr):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
-from dense_cli.text import printable
+from dense_cli.text import shown
 
 
 def say(line: str) -> None:
@@ -20,4 +20,4 @@ def say(line: str) -> None:
 
 def note(text: str) -> None:
     """Say something of the data that text from files may be part of."""
-    say(f"Note: {printable(text)}")
+    say(f"Note: {shown(text)}")

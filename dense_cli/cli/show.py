@@ -16,7 +16,7 @@ import click
 from dense_cli.cli.layer import LayerOptions, MadeLayer, make_layer
 from dense_cli.cli.say import note
 from dense_cli.errors import ConfigError, ShapeError
-from dense_cli.text import printable, shape_text
+from dense_cli.text import shape_text, shown
 from dense_cli.writers.formats import FORMATS
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Job:
             floats = source.dtype.kind == "f" and source.dtype.itemsize <= 8
             own = source.dtype.newbyteorder("=") if floats else np.dtype(np.float32)
             dtype = np.dtype(wanted.dtype) if wanted.dtype else own
-        mask = open_mask(options)
+        mask = open_mask(options, dtype)
         if mask is not None:
             mask.check(whole, source.name)
         return cls(options, source, layer, dtype, mask, whole[:-1])
@@ -78,7 +78,10 @@ class Job:
     @property
     def units(self) -> int:
         """How many classes a row of the output has."""
-        return self.layer.dense.units if self.layer is not None else (self.source.shape[-1] or 0)
+        if self.layer is None:
+            return self.source.shape[-1] or 0
+        dense = self.layer.dense
+        return dense.units // 2 if dense.activation.name == "glu" else dense.units  # half of them are gates
 
     def plan(self, *, slicing: bool = False) -> tuple[Run, str]:
         """Return the run as the writers see it, and the output format."""
@@ -89,6 +92,15 @@ class Job:
         options = self.options
         format = output_format(options)
         units = self.units
+        if self.layer is None and options["show"] == "logits":
+            raise click.UsageError(
+                "--show logits is about a layer: INPUT holds finished outputs, and neither --units nor "
+                "--weights is given"
+            )
+        if options["show"] == "logits" and self.layer is not None and units != self.layer.dense.units:
+            raise ConfigError(
+                f"--show logits: {self.layer.dense.activation.name} has not a class for each logit"
+            )
         top = options["top_k"]
         if top is not None and top > units:
             raise ConfigError(f"--top-k {top}: there are only {units} classes")
@@ -105,14 +117,14 @@ class Job:
         # With names for the classes of each step, a table tells what is said rather than every number.
         story = not slicing and labels is not None and len(shape) > 2 and format in ("table", "markdown")
         story = story and top is None and options["show"] == "probabilities"
-        shown = self._measures(labels, format)
-        measures = shown
+        rows = self._measures(labels, format)
+        measures = rows
         if format in ("table", "markdown") or self.targets is not None:
             from dense_cli.views.look import gives_distributions
             from dense_cli.views.measures import Summary
 
             if self.layer is None or gives_distributions(self.layer.dense.activation):
-                measures = tuple(dict.fromkeys([*shown, *Summary.NEEDS]))
+                measures = tuple(dict.fromkeys([*rows, *Summary.NEEDS]))
         run = Run(
             input_name=self.source.name,
             input_shape=self.source.shape,
@@ -125,10 +137,10 @@ class Job:
                 explain=self._explained(labels, format),
             ),
             story=story,
-            measures=tuple(name for name in shown if not (story and name == "margin")),
+            measures=tuple(name for name in rows if not (story and name == "margin")),
             judged=self.targets is not None,
             layer=self.layer.config if self.layer is not None else None,
-            title=tuple(map(printable, title)),
+            title=tuple(shown(line) for line in title),
             labels=labels,
             masked=self.mask is not None,
             table=TableOptions(limit, options["precision"], screen),
@@ -194,7 +206,7 @@ class Job:
         from dense_cli.pipeline import MEMORY
         from dense_cli.pipeline import run as run_pipeline
 
-        lost, first = 0, None
+        lost, first, last = 0, None, -1
         rows = math.prod(n for n in source.shape[:-1] if n is not None) if None not in source.shape else None
         progress = Progress(rows, shown=not self.options["no_progress"])
         done = counted = 0
@@ -217,9 +229,11 @@ class Job:
                     self._count(part)
                 counted += 0 if part.mask is None else int(part.mask.sum())
                 done += len(part.seen.classes)
+                if len(part.seen.classes):
+                    last = max(last, int(part.block.places()[-1, 0]))
                 yield part
                 progress.advance(len(part.seen.classes))
-            self._check_end(source, done, counted)
+            self._check_end(source, done, counted, last + 1)
         except GeneratorExit:
             pass  # the writer has enough; what was seen so far is still told
         finally:
@@ -230,7 +244,7 @@ class Job:
             count = "1 row has" if lost == 1 else f"{lost} rows have"
             note(f"{count} NaN or infinity in the input or the logits, and so no class; the first is {where}")
 
-    def _check_end(self, source: Source, rows: int, counted: int) -> None:
+    def _check_end(self, source: Source, rows: int, counted: int, samples: int) -> None:
         """Hold what was asked against a stream whose length is known only now."""
         batch = self.options["batch"]
         if isinstance(batch, int) and not rows and source.shape[0] is None:
@@ -241,6 +255,16 @@ class Job:
             if asked != counted and source is self.source:
                 found = f"found {asked} time steps for {counted}"
                 raise ShapeError(f"lengths: expected at most what {source.name} has, {found}")
+        if batch is None and source is self.source and self.lead[0] is None:
+            for name, found_for in (
+                ("mask", None if self.mask is None or self.mask.steps is None else self.mask.steps),
+                ("targets", None if self.targets is None else self.targets.shapes),
+            ):
+                if found_for is not None and len(found_for) != samples:
+                    raise ShapeError(
+                        f"{name}: expected one row for each of the {samples} samples of {source.name}, "
+                        f"found {len(found_for)}"
+                    )
 
 
 def write(job: Job, run: Run, format: str, groups: Iterable[tuple[int | None, Iterator[Part]]]) -> None:
@@ -310,8 +334,10 @@ def open_input(options: dict[str, Any], *, outputs: bool) -> Source:
     return open_source(path, options["input_format"], request, options["memory"])
 
 
-def open_mask(options: dict[str, Any]) -> Mask | None:
-    """Return the mask that --lengths, --mask or --mask-value asks for."""
+def open_mask(options: dict[str, Any], dtype: np.dtype[Any]) -> Mask | None:
+    """Return the mask that --lengths, --mask or --mask-value (of the layer's dtype) asks for."""
+    import numpy as np
+
     from dense_cli.masks import Mask, as_lengths, as_steps
     from dense_cli.readers.stream import open_stream
     from dense_cli.readers.whole import read_array
@@ -322,7 +348,8 @@ def open_mask(options: dict[str, Any]) -> Mask | None:
     if not given:
         return None
     if given == ["mask_value"]:
-        return Mask(value=options["mask_value"])
+        with np.errstate(over="ignore"):
+            return Mask(value=float(dtype.type(options["mask_value"])))
     file = options[given[0]]
     array = read_array(open_stream(file))
     return (
@@ -364,7 +391,11 @@ def _batch(source: Source, batch: int | slice) -> Source:
     size = source.shape[0]
     if size is not None and not -size <= batch < size:
         raise ShapeError(f"{source.name}: sample {batch} is out of range: there are {size} (0 to {size - 1})")
-    return source.select(slice(batch, batch + 1 or None))
+    if abs(batch) < 2**62:  # NumPy counts no further
+        selected = source.select(slice(batch, batch + 1 or None))
+        if size is not None or selected.shape[0] != 0:
+            return selected
+    raise ShapeError(f"{source.name}: sample {batch} is out of range")
 
 
 def _processors() -> int:

@@ -52,7 +52,9 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     source: Any = job.source
     steps = _steps(times, source)
     run, format = job.plan(slicing=True)
-    shape = (run.shape[0], None if isinstance(source, RaggedSource) else len(steps), *run.shape[2:])
+    ragged = isinstance(source, RaggedSource)
+    # Not every sample has the step: how many do shows as they come.
+    shape = (None if ragged else run.shape[0], None if ragged else len(steps), *run.shape[2:])
     run = run._replace(shape=shape, keeps_time=not single)
     if FORMATS[format].by_step:
         # However many steps it claims to have: of no samples there is nothing to say.

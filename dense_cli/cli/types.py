@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import click
 
@@ -35,6 +36,19 @@ class IndexOrSlice(click.ParamType[int | slice]):
         )
 
 
+class Tolerance(click.FloatRange):
+    """A number from 0 to infinity; NaN, which every comparison denies, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail("nan is not a limit: expected a number from 0", param, ctx)
+        return number
+
+
 class Size(click.ParamType[int]):
     """A number of bytes: ``64MiB``, ``2G``, ``1000000``."""
 
@@ -51,3 +65,4 @@ class Size(click.ParamType[int]):
 
 INDEX = IndexOrSlice()
 SIZE = Size()
+TOLERANCE = Tolerance()

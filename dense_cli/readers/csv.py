@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -42,30 +42,20 @@ def read(stream: ByteStream, request: Request) -> Source:
 
 
 def _chunks(stream: ByteStream, outputs: bool) -> Iterator[Chunk]:
-    line = sample = 0
-    width: int | None = None  # columns; None before the first line that is not blank
+    sample = 0
+    width: int | None = None  # columns; None before the first row that is not blank
     columns: _Columns | None = None
-    while True:
-        raw, pause = stream.lines()
-        # A label may hold a line break between its quotes.
-        while columns is not None and sum(text.count(b'"') for text in raw) % 2:
-            more, pause = stream.lines()
-            if not more:
-                break
-            raw += more
-        if not raw:
-            if not sample:
-                raise FileFormatError(f"{stream.name}: no data: expected rows of numbers, found none")
-            return
+    for raw, starts, pause in _rows(stream):
         try:
-            lines = [text.decode("utf-8-sig" if not line else "utf-8") for text in raw]
+            lines = [text.decode() for text in raw]
         except UnicodeDecodeError:
             raise FileFormatError(
-                f"{stream.name}: expected UTF-8 text, found other bytes after line {line}"
+                f"{stream.name}: expected UTF-8 text, found other bytes after line {starts[0] - 1}"
             ) from None
-        numbers = [line + i for i, text in enumerate(lines, 1) if text.strip()]
+        if starts and starts[0] == 1:
+            lines[0] = lines[0].removeprefix("\ufeff")
+        numbers = [at for text, at in zip(lines, starts, strict=True) if text.strip()]
         kept = [text for text in lines if text.strip()]
-        line += len(lines)
         if kept and width is None:
             cells = _cells(kept[0])
             width = len(cells)
@@ -92,6 +82,39 @@ def _chunks(stream: ByteStream, outputs: bool) -> Iterator[Chunk]:
             places = _places(x[:, : columns.places], numbers, stream.name)
             yield Chunk(np.ascontiguousarray(x[:, columns.places :]), places, pause)
         sample += len(x)
+    if not sample:
+        raise FileFormatError(f"{stream.name}: no data: expected rows of numbers, found none")
+
+
+def _rows(stream: ByteStream) -> Iterator[tuple[list[bytes], Sequence[int], bool]]:
+    """Give rows as they come, the line that each begins on, and whether the next may have to be waited for.
+
+    A row goes on over lines where a quote is open: a label may hold a line break.
+    """
+    line = size = 0
+    parts: list[bytes] = []  # of a row whose quote is open
+    while True:
+        lines, pause = stream.lines()
+        if not lines:
+            if parts:
+                yield [b"\n".join(parts)], [line - len(parts) + 1], False
+            return
+        if not parts and not any(b'"' in text for text in lines):
+            yield lines, range(line + 1, line + len(lines) + 1), pause
+            line += len(lines)
+            continue
+        rows, starts = [], []
+        for text in lines:
+            line += 1
+            parts.append(text)
+            size += len(text)
+            if (text.count(b'"') % 2 == 1) == (len(parts) == 1):
+                stream.bound(size, "a row that is open")
+                continue
+            rows.append(b"\n".join(parts))
+            starts.append(line - len(parts) + 1)
+            parts, size = [], 0
+        yield rows, starts, pause
 
 
 def _own(cells: list[str], name: str) -> _Columns:

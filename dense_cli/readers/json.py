@@ -22,6 +22,7 @@ def read(stream: ByteStream, request: Request) -> Source:
     """Read a JSON document."""
     value = parse(stream.text(), stream.name)
     name = stream.name
+    nulls = request.outputs and isinstance(value, dict) and "layer" in value  # densecli writes NaN so
     if isinstance(value, dict) and request.outputs and "layer" in value and request.key is None:
         return _outputs(value, request, name)
     if isinstance(value, dict):
@@ -30,7 +31,7 @@ def read(stream: ByteStream, request: Request) -> Source:
         raise ConfigError(f"{name}: --key {request.key}: expected an object, found {_kind(value)}")
     if not isinstance(value, (list, int, float)):
         raise FileFormatError(f"{name}: expected a nested list of numbers, found {_kind(value)}")
-    return ArraySource.of(name, to_array(value, name))
+    return ArraySource.of(name, to_array(value, name, nulls=nulls))
 
 
 def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
@@ -115,10 +116,11 @@ def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str
 
 
 def _join_steps(steps: list[Any], name: str) -> list[Any]:
-    found = [s.get("probabilities") if isinstance(s, dict) else None for s in steps]
-    if not found or not all(isinstance(p, list) for p in found):
-        raise FileFormatError(f"{name}: expected probabilities in every one of its steps")
-    return found
+    for values in OUTPUTS:
+        found = [s.get(values) if isinstance(s, dict) else None for s in steps]
+        if found and all(isinstance(p, list) for p in found):
+            return found
+    raise FileFormatError(f"{name}: expected probabilities in every one of its steps")
 
 
 def _kind(value: Any) -> str:

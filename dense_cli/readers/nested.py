@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -43,29 +44,35 @@ def to_array(value: Any, name: str, *, nulls: bool = False) -> NDArray[Any]:
 
 def _explain(value: Any, name: str, nulls: bool) -> None:
     """Raise the error that names the first thing in ``value`` that keeps it from being an array."""
-    # Depth first with a stack: a hostile nesting must not exhaust Python's.
-    stack: list[tuple[Any, tuple[int, ...]]] = [(value, ())]
-    widths: dict[int, tuple[int, str]] = {}
-    leaf_depth: tuple[int, str] | None = None
+    # Depth first, with a stack of iterators, as small as the nesting is deep: a hostile one must not
+    # exhaust Python's.
+    stack: list[Iterator[tuple[int, Any]]] = [iter([(0, value)])]
+    path: list[int] = []
+    widths: dict[int, tuple[int, list[int]]] = {}
+    leaf: list[int] | None = None
     while stack:
-        item, path = stack.pop()
-        where = "".join(f"[{i}]" for i in path)
+        index, item = next(stack[-1], (-1, None))
+        if index < 0:
+            stack.pop()
+            continue
+        depth = len(stack) - 1
+        path[max(depth - 1, 0) :] = [index] if depth else []
         if isinstance(item, list):
-            if leaf_depth is not None and len(path) >= leaf_depth[0]:
-                raise ShapeError(f"{name}: expected a number as at {leaf_depth[1]}, found a list at {where}")
-            width = widths.setdefault(len(path), (len(item), where))
-            if len(item) != width[0]:
+            if leaf is not None and depth >= len(leaf):
+                raise ShapeError(f"{name}: expected a number as at {_at(leaf)}, found a list at {_at(path)}")
+            width, first = widths.setdefault(depth, (len(item), [*path]))
+            if len(item) != width:
                 raise ShapeError(
-                    f"{name}: ragged: {where or 'the list'} has length {len(item)}, "
-                    f"{width[1] or 'the list'} has length {width[0]}: all rows must have the same length"
+                    f"{name}: ragged: {_at(path) or 'the list'} has length {len(item)}, "
+                    f"{_at(first) or 'the list'} has length {width}: all rows must have the same length"
                 )
-            stack.extend((child, (*path, i)) for i, child in list(enumerate(item))[::-1])
+            stack.append(iter(enumerate(item)))
         elif isinstance(item, (int, float)) or (item is None and nulls):
-            if leaf_depth is None:
-                leaf_depth = (len(path), where)
-            if len(path) != leaf_depth[0] or len(path) in widths:
+            leaf = leaf or [*path]
+            if depth != len(leaf) or depth in widths:
                 raise ShapeError(
-                    f"{name}: ragged: found a number at {where}, expected a list as elsewhere at that depth"
+                    f"{name}: ragged: found a number at {_at(path)}, "
+                    f"expected a list as elsewhere at that depth"
                 )
         else:
             kinds = {str: "a string", dict: "an object", type(None): "null"}
@@ -73,4 +80,8 @@ def _explain(value: Any, name: str, nulls: bool) -> None:
             found = f"found {kinds.get(type(item), 'something else')}{text}"
             if not path:
                 raise DtypeError(f"{name}: expected a list of numbers, {found}")
-            raise DtypeError(f"{name}: expected a number, {found} at {where}")
+            raise DtypeError(f"{name}: expected a number, {found} at {_at(path)}")
+
+
+def _at(path: list[int]) -> str:
+    return "".join(f"[{i}]" for i in path)

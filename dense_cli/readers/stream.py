@@ -38,7 +38,7 @@ class TemporaryFile(io.BufferedRandom):
             super().__init__(File(os.dup(file.fileno()), "r+b"))
 
     def __del__(self) -> None:
-        with suppress(OSError):  # a full disk has been told of by then
+        with suppress(OSError, ValueError):  # a full disk has been told of by then; or it was never opened
             self.close()
 
 
@@ -112,13 +112,13 @@ class ByteStream:
         Raises:
             SizeError: that would take more memory than is allowed.
         """
-        text = self.read(self._most_text + 1)
-        require_bytes(len(text) * TEXT_COST, self.name, "a text that is parsed whole", self.memory)
+        text = self.read(allowed(self.memory) // TEXT_COST + 1)
+        self.bound(len(text), "a text that is parsed whole")
         return text
 
-    @property
-    def _most_text(self) -> int:
-        return allowed(self.memory) // TEXT_COST
+    def bound(self, size: int, what: str) -> None:
+        """Refuse ``size`` bytes of text that would take more memory than is allowed, once parsed."""
+        require_bytes(size * TEXT_COST, self.name, what, self.memory)
 
     def readinto(self, out: NDArray[Any]) -> int:
         """Fill ``out`` and return how many bytes were there: fewer than it holds only at the end."""
@@ -144,8 +144,7 @@ class ByteStream:
         """
         parts, have = [self._held], len(self._held)
         while b"\n" not in parts[-1]:
-            if have > self._most_text:
-                require_bytes(have * TEXT_COST, self.name, "a line of such a length", self.memory)
+            self.bound(have, "a line of such a length")
             more = self._more()
             if not more:
                 self._held = b""

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import ShapeError
+from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.readers.source import Block, Source
 from dense_cli.text import shape_text
 from dense_cli.views.top import top_k
@@ -192,6 +192,14 @@ class Comparison:
 
     def _add_classes(self, a: NDArray[Any], b: NDArray[Any], places: NDArray[np.int64]) -> None:
         nothing = float("nan")
+        for side, values in (("A", a), ("B", b)):
+            wrong = ~((values == np.floor(values)) & np.isfinite(values) | np.isnan(values))
+            if wrong.any():
+                row, column = (int(i) for i in np.argwhere(wrong)[0])
+                raise DtypeError(
+                    f"{side}: expected class numbers, found {values[row, column]} "
+                    f"at {[*places[row].tolist(), column]}"
+                )
         self._rows += a.size
         self._numbers += a.size
         none = np.isnan(a) & np.isnan(b)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -111,16 +112,18 @@ def rounded(total: float, parts: Iterable[float], digits: int) -> tuple[str, lis
     >>> rounded(1.0, [1 / 3, 1 / 3, 1 / 3], 2)
     ('1.00', ['0.34', '0.33', '0.33'])
     """
-    unit = 10**digits
-    values = [part * unit for part in parts]
+    kept = list(parts)
+    if not all(map(math.isfinite, [total, *kept])):
+        return f"{total:.{digits}f}", [f"{part:.{digits}f}" for part in kept]
+    values = [Fraction(part) * 10**digits for part in kept]
     floors = [math.floor(value) for value in values]
-    whole = round(total * unit)
-    # What rounding down has lost is a few units, given back one each, the largest remainders first.
+    whole = round(Fraction(total) * 10**digits)
+    # What rounding down has lost is a few units, given back one each, the largest remainders first; of
+    # numbers so large that they hold no such digits it is many, and each part has its share.
     order = sorted(range(len(values)), key=lambda i: (floors[i] - values[i], i))
-    for i in range(whole - sum(floors)):
-        floors[order[i % len(order)]] += 1
-    for i in range(sum(floors) - whole):
-        floors[order[-1 - i % len(order)]] -= 1
+    share, some = divmod(whole - sum(floors), len(order))
+    for rank, i in enumerate(order):
+        floors[i] += share + (rank < some)
     return _point(whole, digits), [_point(floor, digits) for floor in floors]
 
 

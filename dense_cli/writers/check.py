@@ -6,7 +6,7 @@ from typing import BinaryIO
 
 import orjson
 
-from dense_cli.text import encodable, printable
+from dense_cli.text import encodable, shown
 from dense_cli.views.check import Finding
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.table import say
@@ -35,10 +35,10 @@ def write_table(
 ) -> None:
     """Print each finding with its evidence and advice."""
     sizes = ", ".join("?" if n is None else str(n) for n in shape)
-    say(out, screen, f"y = {printable(name)} ({sizes})")
+    say(out, screen, f"y = {shown(name)} ({sizes})")
     for finding in findings:
         where = "" if finding.first is None else f"; the first is {list(finding.first)}"
-        say(out, screen, f"{finding.check}: {printable(finding.evidence)}{where}", f"  → {finding.advice}")
+        say(out, screen, f"{finding.check}: {shown(finding.evidence)}{where}", f"  → {finding.advice}")
     count = (
         "no finding" if not findings else "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
     )

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 import orjson
 
-from dense_cli.text import encodable, printable, shape_text
+from dense_cli.text import encodable, shape_text, shown
 from dense_cli.views.compare import Found, Limits, Place, Row
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.table import Cell, render, say
@@ -30,7 +30,7 @@ class Said(NamedTuple):
         if number < 0:
             return "-"
         named = self.labels is not None and number < len(self.labels)
-        return printable(self.labels[number][:200]) if named and self.labels is not None else str(number)
+        return shown(self.labels[number], 200) if named and self.labels is not None else str(number)
 
 
 def write_json(out: BinaryIO, said: Said) -> None:
@@ -77,7 +77,7 @@ def write_table(out: BinaryIO, said: Said, screen: Screen) -> None:
     """Print the measures, the flips, the worst rows, and in the end whether B is within the limits."""
     found = said.found
     for side, name, shape, dtype in zip("AB", said.names, said.shapes, said.dtypes, strict=True):
-        say(out, screen, f"{side} = {printable(name)} {shape_text(shape)} {dtype.name}")
+        say(out, screen, f"{side} = {shown(name)} {shape_text(shape)} {dtype.name}")
     say(out, screen, "", _agreement(found))
     if found.kind != "classes":
         say(out, screen, "", *_measures(found, screen))
@@ -93,7 +93,7 @@ def write_table(out: BinaryIO, said: Said, screen: Screen) -> None:
     if found.worst:
         say(out, screen, "", "Worst rows, by total variation:", *_rows(found.worst, axes, said, screen))
     faults = found.faults(said.limits)
-    say(out, screen, "", *(f"beyond: {printable(fault)}" for fault in faults))
+    say(out, screen, "", *(f"beyond: {shown(fault)}" for fault in faults))
     if not faults:
         say(out, screen, f"within {_limits(said.limits, found.kind)}")
 

@@ -7,13 +7,14 @@ from typing import Any, BinaryIO
 
 import orjson
 
-from dense_cli.text import encodable, printable
+from dense_cli.text import encodable, shown
 from dense_cli.weights import Head
 from dense_cli.weights.pairs import listed
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.table import Cell, render, say
 
 # Columns that a narrow terminal does without, the first one first.
+_LONGEST_NAME = 200  # characters of a name in a table
 _LEAST_NEEDED = ("path", "parameters", "dtype", "layer", "bias")
 
 
@@ -43,15 +44,15 @@ def write_json(out: BinaryIO, file: str, heads: Sequence[Head]) -> None:
 def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen) -> None:
     """Print a row per head; ``output`` marks where the model ends."""
     columns = {
-        "head": [Cell(printable(head.name), likeliest=head.output) for head in heads],
+        "head": [Cell(shown(head.name, _LONGEST_NAME), likeliest=head.output) for head in heads],
         "layer": [Cell("TimeDistributed(Dense)" if head.time_distributed else "Dense") for head in heads],
         "kernel": [Cell(f"{head.kernel_shape}{' stored transposed' * head.transposed}") for head in heads],
-        "dtype": [Cell(printable(head.dtype)) for head in heads],
+        "dtype": [Cell(shown(head.dtype, _LONGEST_NAME)) for head in heads],
         "bias": [Cell("yes" if head.use_bias else "no") for head in heads],
-        "activation": [Cell(printable(head.activation or "?")) for head in heads],
+        "activation": [Cell(shown(head.activation or "?", _LONGEST_NAME)) for head in heads],
         "parameters": [Cell(f"{head.parameters:,}") for head in heads],
         "": [Cell(_mark(head)) for head in heads],
-        "path": [Cell(printable(head.path)) for head in heads],
+        "path": [Cell(shown(head.path, _LONGEST_NAME)) for head in heads],
     }
     left_out = []
     for name in _LEAST_NEEDED:
@@ -60,13 +61,13 @@ def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen)
             break
         left_out.append(name)
         del columns[name]
-    say(out, screen, printable(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
+    say(out, screen, shown(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
     say(out, screen, *_lines(columns, screen))
     if left_out:
         say(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
     for refusal in dict.fromkeys(head.refusal for head in heads if head.refusal):
         refused = listed(head.name for head in heads if head.refusal == refusal)
-        say(out, screen, printable(f"refused: {refused}: {refusal}"))
+        say(out, screen, shown(f"refused: {refused}: {refusal}"))
 
 
 def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 import orjson
 
 from dense_cli.readers.npyheader import NpyHeader
-from dense_cli.text import encodable, printable
+from dense_cli.text import encodable, shown
 from dense_cli.views.describe import Described, Place
 from dense_cli.weights import Head
 from dense_cli.writers.heads import as_json, write_table
@@ -73,7 +73,7 @@ def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
             parts.append(f"{array.order} order")
         if array.size is not None:
             parts.append(f"file of {array.size} bytes")
-        say(out, screen, *[""] * (i > 0), f"{printable(array.name)}: {' · '.join(parts)}")
+        say(out, screen, *[""] * (i > 0), f"{shown(array.name)}: {' · '.join(parts)}")
         say(out, screen, f"looks like {found.looks}", f"  {found.evidence}", "")
         say(out, screen, *_numbers(array, screen))
         if len(found.histogram) > 1:
@@ -168,7 +168,7 @@ def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
         for name, found in ranges.items():
             values = (found.minimum, found.maximum, found.mean, found.std)
             odd = found.nan.number + found.plus_inf.number + found.minus_inf.number
-            row = [Cell(printable(head.name)), Cell(name), *(Cell(_number(value)) for value in values)]
+            row = [Cell(shown(head.name, 200)), Cell(name), *(Cell(_number(value)) for value in values)]
             rows.append([*row, Cell(str(found.zeros)), Cell(str(odd))])
     if rows:
         columns = [("head", True), ("array", True), ("min", False), ("max", False), ("mean", False)]

@@ -27,6 +27,7 @@ class Json(Writer):
         self.body: BinaryIO = self.out if self.known else TemporaryFile()
         self.summary = summary_of(self.run) if self.run.judged else None
         self.sizes = np.zeros(len(self.run.shape) - 1, np.int64)
+        self.samples, self.sample = 0, -1  # seen so far, of this step
         self.rows = self.steps = 0
         if self.known:
             self._head(list(self.run.input_shape), list(self.run.shape))
@@ -39,6 +40,7 @@ class Json(Writer):
             self.body.write(b"},")
         self.body.write(b'{"t":%d,' % t)
         self.steps += 1
+        self.samples, self.sample = 0, -1
         if self.summary is not None:
             self.summary.next_step()
         self._open()
@@ -65,7 +67,10 @@ class Json(Writer):
             self.summary.add(part.seen.classes, part.seen.measures, places[:, 0], part.mask)
         self.rows += len(places)
         if len(places):
-            self.sizes = np.maximum(self.sizes, places.max(axis=0) + 1)
+            # Samples that were picked keep their numbers.
+            self.samples += int(np.count_nonzero(np.diff(places[:, 0], prepend=self.sample)))
+            self.sample = int(places[-1, 0])
+            self.sizes = np.maximum(self.sizes, [self.samples, *(places[:, 1:].max(axis=0) + 1)])
         at: NDArray[np.int64] = places if self.run.steps is None else np.delete(places, 1, axis=1)
         if self.name == "top":
             self.body.write(self.values.add(self.items.top(part), at))

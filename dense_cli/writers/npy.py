@@ -40,7 +40,7 @@ class LeadShape:
         self._known = known
         self._name = name
         self._sample: tuple[int, ...] | None = None
-        self._first = self._number = -1
+        self._first = self._number = self._step = -1
         self._count = self._samples = 0
         self._sizes = np.zeros(len(known) - 1, np.int64)
 
@@ -48,13 +48,16 @@ class LeadShape:
         """Take the places of further rows, in order."""
         if None not in self._known or not len(places):
             return
-        numbers, starts = np.unique(places[:, 0], return_index=True)
-        for number, rows in zip(numbers.tolist(), np.split(places[:, 1:], starts[1:]), strict=True):
+        starts = np.flatnonzero(np.diff(places[:, 0], prepend=-1))
+        for number, rows in zip(places[starts, 0].tolist(), np.split(places[:, 1:], starts[1:]), strict=True):
             if number != self._number:
                 self._end_sample()
                 self._number, self._samples = number, self._samples + 1
             if rows.shape[1]:
-                self._sizes = np.maximum(self._sizes, rows.max(axis=0) + 1)
+                # Time steps that were picked keep their numbers.
+                self._sizes[0] += np.count_nonzero(np.diff(rows[:, 0], prepend=self._step))
+                self._sizes[1:] = np.maximum(self._sizes[1:], rows[:, 1:].max(axis=0) + 1)
+                self._step = int(rows[-1, 0])
             self._count += len(rows)
 
     def _end_sample(self) -> None:
@@ -71,7 +74,7 @@ class LeadShape:
                 hint="JSON Lines (-f jsonl) and JSON take samples of any length",
             )
         self._sizes = np.zeros_like(self._sizes)
-        self._count = 0
+        self._count, self._step = 0, -1
 
     def end(self) -> tuple[int, ...]:
         """Return the shape when all rows have been added."""

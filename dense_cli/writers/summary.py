@@ -53,8 +53,7 @@ def summary_line(totals: Totals, run: Run, *, shown: int | None = None) -> str:
 def accuracy_line(totals: Totals, digits: int) -> str:
     """Return how right the rows with a target are."""
     right = totals.targets
-    assert right is not None
-    if not right.rows:
+    if right is None or not right.rows:
         return "no targets"
     parts = [_count(right.rows, "target"), f"accuracy {right.accuracy:.{digits}f}"]
     if 1 < right.top_k < totals.classes:

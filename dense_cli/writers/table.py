@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import textwrap
 from typing import TYPE_CHECKING, BinaryIO, NamedTuple
 
@@ -260,8 +261,12 @@ class TableWriter(Writer):
         tell(self.out, self.run.table.screen, *lines)
 
 
+# What Markdown acts on: escapes, code, emphasis, HTML, entities, links, and the bars of the table itself.
+_MARKDOWN = re.compile(r"[\\`*_<|~&]|(?<=\])\(")
+
+
 class Markdown(TableWriter):
-    """The same table as a Markdown table."""
+    """The same table as a Markdown table, in which text is text: `<s>` is a token."""
 
     def lay(
         self, columns: list[tuple[str, bool]], rows: list[list[Cell]], *, headed: bool = False
@@ -269,7 +274,7 @@ class Markdown(TableWriter):
         """Return the lines of a Markdown table."""
 
         def line(texts: list[str]) -> str:
-            return "| " + " | ".join(text.replace("\\", "\\\\").replace("|", "\\|") for text in texts) + " |"
+            return "| " + " | ".join(_MARKDOWN.sub(r"\\\g<0>", text) for text in texts) + " |"
 
         lines = [line([cell.text for cell in row]) for row in rows]
         if headed:
@@ -371,7 +376,7 @@ def _style(cell: Cell) -> str:
     if cell.padding:
         return "dim"
     shade = ""
-    if cell.shade is not None and cell.shade == cell.shade:
+    if cell.shade is not None and math.isfinite(cell.shade):
         shade = _SHADES[min(max(int(cell.shade * len(_SHADES)), 0), len(_SHADES) - 1)]
     return f"bold {shade}".rstrip() if cell.likeliest else shade
 
