@@ -305,3 +305,19 @@ def test_huge_numbers_are_no_warning(run: Run, here: Path):
     np.save("big.npy", np.array([[1e308, -1e308], [1e308, 1e308]]))
     assert run("compare", "big.npy", "big.npy").code == 2
     assert run("compare", "big.npy", "big.npy", "--logits").code == 0
+
+
+@pytest.mark.parametrize("option", ["--atol", "--rtol", "--max-kl"])
+def test_nan_is_no_limit(option: str, run, here: Path) -> None:
+    Path("a.csv").write_text("1,2\n")
+    ran = run("compare", "a.csv", "a.csv", "--logits", option, "nan")
+    assert ran.code == 2
+    assert f"Invalid value for '{option}': nan is not a limit: expected a number from 0" in ran.err
+
+
+@pytest.mark.parametrize("number", ["inf", "0.5"])
+def test_what_is_no_class_number_is_refused(number: str, run, here: Path) -> None:
+    Path("a.csv").write_text(f"1,{number}\n")
+    Path("b.csv").write_text("1,2\n")
+    ran = run("compare", "b.csv", "a.csv", "--classes")
+    assert (ran.err, ran.code) == (f"Error: B: expected class numbers, found {number} at [0, 1]\n", 2)
