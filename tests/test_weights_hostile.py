@@ -290,7 +290,7 @@ def test_gzip_and_shuffle_are_read_and_other_filters_are_refused(h5):
     def fill(root, h5py):
         dense(root)
         del root["layers/dense/vars/0"]
-        root.create_dataset("layers/dense/vars/0", data=K, compression="gzip", shuffle=True, fletcher32=True)
+        root.create_dataset("layers/dense/vars/0", data=K, compression="gzip", shuffle=True)
 
     np.testing.assert_array_equal(load_weights(h5(fill)).kernel, K)
 
@@ -299,9 +299,7 @@ def test_gzip_and_shuffle_are_read_and_other_filters_are_refused(h5):
         del root["layers/dense/vars/0"]
         root.create_dataset("layers/dense/vars/0", data=K, compression="lzf")
 
-    assert (
-        refused(h5(fill)) == "layers/dense/vars/0: HDF5 filter 32000: expected deflate, shuffle, fletcher32"
-    )
+    assert refused(h5(fill)) == "layers/dense/vars/0: HDF5 filter 32000: expected deflate, shuffle"
 
 
 @pytest.mark.parametrize("kind", ["external", "soft"])
@@ -338,7 +336,7 @@ def test_a_group_that_holds_itself_is_refused(h5):
         dense(root)
         root["layers/again"] = root["layers"]
 
-    assert refused(h5(fill)) == "the HDF5 group layers/again is linked twice: expected a tree"
+    assert refused(h5(fill)) == "the HDF5 object layers/again is linked twice: expected a tree"
 
 
 @pytest.mark.parametrize("chunks", [None, (1 << 16, 4)])
@@ -675,7 +673,7 @@ def test_torch_tensors_that_are_no_real_numbers_are_refused(tmp_path):
         torch.save({"weight": value}, tmp_path / "m.pt")
         refused(tmp_path / "m.pt", DenseCliError)
     torch.save({"weight": torch.ones(1).expand(1 << 20, 1 << 20)}, tmp_path / "m.pt")
-    assert "too large" in refused(tmp_path / "m.pt", SizeError)
+    assert "would take 4398046511104 bytes" in refused(tmp_path / "m.pt", SizeError)
 
 
 # --- any of them, mutated -------------------------------------------------------------------------

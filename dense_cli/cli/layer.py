@@ -152,5 +152,5 @@ def _trained(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any
     activation = options.activation or loaded.head.activation or "softmax"
     dense = Dense.from_weights(loaded.kernel, bias, activation, dtype=options.dtype or "float32")
     said = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
-    config = {"weights": {"file": encodable(options.weights), "head": loaded.head.name}}
+    config = {"weights": {"file": encodable(options.weights), "head": encodable(loaded.head.name)}}
     return dense, config, f"{said} · from {options.weights}, head {loaded.head.name}"

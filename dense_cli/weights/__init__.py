@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
 from dense_cli.weights.head import Head, Heads, Tensor, require_size
 
-__all__ = ["FORMATS", "Format", "Head", "LoadedHead", "heads", "load_weights", "select"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Head",
+    "LoadedHead",
+    "check_shapes",
+    "heads",
+    "load_weights",
+    "require_real",
+    "select",
+]
 
 _BLOCK = 1 << 16  # numbers that are checked at once: they and their answers stay in the cache
 
@@ -154,7 +164,7 @@ def load_weights(
         raise FileFormatError(f"{file}: head {head.name!r}: {head.refusal}")
     if transpose is not None:
         head = replace(head, transposed=transpose)
-    _check_shapes(head, file, features, units)
+    check_shapes(head, file, features, units)
     for tensor in (head.kernel, head.bias):
         if tensor is not None:
             require_size(tensor, file, memory)
@@ -163,7 +173,12 @@ def load_weights(
     return LoadedHead(kernel.T if head.transposed else kernel, bias, head)
 
 
-def _check_shapes(head: Head, file: str, features: int | None, units: int | None) -> None:
+def check_shapes(head: Head, file: str, features: int | None = None, units: int | None = None) -> None:
+    """Hold a head's shapes against each other, and against what is asked for.
+
+    Raises:
+        ShapeError: they do not fit, or there is nothing in them.
+    """
     have = head.kernel_shape
     where = f"{file}: {head.kernel.name}"
     bias = None if head.bias is None else head.bias.shape
@@ -200,6 +215,7 @@ def _check_shapes(head: Head, file: str, features: int | None, units: int | None
 
 def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
     """Read a tensor as finite float32 or float64 of the machine's byte order."""
+    require_real(tensor, file)
     try:
         with naming(file):
             array = tensor.read()
@@ -207,14 +223,20 @@ def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
         raise SizeError(f"{file}: not enough memory to read {tensor.name} {tensor.shape}") from error
     if array.shape != tensor.shape:
         raise FileFormatError(f"{file}: {tensor.name} changed while it was read")
-    if array.dtype.kind == "c":
-        raise DtypeError(f"{file}: {tensor.name} holds complex numbers: expected real ones")
     wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
     # What does not fit becomes infinite, and is refused below; so is NaN, a signalling one too.
     with np.errstate(over="ignore", invalid="ignore"):
         array = array.astype(np.float64 if wide else np.float32, copy=False)
     _require_finite(array, f"{file}: {tensor.name}")
     return array
+
+
+def require_real(tensor: Tensor, file: str) -> None:
+    """Refuse complex numbers."""
+    if "complex" in tensor.dtype:
+        raise DtypeError(
+            f"{file}: {tensor.name}: complex numbers (dtype {tensor.dtype}): expected real numbers"
+        )
 
 
 def _require_finite(array: NDArray[Any], where: str) -> None:

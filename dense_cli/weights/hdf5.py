@@ -1,13 +1,14 @@
 """Heads in HDF5 files of Keras 3 and Keras 2: ``.weights.h5``, ``.h5`` whole models and weights alone.
 
 Only what is stored in the file itself is read: links to elsewhere, external storage, virtual datasets and
-filters other than deflate, shuffle and fletcher32 are refused.
+filters other than deflate and shuffle are refused: that of checksums crashes on a damaged chunk.
 
 The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
@@ -28,7 +29,8 @@ Opener = Callable[[], AbstractContextManager[Any]]
 
 _MAX_DEPTH = 64
 _MAX_OBJECTS = 200_000
-_FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32"}
+_MAX_NAMES = 64 << 20  # characters of all paths together
+_FILTERS = {1: "deflate", 2: "shuffle"}
 _AFTER = ("activation", "softmax", "dropout")  # layers without weights that a model may end with
 _STATE = ("optimizer", "optimizer_weights")  # what training left there: as large as the model, and no layer
 
@@ -123,14 +125,10 @@ def scan(root: Any, file: str, opener: Opener) -> Contents:
     if root.id.get_create_plist().get_sizes() != (8, 8):
         raise FileFormatError(f"{file}: HDF5 offsets and lengths of unusual sizes: expected 8 bytes")
     seen: set[int] = set()
+    letters = 0
     waiting = [("", root)]
     while waiting:
         path, group = waiting.pop()
-        address = h5py.h5o.get_info(group.id).addr
-        if address in seen:
-            raise FileFormatError(f"{file}: the HDF5 group {path} is linked twice: expected a tree")
-        seen.add(address)
-        found.places[path] = address
         if path:
             found.groups.add(path)
         if path.endswith("vars") and isinstance(name := _attribute(group, "name", size, file), str):
@@ -146,15 +144,22 @@ def scan(root: Any, file: str, opener: Opener) -> Contents:
             if not isinstance(link := group.get(key, getlink=True), h5py.HardLink):
                 kind = "external" if isinstance(link, h5py.ExternalLink) else "soft"
                 raise FileFormatError(f"{file}: {inner} is an HDF5 {kind} link: densecli follows none")
-            if inner.count("/") > _MAX_DEPTH or len(found.places) > _MAX_OBJECTS:
+            letters += len(inner)
+            if inner.count("/") > _MAX_DEPTH or len(seen) > _MAX_OBJECTS or letters > _MAX_NAMES:
                 raise FileFormatError(
-                    f"{file}: expected at most {_MAX_DEPTH} levels and {_MAX_OBJECTS} objects of HDF5"
+                    f"{file}: expected at most {_MAX_DEPTH} levels, {_MAX_OBJECTS} objects "
+                    f"and {_MAX_NAMES} characters of names of HDF5"
                 )
+            # From the link: HDF5 asked of the object itself walks through its index, damaged or not.
+            address = group.id.links.get_info(key.encode()).u
+            if address in seen:
+                raise FileFormatError(f"{file}: the HDF5 object {inner} is linked twice: expected a tree")
+            seen.add(address)
+            found.places[inner] = address
             item = group[key]
             if isinstance(item, h5py.Group):
                 waiting.append((inner, item))
             elif isinstance(item, h5py.Dataset):
-                found.places[inner] = h5py.h5o.get_info(item.id).addr
                 found.datasets[inner] = _tensor(item, inner, size, file, opener)
     base = "model_weights" if "model_weights" in found.groups else ""
     top = root[base] if base else root
@@ -211,9 +216,14 @@ def _tensor(dataset: Any, path: str, size: int, file: str, opener: Opener) -> Te
 
 def _attribute(item: Any, name: str, size: int, file: str) -> object:
     """Return an attribute as text or a list of texts, or None; what it claims is held against the file."""
+    import h5py
+
     if name not in item.attrs:
         return None
     attribute = item.attrs.get_id(name)
+    kind = attribute.get_type()
+    if kind.get_class() != h5py.h5t.STRING or kind.committed():  # no text, or not as Keras writes it
+        return None
     claimed = int(np.prod(attribute.shape, dtype=object)) * attribute.dtype.itemsize
     if claimed > min(size, MAX_CONFIG):
         raise FileFormatError(f"{file}: the HDF5 attribute {name} claims {claimed} bytes")
@@ -228,13 +238,15 @@ def _names(group: Any, name: str, size: int, file: str) -> list[str] | None:
     """Return a list of names, which Keras cuts into name0, name1, … where it is long; None without one."""
     whole = _attribute(group, name, size, file)
     if isinstance(whole, list):
+        if len(set(whole)) != len(whole):
+            raise FileFormatError(f"{file}: damaged HDF5: {name} names one twice")
         return whole
     if whole is not None or name in group.attrs:
         return []  # an empty list has a dtype of its own
-    parts: list[str] = []
+    parts: list[list[str]] = []
     while isinstance(part := _attribute(group, f"{name}{len(parts)}", size, file), list):
-        parts.extend(part)
-    return parts or None
+        parts.append(part)
+    return [text for part in parts for text in part] or None
 
 
 # --- the layouts ----------------------------------------------------------------------------------
@@ -431,7 +443,7 @@ def _natural(path: str) -> list[tuple[str, int]]:
 
 def _number(name: str) -> int:
     number = name.rpartition("_")[2]
-    return int(number) if number.isdigit() else 0
+    return int(number) if re.fullmatch("[0-9]{1,18}", number) else 0
 
 
 def _quantised(found: Contents, group: str, use_bias: bool) -> str | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,8 @@ from dense_cli.errors import DtypeError, FileFormatError, ShapeError
 from dense_cli.limits import TEXT_COST, require_bytes
 from dense_cli.weights.head import Heads, Tensor
 from dense_cli.weights.pairs import find_heads
+
+_MAX_NAMES = 64 << 20  # characters of all names together
 
 
 def read(file: str, memory: int | None = None) -> Heads:
@@ -42,18 +45,24 @@ def read(file: str, memory: int | None = None) -> Heads:
         )
     tensors: dict[str, list[Any]] = {}
     try:
-        _collect(value, "", tensors)
+        letters = 0
+        for name, item in _named(value, ""):
+            letters += len(name)
+            if letters > _MAX_NAMES:
+                raise FileFormatError(f"{file}: expected at most {_MAX_NAMES} characters of names of heads")
+            tensors[name] = item
     except RecursionError as error:
         raise FileFormatError(f"{file}: nested too deeply for a table of heads") from error
     return find_heads(tensors, lambda name: _tensor(file, name, tensors[name]), file)
 
 
-def _collect(value: dict[str, Any], prefix: str, tensors: dict[str, list[Any]]) -> None:
+def _named(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, list[Any]]]:
+    """Give the lists of an object, by their names after those of the objects around them."""
     for key, item in value.items():
         if isinstance(item, dict):
-            _collect(item, f"{prefix}{key}/", tensors)
+            yield from _named(item, f"{prefix}{key}/")
         elif isinstance(item, list):
-            tensors[prefix + key] = item
+            yield prefix + key, item
 
 
 def _tensor(file: str, name: str, value: list[Any]) -> Tensor:

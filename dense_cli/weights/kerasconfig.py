@@ -92,6 +92,7 @@ def _ends(model: dict[str, Any], follows: str | None = None) -> dict[str, str | 
     """
     known = {_name(layer): layer for layer in _layers(model)}
     sequence = list(known)
+    places = {name: at for at, name in enumerate(sequence)}
     if _class(model) == "Sequential":
         waiting = [(name, follows) for name in sequence[-1:]]
     else:
@@ -119,7 +120,7 @@ def _ends(model: dict[str, Any], follows: str | None = None) -> dict[str, str | 
         elif then is not None:  # two activations in a row: no Dense ends like that
             continue
         if _class(model) == "Sequential":
-            before = sequence[max(sequence.index(name) - 1, 0) : sequence.index(name)]
+            before = sequence[max(places[name] - 1, 0) : places[name]]
         else:
             before = list(dict.fromkeys(_inbound(layer.get("inbound_nodes"))))
         if len(before) == 1:

@@ -32,6 +32,8 @@ _ACTIVATIONS = {
 # Nodes that leave the numbers, or at least their order in each row, as they are.
 _PASS = ("Identity", "Cast", "Reshape", "Squeeze", "Unsqueeze", "Dropout", "Flatten")
 
+_LONGEST_TAIL = 1000  # nodes between a head and the model's output
+
 
 def read(file: str, memory: int | None = None) -> Heads:
     """Return the heads of an ONNX model, whose external data are never opened.
@@ -122,7 +124,7 @@ class _Graph:
         output, bias = node.output[0], None
         users = self.users.get(output, [])
         if len(users) == 1 and users[0].op_type == "Add" and output not in self.outputs:
-            other = [name for name in users[0].input if name != output]
+            other = [name for name in users[0].input[:3] if name != output]
             bias = self._constant(other[0]) if len(other) == 1 else None
             if bias is not None and len(bias.shape) == 1:
                 output = users[0].output[0]
@@ -141,7 +143,12 @@ class _Graph:
     ) -> Head:
         activation, end = "linear", output
         seen: set[str] = set()  # a damaged graph may go round in a circle
-        while end not in self.outputs | seen and len(users := self.users.get(end, [])) == 1:
+        while (
+            end not in self.outputs
+            and end not in seen
+            and len(seen) < _LONGEST_TAIL
+            and len(users := self.users.get(end, [])) == 1
+        ):
             seen.add(end)
             kind = users[0].op_type
             if kind in _ACTIVATIONS and activation == "linear" and self._over_last(users[0]):

@@ -21,17 +21,17 @@ _LEAST_NEEDED = ("path", "parameters", "dtype", "layer", "bias")
 def as_json(head: Head) -> dict[str, Any]:
     """Return what JSON says of a head."""
     return {
-        "name": head.name,
-        "path": head.path,
+        "name": encodable(head.name),
+        "path": encodable(head.path),
         "kernel_shape": head.kernel_shape,
         "dtype": head.dtype,
         "use_bias": head.use_bias,
-        "activation": head.activation,
+        "activation": None if head.activation is None else encodable(head.activation),
         "time_distributed": head.time_distributed,
         "transposed": head.transposed,
-        "parameters": head.parameters,
+        "parameters": min(head.parameters, 2**63 - 1),  # a claim may be beyond what JSON's readers hold
         "output": head.output,
-        "refusal": head.refusal,
+        "refusal": None if head.refusal is None else encodable(head.refusal),
     }
 
 
