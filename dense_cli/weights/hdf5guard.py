@@ -4,8 +4,8 @@ HDF5 takes memory for a text of the length that its reference claims before it l
 and follows the reference's index without a look at all. It reads the list of free places of a group's
 names from one to the next, and never comes to the end of one that goes round.
 
-The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, III.D (local heaps), III.E (global heaps) and
-IV.A.2.m (attribute messages)
+The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html, III.D (local heaps),
+III.E (global heaps) and IV.A.2.m (attribute messages)
 """
 
 from __future__ import annotations
