@@ -67,6 +67,7 @@ def run(
     targets: Targets | None = None,
     threads: int = 1,
     memory: int = MEMORY,
+    most: int | None = None,
 ) -> Iterator[Part]:
     """Give the view of every block of ``source``, in order.
 
@@ -79,13 +80,15 @@ def run(
         targets: the class that each row should have.
         threads: how many blocks are computed at once.
         memory: bytes that blocks may take.
+        most: how many rows ``source`` has at most, where there are many such sources of few rows: their
+            products are then as small.
 
     Raises:
         ShapeError: the features are not the kernel's, or a row is not a distribution.
         DtypeError: a value does not fit the dtype.
         SizeError: a row takes more than ``memory`` and more than 4 GiB while it is worked on.
     """
-    work = _Worker(source, layer, view, dtype, mask, targets, memory)
+    work = _Worker(source, layer, view, dtype, mask, targets, memory, most)
     blocks = source.blocks(work.rows)
     # Threads cost a few milliseconds to set up: one block does not need them.
     ahead = []
@@ -140,6 +143,7 @@ class _Worker:
         mask: Mask | None,
         targets: Targets | None,
         memory: int,
+        most: int | None,
     ) -> None:
         self.name = source.name
         self.view = view
@@ -164,6 +168,8 @@ class _Worker:
                 )
         require_bytes(self.units * ROW_COST, self.name, f"a row of {self.units} classes", memory)
         self.rows = block_rows(max(features, 1), self.units, self.wide.itemsize, memory)
+        if most is not None:
+            self.rows = min(self.rows, 1 << max(most - 1, 31).bit_length())
 
     def buffer(self) -> NDArray[Any]:
         return np.empty((self.rows, self.units), self.wide)

@@ -308,3 +308,31 @@ def test_npz_and_json_need_no_extra(run, monkeypatch, file):
         monkeypatch.setitem(sys.modules, library, None)
     assert run("heads", DATA / file).code == 0
     assert predict(run, "predict", DATA / "iris__probe.npy", "-w", DATA / file).shape == (150, 3)
+
+
+def test_names_without_end_are_cut_on_the_way_to_a_terminal(run, tmp_path):
+    import json
+
+    kernel = {"kernel": [[1, 2], [3, 4]], "bias": [0, 0]}
+    (tmp_path / "w.json").write_text(json.dumps({"n" * 3_000_000: kernel}))
+    (tmp_path / "x.json").write_text(json.dumps({"k" * 3_000_000: [[1, 2]]}))
+    for args in (
+        ["predict", tmp_path / "x.json", "-w", tmp_path / "w.json"],
+        ["heads", tmp_path / "w.json"],
+        ["info", tmp_path / "w.json"],
+        ["info", tmp_path / "x.json"],
+        ["check", tmp_path / "x.json"],
+        ["compare", tmp_path / "x.json", tmp_path / "x.json", "--logits"],
+    ):
+        ran = run(*args)
+        assert ran.code in (0, 1)
+        assert len(ran.out) < 10_000
+
+
+@pytest.mark.parametrize("spec", ["Constant(value=1e300)", "RandomNormal(stddev=1e300)"])
+def test_a_seeded_kernel_that_does_not_fit_the_dtype_is_an_error(run, spec):
+    ran = run("predict", "-u", 2, "--kernel-initializer", spec, stdin=b"[[1, 2]]")
+    assert ran.code == 2
+    assert "gives numbers that do not fit float32\nHint: --dtype float64 holds larger ones\n" in ran.err
+    args = ["predict", "-u", 2, "--kernel-initializer", spec, "--dtype", "float64"]
+    assert run(*args, stdin=b"[[0, 0]]").code == 0

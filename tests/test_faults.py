@@ -613,3 +613,49 @@ def test_an_input_error_while_reading_names_the_input(folder: Path) -> None:
     assert ended == failed("standard input: Input/output error")
     assert not (folder / "out.npy").exists()
     os.close(master)
+
+
+def test_weights_that_are_written_anew_while_a_pipe_flows_change_nothing(tmp_path: Path) -> None:
+    kernel = np.array([[1.0, 2.0], [3.0, 4.0]], np.float32)
+    (tmp_path / "w.npz").write_bytes(seeds.npz(kernel=kernel))
+    args = ["predict", "-", "-w", "w.npz", "-a", "linear", "-f", "csv"]
+    process = start(*args, cwd=tmp_path, stdin=subprocess.PIPE)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write(b"[1, 0]\n")
+    process.stdin.flush()
+    assert process.stdout.readline() == b"sample,class,p0,p1\n"
+    assert process.stdout.readline() == b"0,1,1.0,2.0\n"
+    os.truncate(tmp_path / "w.npz", 0)
+    assert end(process, b"[0, 1]\n") == Ended(0, b"1,1,3.0,4.0\n", "")
+
+
+# --- odd surroundings --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("format", ["csv", "jsonl", "npy"])
+def test_an_output_without_a_buffer_is_written_whole_or_an_error(format: str, tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.ones((3000, 4), np.float32))
+    args = ["predict", "x.npy", "-u", 3, "-f", format]
+    whole = densecli(*args, cwd=tmp_path)
+    env = environment(PYTHONUNBUFFERED="1")
+    assert densecli(*args, cwd=tmp_path, env=env) == whole
+    with open(tmp_path / "out", "wb") as out:
+        limits = {resource.RLIMIT_FSIZE: 4096}
+        ended = densecli(*args, cwd=tmp_path, env=env, stdout=out, limits=limits)
+    assert ended == failed("standard output: File too large")
+
+
+@pytest.mark.parametrize("columns", ["²", "-5", "0", "many", "9" * 30])
+def test_a_width_that_is_no_number_is_none(columns: str, folder: Path) -> None:
+    args = ["predict", "x2.npy", "-w", "w.npz"]
+    env = environment(COLUMNS=columns, LINES=columns)
+    assert densecli(*args, cwd=folder, env=env) == densecli(*args, cwd=folder)
+
+
+def test_too_few_descriptors_are_an_error(folder: Path) -> None:
+    args = ["predict", "x2.npy", "-w", "w.npz", "-f", "npz", "-o", "y.npz", "--show", "logits"]
+    args += ["--measure", "entropy", "--measure", "margin", "--measure", "confidence"]
+    ended = densecli(*args, cwd=folder, limits={resource.RLIMIT_NOFILE: 9})
+    require_kept("predict", ended.code, ended.out, ended.err)
+    assert (ended.code, (folder / "y.npz").exists()) == (2, False)

@@ -533,3 +533,32 @@ def test_a_row_with_infinity_has_no_explanation(run: Run, here: Path):
     assert [
         line.split(":")[0] for line in table.splitlines() if line.startswith("sample ") and ":" in line
     ] == ["sample 1"]
+
+
+@pytest.mark.parametrize("size", [1e10, 1e25, 1e300])
+def test_rounded_parts_of_numbers_without_such_digits_add_up_too(size: float) -> None:
+    from decimal import Decimal, localcontext
+
+    total, texts = rounded(0.3 * size, [0.1 * size, 0.1 * size, 0.1 * size], 17)
+    with localcontext() as exact:
+        exact.prec = 400
+        assert sum(map(Decimal, texts)) == Decimal(total)
+
+
+def test_parts_that_are_infinite_are_shown_as_they_are() -> None:
+    assert rounded(-math.inf, [1.0, -math.inf], 2) == ("-inf", ["1.00", "-inf"])
+
+
+def test_an_infinite_logit_is_explained_and_shaded(run: Run, here: Path) -> None:
+    np.savez("w.npz", kernel=np.array([[-1e30, 0.0]], np.float32), bias=np.zeros(2, np.float32))
+    for args in (["--explain", "0"], ["-a", "linear"], ["--explain", "auto"]):
+        ran = run("predict", "-w", "w.npz", *args, stdin=b"[[1e30]]")
+        assert (ran.err, ran.code) == ("", 0)
+        assert "inf" in ran.text
+
+
+def test_no_rows_of_many_targets_are_no_targets(run: Run, here: Path) -> None:
+    Path("t.json").write_text("[0, 1]")
+    np.save("x.npy", np.ones((2, 2)))
+    ran = run("predict", "x.npy", "-u", 2, "-b", "0:0", "--targets", "t.json")
+    assert (ran.text.splitlines()[-1], ran.err, ran.code) == ("no targets", "", 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import threading
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from conftest import Run
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.readers.formats import FORMATS, Request, open_source
@@ -597,3 +599,31 @@ def test_a_pipe_that_ends_early_is_an_error_that_names_the_row(here: Path) -> No
 def test_every_suffix_belongs_to_one_format() -> None:
     suffixes = [suffix for format in FORMATS.values() for suffix in format.suffixes]
     assert len(suffixes) == len(set(suffixes))
+
+
+def test_labels_with_line_breaks_are_read_back_however_the_bytes_come(run: Run, here: Path) -> None:
+    Path("labels.json").write_text(json.dumps(["a\nb\n\n c", 'x"y\nz', "q, \r\n w"]))
+    np.save("x.npy", np.random.default_rng(0).normal(size=(9000, 2, 2)))
+    assert run("predict", "x.npy", "-u", 3, "-o", "y.npy").code == 0
+    ran = run("predict", "x.npy", "-u", 3, "--labels", "labels.json", "-f", "csv")
+    assert len(ran.out) > 1 << 18  # more than is read at once
+    for piece in (1 << 16, 999):
+        compared = run("compare", "-", "y.npy", "--atol", 1e-7, stdin=ran.out, piece=piece)
+        assert compared.code == 0, compared.text
+
+
+def test_a_number_beyond_the_range_is_told_from_an_infinite_one_under_any_label(run: Run, here: Path) -> None:
+    rows = b'sample,class,label,logit0,logit1\n0,0,"a\nb",-inf,1\n1,1,"c\nd",0,1\n2,1,e,1e400,0\n'
+    assert run("compare", "-", "-", "--logits", stdin=rows).code == 2
+    ran = run("info", "-", "--input-format", "csv", stdin=rows)
+    message = "standard input: line 6: a number is beyond the range of float64"
+    assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
+    good = rows.replace(b"1e400", b"inf")
+    assert run("info", "-", "--input-format", "csv", stdin=good).code == 0
+
+
+def test_a_quote_that_is_never_closed_is_one_error(run: Run, here: Path) -> None:
+    rows = b'sample,class,label,p0,p1\n0,0,a,1,0\n1,0,"b,1,0\n' + b"2,0,c,1,0\n" * 60_000
+    ran = run("info", "-", "--input-format", "csv", stdin=rows)
+    assert ran.code == 2
+    assert ran.err.startswith("Error: standard input: ragged: line 3 has ")

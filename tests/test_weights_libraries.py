@@ -243,6 +243,8 @@ def test_storages_of_pytorch_that_hold_no_numbers_are_refused(tmp_path):
     file = tmp_path / "m.pth"
     file.write_bytes(legacy(12, (3, 4), (4, 1)))
     assert refused(file) == "damaged: 1 storages, and numbers of 0"
+    file.write_bytes(legacy(12, (3, 4), (4, 1), b"\x80\x02X\xff\xff\xff\xef"))  # a text of 4 GB
+    assert refused(file).startswith("not a PyTorch state dict: expected 4026531839 bytes")
     keys = b"\x80\x02]X\x01\0\0\0ka."
     file.write_bytes(legacy(12, (3, 4), (4, 1), keys) + struct.pack("<q", 12) + K.tobytes())
     np.testing.assert_array_equal(load_weights(file).kernel, K.reshape(3, 4).T)

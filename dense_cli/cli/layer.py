@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from dense_cli.errors import ShapeError
+from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import encodable
 
@@ -89,6 +89,8 @@ def make_layer(options: LayerOptions, features: int, rank: int, where: str) -> M
 def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any], str]:
     import random
 
+    import numpy as np
+
     from dense_cli.layers import initializers
     from dense_cli.layers.dense import Dense, as_dtype
 
@@ -119,6 +121,12 @@ def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any]
         dtype=dtype,
     )
     dense.build((None, features))
+    for name, initializer, array in (("kernel", kernel, dense.kernel), ("bias", bias, dense.bias)):
+        if array is not None and not (np.isfinite(array.max()) and np.isfinite(array.min())):
+            raise DtypeError(
+                f"--{name}-initializer: {initializer!r} gives numbers that do not fit {dense.dtype}",
+                hint="--dtype float64 holds larger ones",
+            )
     config = {
         "kernel_initializer": initializers.serialize(kernel),
         "bias_initializer": initializers.serialize(bias),

@@ -200,7 +200,7 @@ class Job:
 
             note(accuracy_line(self.summary.totals(), self.options["precision"]))
 
-    def parts(self, source: Source, view: View) -> Iterator[Part]:
+    def parts(self, source: Source, view: View, most: int | None = None) -> Iterator[Part]:
         """Give the parts of ``source``, and say in the end how many rows have no class."""
         from dense_cli.cli.progress import Progress
         from dense_cli.pipeline import MEMORY
@@ -220,6 +220,7 @@ class Job:
                 targets=self.targets,
                 threads=self.options["threads"] or _processors(),
                 memory=self.options["memory"] or MEMORY,
+                most=most,
             ):
                 missing = (part.seen.classes < 0).nonzero()[0]
                 if len(missing) and first is None:

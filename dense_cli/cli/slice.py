@@ -39,6 +39,8 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
       densecli slice hidden.npy --weights head.npz --time -1
       densecli predict x.npy -u 3 -f json | densecli slice -
     """
+    import math
+
     from dense_cli.cli import show
     from dense_cli.readers.arrays import RaggedSource
     from dense_cli.readers.streamed import StreamSource, spool
@@ -62,7 +64,11 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     if run.steps is None:
         show.write(job, run, format, [(None, job.parts(source.at(steps), run.view))])
     else:
-        show.write(job, run, format, ((t, job.parts(source.at([t]), run.view)) for t in run.steps))
+        # A product of thousands of rows for each step would be mostly padding. One step alone may come from
+        # a stream, of which nobody knows how many rows it has.
+        inner = (source.shape[0], *source.shape[2:-1])
+        most = None if single or None in inner else math.prod(inner)
+        show.write(job, run, format, ((t, job.parts(source.at([t]), run.view, most)) for t in run.steps))
 
 
 def _steps(times: Sequence[Any], source: ArraySource | RaggedSource | StreamSource) -> Sequence[int]:

@@ -63,7 +63,7 @@ def read(file: str, memory: int | None = None) -> Heads:
                     _texts_of(io.BytesIO(archive.read(info)), file)
     else:
         require_bytes(os.stat(file).st_size, file, "the pickle", memory)
-        with open(file, "rb") as stream:
+        with _Held(file) as stream:
             stored = [_texts_of(stream, file) for _ in range(_LEGACY_PICKLES)][-1]
     try:
         with warnings.catch_warnings():
@@ -98,6 +98,15 @@ def read(file: str, memory: int | None = None) -> Heads:
     elif len(sizes) > len(stored):
         raise FileFormatError(f"{file}: damaged: {len(sizes)} storages, and numbers of {len(stored)}")
     return find_heads(tensors, lambda name: _tensor(tensors[name], name, file), file)
+
+
+class _Held(io.FileIO):
+    """A file that takes no memory for more than it holds, whatever a pickle says of its next text."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = max(os.fstat(self.fileno()).st_size - self.tell(), 0)
+        found = super().read(left if size is None or size < 0 else min(size, left))
+        return found or b""
 
 
 def _texts_of(stream: IO[bytes], file: str) -> set[str]:
