@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import SAMPLES
 from hostile import seeds
 from hostile.process import densecli, environment, on_terminal
 from markdown_it import MarkdownIt
@@ -321,3 +322,29 @@ def test_a_name_of_many_kilobytes_in_a_zip_keeps_the_promise(run, place: Path) -
     assert ran.err.startswith("Error: x.npz[aaaa")
     assert ran.err.endswith(": complex numbers (dtype complex128): expected real numbers\n")
     assert len(ran.err) < 1300
+
+
+@pytest.mark.parametrize(
+    ("columns", "args", "what", "header"),
+    [
+        (60, [], None, "sample  t  label      p1  runner-up      p2  margin"),
+        (
+            40,
+            [],
+            "runner-up and margin do not fit 40 columns: the 2",
+            "sample  t  top1      p1  top2       p2",
+        ),
+        (24, [], "runner-up and margin do not fit 24 columns: the 1", "sample  t  top1      p1"),
+        (60, ["-k", 3], None, "sample  t  top1      p1  top2       p2  top3       p3"),
+        (40, ["-k", 3], "3 classes do not fit 40 columns: the 2", "sample  t  top1      p1  top2       p2"),
+    ],
+)
+def test_a_table_of_steps_fits_the_terminal(
+    columns: int, args: list[object], what: str | None, header: str, tmp_path: Path
+) -> None:
+    given = ["-w", SAMPLES / "digits.keras", "--labels", SAMPLES / "digits.txt", "-b", 2, "-n", 3]
+    ended = on_terminal("predict", SAMPLES / "digits.npy", *given, *args, cwd=tmp_path, columns=columns)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", ended.out.decode())
+    assert ended.err == ("" if what is None else f"Note: {what} likeliest are shown (all: -f csv)\n")
+    assert header in [line.rstrip() for line in text.splitlines()]
+    assert all(wcswidth(line.rstrip()) <= columns for line in text.splitlines())

@@ -302,11 +302,11 @@ def _with_view(run: Run, format: str) -> Run:
         most = fitting(run)
         if most is not None:
             width = run.table.screen.width
-            classes = run.shape[-1] or 1
-            note(
-                f"{classes} classes do not fit {width} columns: the {most} likeliest are shown (all: -f csv)"
-            )
-            view = view._replace(top=min(most, classes))
+            asked = view.top or run.shape[-1] or 1
+            what = "runner-up and margin" if run.story else f"{asked} classes"
+            note(f"{what} do not fit {width} columns: the {most} likeliest are shown (all: -f csv)")
+            view = view._replace(top=min(most, asked))
+            run = run._replace(story=False)
     arrays: tuple[str, ...] = () if view.top or view.show == "classes" else (view.values,)
     if format == "npz" and view.show == "logits" and not view.top:
         arrays = ("probabilities", "logits")

@@ -46,27 +46,30 @@ class Cell(NamedTuple):
 
 
 def fitting(run: Run) -> int | None:
-    """Return how many of the likeliest classes fit the screen where not all classes do, else None."""
+    """Return how many of the likeliest classes fit the screen where not all asked for do, else None."""
     width, classes = run.table.screen.width, run.shape[-1] or 0
-    if width is None or run.view.top or run.view.show == "classes":
+    if width is None or (run.view.show == "classes" and not run.view.top):
         return None
     number = run.table.precision + (2 if run.view.show == "probabilities" else 5)
     lead = len(run.shape) - 1
-    fixed = (
-        sum(max(len(name), len(str(n or 0))) + _GAP for name, n in zip(_axes(lead), run.shape, strict=False))
-        + 5
+    fixed = sum(
+        max(len(name), len(str(n or 0))) + _GAP for name, n in zip(_axes(lead), run.shape, strict=False)
     )
     label = _LONGEST_LABEL
     if run.labels is not None:
         label = min(max((_cells(printable(name[:200])) for name in run.labels), default=1), _LONGEST_LABEL)
-        fixed += max(label, 5) + _GAP
+    one = number + max(label if run.labels is not None else len(str(classes)), 4) + 2 * _GAP
     headers = [str(c) for c in range(classes)] if run.labels is None else run.labels
     fixed += sum(max(len(name), run.table.precision + 4) + _GAP for name in run.measures)
+    if run.view.top:
+        # The story has wider headers, and the margin, and a mark beside it.
+        needed = fixed + run.view.top * one + (3 + 8 + number + _GAP if run.story else 0) - _GAP
+        return max((width - fixed + _GAP) // one, 1) if needed > width else None
+    fixed += 5 + (max(label, 5) + _GAP if run.labels is not None else 0)  # the class, and its label
     needed = fixed
     for header in headers:
         needed += max(number, min(_cells(printable(header[:200])), _LONGEST_LABEL)) + _GAP
         if needed > width:
-            one = number + (label if run.labels is not None else max(len(str(classes)), 4)) + 2 * _GAP
             return max((width - fixed) // one, 1)
     return None
 
