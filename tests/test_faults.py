@@ -392,7 +392,12 @@ def test_devices_and_fifos_are_written_straight(folder: Path) -> None:
     assert densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", "fifo", cwd=folder).code == 0
     reader.join()
     assert read == [expected]
-    assert densecli("predict", "x3.npy", "-w", "w.npz", "-o", os.devnull, cwd=folder) == Ended(0, b"", "")
+    for format in ("table", "json", "npy", "npz"):
+        args = ["predict", "x3.npy", "-w", "w.npz", "-f", format]
+        assert densecli(*args, "-o", os.devnull, cwd=folder) == Ended(0, b"", "")
+        with open(os.devnull, "wb") as null:
+            assert densecli(*args, cwd=folder, stdout=null) == Ended(0, b"", "")
+    assert densecli("init", "-i", 2, "-u", 2, "-f", "npz", "-o", os.devnull, cwd=folder).code == 0
 
 
 # --- limits ------------------------------------------------------------------------------------------

@@ -99,7 +99,9 @@ def campaigns(folder: Path) -> dict[str, tuple[dict[str, bytes], list[Command]]]
             [
                 lambda file: ["predict", file, "-u", 3, "-f", "json"],
                 lambda file: ["predict", file, "-u", 3, "-b", "1:", "-k", 2, "-f", "csv"],
+                lambda file: ["predict", file, "-u", 3, "-f", "markdown", "--explain", "auto"],
                 lambda file: ["slice", file, "-u", 3],
+                lambda file: ["slice", file, "-u", 3, "-b", -1, "-t", "1:", "-f", "npz", "-o", os.devnull],
                 lambda file: ["slice", file, "-t", -1, "-f", "npy", "-o", os.devnull],
                 lambda file: ["decode", file, "-f", "jsonl"],
                 lambda file: ["info", file],
@@ -111,6 +113,7 @@ def campaigns(folder: Path) -> dict[str, tuple[dict[str, bytes], list[Command]]]
             seeds.weights(),
             [
                 lambda file: ["predict", x2, "-w", file, "-f", "json"],
+                lambda file: ["check", x2, "-w", file],
                 lambda file: ["heads", file],
                 lambda file: ["info", file],
             ],

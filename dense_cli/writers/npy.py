@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import stat
 import zipfile
 from typing import IO, Any, BinaryIO
 
@@ -27,6 +29,24 @@ def npy_header(shape: tuple[int, ...], dtype: np.dtype[Any]) -> bytes:
     return (
         b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + text.ljust(length - 1).encode("latin1") + b"\n"
     )
+
+
+class _Forwards:
+    """An output that zipfile writes without going back: a device, which is at place 0 wherever it is."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self.write = out.write
+        self.flush = out.flush
+
+
+def new_archive(out: BinaryIO) -> zipfile.ZipFile:
+    """Return an uncompressed zip archive that is written to ``out``, be it a file, a pipe or a device."""
+    try:
+        regular = stat.S_ISREG(os.fstat(out.fileno()).st_mode)
+    except OSError:  # not a file of the system's
+        regular = True
+    target: Any = out if regular else _Forwards(out)
+    return zipfile.ZipFile(target, "w", zipfile.ZIP_STORED)
 
 
 class LeadShape:
@@ -128,7 +148,7 @@ class Npz(Writer):
 
     def end(self) -> None:
         lead = self.lead.end()
-        with zipfile.ZipFile(self.out, "w", zipfile.ZIP_STORED) as archive:
+        with new_archive(self.out) as archive:
             for name, body in self.bodies.items():
                 dtype, last = _kind(self.run, name)
                 # A fixed date: the same input gives the same bytes.

@@ -11,7 +11,7 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.layers.dense import Dense
-from dense_cli.writers.npy import npy_header
+from dense_cli.writers.npy import new_archive, npy_header
 from dense_cli.writers.numbers import row_texts
 from dense_cli.writers.run import TableOptions
 from dense_cli.writers.table import print_matrix
@@ -25,7 +25,7 @@ def write_npz(
     out: BinaryIO, dense: Dense, config: dict[str, Any], title: tuple[str, ...], table: TableOptions
 ) -> None:
     """Write ``kernel`` and ``bias`` uncompressed, the same bytes every time."""
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+    with new_archive(out) as archive:
         for name, array in _arrays(dense).items():
             with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                 member.write(npy_header(array.shape, array.dtype))
