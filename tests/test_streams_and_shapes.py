@@ -155,3 +155,10 @@ def test_classes_with_null_are_compared(run: Run, here: Path) -> None:
         run("predict", "-u", 2, *LINEAR, "-o", name, stdin=b"1,nan\n3,4\n")
     found = json.loads(run("compare", "a.json", "b.json", "--classes", "-f", "json").out)
     assert (found["rows"], found["flips"]) == (2, 0)
+
+
+def test_printed_outputs_of_no_samples_are_named_as_such(run: Run, here: Path) -> None:
+    claim("x.npy", "(0, 3)")
+    assert run("predict", "x.npy", "-u", 2, "-o", "y.json").code == 0
+    ran = run("info", "y.json")
+    assert (ran.err, ran.code) == ("Error: y.json[probabilities]: no samples: the list is empty\n", 2)

@@ -111,6 +111,9 @@ def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str
             raise ConfigError(
                 f"{name}: holds only classes, not probabilities", hint="write it without --show classes"
             )
+    if request.outputs and request.key is None:
+        # Also where they are empty: no shape beside them is meant.
+        lists = [k for k in OUTPUTS if isinstance(value.get(k), list)][:1] or lists
     key = choose(lists or [k for k, v in value.items() if isinstance(v, list)], request, name)
     return value[key], f"{name}[{key}]"
 
