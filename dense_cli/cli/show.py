@@ -208,6 +208,8 @@ class Job:
 
         lost, first, last = 0, None, -1
         rows = math.prod(n for n in source.shape[:-1] if n is not None) if None not in source.shape else None
+        # How many samples a stream has shows in the end: then masks and targets are held against it.
+        counting = self.lead[0] is None and (self.mask is not None or self.targets is not None)
         progress = Progress(rows, shown=not self.options["no_progress"])
         done = counted = 0
         try:
@@ -230,8 +232,8 @@ class Job:
                     self._count(part)
                 counted += 0 if part.mask is None else int(part.mask.sum())
                 done += len(part.seen.classes)
-                if len(part.seen.classes):
-                    last = max(last, int(part.block.places()[-1, 0]))
+                if counting and len(part.seen.classes):
+                    last = int(part.block.places()[-1, 0])
                 yield part
                 progress.advance(len(part.seen.classes))
             self._check_end(source, done, counted, last + 1)
@@ -257,14 +259,13 @@ class Job:
                 found = f"found {asked} time steps for {counted}"
                 raise ShapeError(f"lengths: expected at most what {source.name} has, {found}")
         if batch is None and source is self.source and self.lead[0] is None:
-            for name, found_for in (
-                ("mask", None if self.mask is None or self.mask.steps is None else self.mask.steps),
-                ("targets", None if self.targets is None else self.targets.shapes),
-            ):
-                if found_for is not None and len(found_for) != samples:
+            steps = self.mask.steps if self.mask is not None else None
+            shapes = self.targets.shapes if self.targets is not None else None
+            for name, of_samples in (("mask", steps), ("targets", shapes)):
+                if of_samples is not None and len(of_samples) != samples:
                     raise ShapeError(
                         f"{name}: expected one row for each of the {samples} samples of {source.name}, "
-                        f"found {len(found_for)}"
+                        f"found {len(of_samples)}"
                     )
 
 
