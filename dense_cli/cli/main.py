@@ -161,7 +161,7 @@ def _take_signals() -> None:
                 os.unlink(name)
         if signum == signal.SIGINT:
             with suppress(OSError):
-                os.write(2, b"Interrupted.\n")
+                os.write(2, b"\n" * os.isatty(2) + b"Interrupted.\n")  # below a progress bar, or the ^C
         os._exit(128 + signum)
 
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
