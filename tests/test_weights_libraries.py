@@ -136,6 +136,13 @@ def test_lists_of_names_in_pieces_are_joined_and_empty_or_repeated_ones_end(h5):
 
     assert refused(h5(repeated)) == "damaged HDF5: layer_names names one twice"
 
+    def repeated_in_pieces(root):
+        for i in range(2):
+            root.attrs[f"layer_names{i}"] = np.array(["a"], "S1")
+        root.create_group("a").create_dataset("kernel", data=K)
+
+    assert refused(h5(repeated_in_pieces)) == "damaged HDF5: layer_names names one twice"
+
 
 def test_a_dataset_that_is_linked_twice_is_refused(h5):
     def fill(root):
@@ -284,6 +291,7 @@ def test_odd_tensors_of_pytorch_are_read_or_refused(tmp_path, run):
         {"fc.weight": nested},
         {"fc\ud800.weight": weight},
         {"fc.weight": torch.ones(0, 4)},
+        {"fc.weight": torch.complex(weight, weight)},
         {"fc.weight": weight, "fc.bias": torch.tensor(1.0)},
         {"fc.weight": torch.ones(1).bfloat16().expand(30000, 30000)},
     ):

@@ -74,7 +74,7 @@ def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
 
 def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
     from dense_cli.views.describe import describe
-    from dense_cli.weights import check_shapes, require_real
+    from dense_cli.weights import check_shapes
     from dense_cli.weights.head import require_size
     from dense_cli.writers.info import Weights
 
@@ -85,7 +85,6 @@ def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
             check_shapes(head, file)
             for tensor in (head.kernel, *([head.bias] if head.bias is not None else [])):
                 require_size(tensor, file, memory)
-                require_real(tensor, file)
             kernel, bias = head.load()
             both = {"kernel": describe(kernel)} | ({} if bias is None else {"bias": describe(bias[None])})
         ranges.append(both)

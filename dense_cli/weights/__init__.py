@@ -18,17 +18,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
 from dense_cli.weights.head import Head, Heads, Tensor, require_size
 
-__all__ = [
-    "FORMATS",
-    "Format",
-    "Head",
-    "LoadedHead",
-    "check_shapes",
-    "heads",
-    "load_weights",
-    "require_real",
-    "select",
-]
+__all__ = ["FORMATS", "Format", "Head", "LoadedHead", "check_shapes", "heads", "load_weights", "select"]
 
 _BLOCK = 1 << 16  # numbers that are checked at once: they and their answers stay in the cache
 
@@ -215,7 +205,6 @@ def check_shapes(head: Head, file: str, features: int | None = None, units: int 
 
 def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
     """Read a tensor as finite float32 or float64 of the machine's byte order."""
-    require_real(tensor, file)
     try:
         with naming(file):
             array = tensor.read()
@@ -229,14 +218,6 @@ def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
         array = array.astype(np.float64 if wide else np.float32, copy=False)
     _require_finite(array, f"{file}: {tensor.name}")
     return array
-
-
-def require_real(tensor: Tensor, file: str) -> None:
-    """Refuse complex numbers."""
-    if "complex" in tensor.dtype:
-        raise DtypeError(
-            f"{file}: {tensor.name}: complex numbers (dtype {tensor.dtype}): expected real numbers"
-        )
 
 
 def _require_finite(array: NDArray[Any], where: str) -> None:

@@ -238,15 +238,20 @@ def _names(group: Any, name: str, size: int, file: str) -> list[str] | None:
     """Return a list of names, which Keras cuts into name0, name1, … where it is long; None without one."""
     whole = _attribute(group, name, size, file)
     if isinstance(whole, list):
-        if len(set(whole)) != len(whole):
-            raise FileFormatError(f"{file}: damaged HDF5: {name} names one twice")
-        return whole
+        return _distinct(whole, name, file)
     if whole is not None or name in group.attrs:
         return []  # an empty list has a dtype of its own
     parts: list[list[str]] = []
     while isinstance(part := _attribute(group, f"{name}{len(parts)}", size, file), list):
         parts.append(part)
-    return [text for part in parts for text in part] or None
+    return _distinct([text for part in parts for text in part], name, file) or None
+
+
+def _distinct(names: list[str], attribute: str, file: str) -> list[str]:
+    """Refuse names that are repeated: each would be gone through again."""
+    if len(set(names)) != len(names):
+        raise FileFormatError(f"{file}: damaged HDF5: {attribute} names one twice")
+    return names
 
 
 # --- the layouts ----------------------------------------------------------------------------------

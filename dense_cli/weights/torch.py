@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, MissingExtraError
 from dense_cli.limits import TEXT_COST, require_bytes
+from dense_cli.readers.npyheader import require_numeric
 from dense_cli.text import encodable
 from dense_cli.weights.archive import open_archive, require_readable
 from dense_cli.weights.head import Heads, Tensor, widen_bfloat16
@@ -144,9 +145,9 @@ def _texts_of(stream: IO[bytes], file: str) -> set[str]:
             if depth > _DEPTH:
                 raise FileFormatError(f"{file}: a pickle nested over {_DEPTH} deep: expected a state dict")
             stack += [depth] * len(op.stack_after)
+    except DenseCliError:
+        raise
     except (ValueError, IndexError, KeyError) as error:
-        if isinstance(error, DenseCliError):
-            raise
         raise FileFormatError(f"{file}: not a PyTorch state dict: {str(error)[:200]}", hint=_HINT) from error
     return texts
 
@@ -177,9 +178,11 @@ def _tensor(value: Any, name: str, file: str) -> Tensor:
         if dtype == "bfloat16":
             return widen_bfloat16(plain.contiguous().view(torch.uint16).numpy())
         try:
-            return np.array(plain.numpy())  # a copy: torch maps the file
+            found = np.array(plain.numpy())  # a copy: torch maps the file
         except (TypeError, RuntimeError) as error:
             raise DtypeError(f"{file}: {name} has dtype {dtype}: expected real numbers") from error
+        require_numeric(found.dtype, f"{file}: {name}")
+        return found
 
     # A tensor may say a few stored numbers over and over.
     return Tensor(name, tuple(value.shape), dtype, array, stored=_storage(value)[1])
