@@ -15,12 +15,12 @@ import atheris
 
 with atheris.instrument_imports(include=["dense_cli", "zipfile", "csv", "ast"]):
     from dense_cli.errors import DenseCliError
-    from dense_cli.labels import load_labels
-    from dense_cli.readers import csv, json, jsonl, nested, npy, npyheader, npz, source, stream  # noqa: F401
-    from dense_cli.readers.formats import Request, open_source
-    from dense_cli.weights import heads, load_weights
-    from dense_cli.weights import json as weights_json  # noqa: F401
-    from dense_cli.weights import npz as weights_npz  # noqa: F401
+    from dense_cli.heads import heads, load_weights
+    from dense_cli.heads import json as weights_json  # noqa: F401
+    from dense_cli.heads import npz as weights_npz  # noqa: F401
+    from dense_cli.sources import csv, json, jsonl, nested, npy, npyheader, npz, source, stream  # noqa: F401
+    from dense_cli.sources.formats import Request, open_source
+    from dense_cli.sources.labels import load_labels
 
 _FOLDER = Path(tempfile.mkdtemp())
 

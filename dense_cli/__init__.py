@@ -16,8 +16,8 @@ _HOMES = {
     "layers.time_distributed": ("Masking", "TimeDistributed"),
     "layers.tensor": ("Input",),
     "layers.model": ("Model",),
-    "layers.seed": ("SeedGenerator", "set_random_seed"),
-    "layers.initializers": (
+    "random.seed_generator": ("SeedGenerator", "set_random_seed"),
+    "initializers": (
         "Constant",
         "GlorotNormal",
         "GlorotUniform",
@@ -38,37 +38,37 @@ _HOMES = {
     "head": ("load_head",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
-_MODULES = {"activations": "layers.activations", "initializers": "layers.initializers"}
+_MODULES = {"activations": "activations", "initializers": "initializers"}
 
 if TYPE_CHECKING:
     from typing import Any
 
+    from dense_cli import activations as activations
+    from dense_cli import initializers as initializers
     from dense_cli.errors import DenseCliError as DenseCliError
     from dense_cli.head import load_head as load_head
-    from dense_cli.layers import activations as activations
-    from dense_cli.layers import initializers as initializers
+    from dense_cli.initializers import Constant as Constant
+    from dense_cli.initializers import GlorotNormal as GlorotNormal
+    from dense_cli.initializers import GlorotUniform as GlorotUniform
+    from dense_cli.initializers import HeNormal as HeNormal
+    from dense_cli.initializers import HeUniform as HeUniform
+    from dense_cli.initializers import Identity as Identity
+    from dense_cli.initializers import LecunNormal as LecunNormal
+    from dense_cli.initializers import LecunUniform as LecunUniform
+    from dense_cli.initializers import Ones as Ones
+    from dense_cli.initializers import Orthogonal as Orthogonal
+    from dense_cli.initializers import RandomNormal as RandomNormal
+    from dense_cli.initializers import RandomUniform as RandomUniform
+    from dense_cli.initializers import TruncatedNormal as TruncatedNormal
+    from dense_cli.initializers import VarianceScaling as VarianceScaling
+    from dense_cli.initializers import Zeros as Zeros
     from dense_cli.layers.dense import Dense as Dense
-    from dense_cli.layers.initializers import Constant as Constant
-    from dense_cli.layers.initializers import GlorotNormal as GlorotNormal
-    from dense_cli.layers.initializers import GlorotUniform as GlorotUniform
-    from dense_cli.layers.initializers import HeNormal as HeNormal
-    from dense_cli.layers.initializers import HeUniform as HeUniform
-    from dense_cli.layers.initializers import Identity as Identity
-    from dense_cli.layers.initializers import LecunNormal as LecunNormal
-    from dense_cli.layers.initializers import LecunUniform as LecunUniform
-    from dense_cli.layers.initializers import Ones as Ones
-    from dense_cli.layers.initializers import Orthogonal as Orthogonal
-    from dense_cli.layers.initializers import RandomNormal as RandomNormal
-    from dense_cli.layers.initializers import RandomUniform as RandomUniform
-    from dense_cli.layers.initializers import TruncatedNormal as TruncatedNormal
-    from dense_cli.layers.initializers import VarianceScaling as VarianceScaling
-    from dense_cli.layers.initializers import Zeros as Zeros
     from dense_cli.layers.model import Model as Model
-    from dense_cli.layers.seed import SeedGenerator as SeedGenerator
-    from dense_cli.layers.seed import set_random_seed as set_random_seed
     from dense_cli.layers.tensor import Input as Input
     from dense_cli.layers.time_distributed import Masking as Masking
     from dense_cli.layers.time_distributed import TimeDistributed as TimeDistributed
+    from dense_cli.random.seed_generator import SeedGenerator as SeedGenerator
+    from dense_cli.random.seed_generator import set_random_seed as set_random_seed
 
 __all__ = ["__version__", "activations", "initializers", *sorted(_HOME)]
 

@@ -6,9 +6,9 @@ import os
 
 from numpy.typing import DTypeLike
 
+from dense_cli.heads import load_weights
 from dense_cli.layers.dense import Dense
 from dense_cli.layers.time_distributed import TimeDistributed
-from dense_cli.weights import load_weights
 
 
 def load_head(

@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.layers.dense import Dense, cast, compute_dtype
 from dense_cli.limits import ROW_COST, require_bytes
-from dense_cli.readers.source import Block, Source
+from dense_cli.sources.source import Block, Source
 from dense_cli.text import shape_text
-from dense_cli.views.look import Seen, View, look
+from dense_cli.views.evaluate import Result, View, evaluate
 
 if TYPE_CHECKING:
-    from dense_cli.masks import Mask
-    from dense_cli.targets import Targets
+    from dense_cli.sources.masks import Mask
+    from dense_cli.sources.targets import Targets
 
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
 _WORK = 4 << 30  # floating point operations of one product: enough for BLAS to run at full speed
@@ -34,13 +34,13 @@ _MOST_ROWS = 4096
 
 
 class Part(NamedTuple):
-    """A block of the input and what was seen of it; its arrays hold until the next part is asked for.
+    """A block of the input and what was result of it; its arrays hold until the next part is asked for.
 
     ``mask`` (rows,) is False for padding, None where there is no mask.
     """
 
     block: Block
-    seen: Seen
+    result: Result
     mask: NDArray[np.bool_] | None = None
 
 
@@ -200,14 +200,14 @@ class _Worker:
             with np.errstate(all="ignore"):
                 np.matmul(x, self.kernel, out=buffer)
         bias = self.layer.bias if self.layer is not None else None
-        seen = look(logits, bias, self.activation, self.view, self.dtype, targets)
+        result = evaluate(logits, bias, self.activation, self.view, self.dtype, targets)
         if self.view.explain is not None:
             from dense_cli.views.explain import explain
 
-            seen.explained = explain(
-                rows, self.kernel, bias, seen.arrays["logits"], seen.classes, self.view.explain
+            result.explained = explain(
+                rows, self.kernel, bias, result.arrays["logits"], result.classes, self.view.explain
             )
-        return Part(block, seen, mask)
+        return Part(block, result, mask)
 
     def _explain(self, block: Block, error: DtypeError) -> None:
         """Raise ``error`` again with the value's place in the whole input."""

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
+from dense_cli import activations
+from dense_cli.activations import Activation, get
 from dense_cli.errors import ConfigError, DtypeError, ShapeError
-from dense_cli.layers import activations
-from dense_cli.layers.activations import Activation, get
-from dense_cli.layers.erf import erf
+from dense_cli.random.erf import erf
 
 ROWS = golden.rows("forward", kind="activation")
 NAMES = sorted(activations.NAMES)

@@ -20,7 +20,7 @@ import numpy as np
 import pytest
 from conftest import Run
 
-from dense_cli.layers import activations, initializers
+from dense_cli import activations, initializers
 
 if importlib.util.find_spec("keras") is None:
     pytest.skip("Keras is not installed", allow_module_level=True)

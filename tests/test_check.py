@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from conftest import SAMPLES, Run
 
+from dense_cli import initializers
 from dense_cli.cli.check import NAMES
-from dense_cli.layers import initializers
 from dense_cli.views.check import OUTPUT_CHECKS
 from dense_cli.views.checkweights import untrained
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dense_cli.errors import ShapeError
-from dense_cli.readers.arrays import ArraySource
+from dense_cli.sources.arrays import ArraySource
 from dense_cli.views.compare import Comparison, Limits, pairs
 
 
@@ -34,7 +34,7 @@ def two() -> tuple[np.ndarray, np.ndarray]:
 def compared(a, b, kind="probabilities", limits=None, **options):
     comparison = Comparison(kind, limits or Limits.default(), **options)
     comparison.add(a, b, np.arange(len(a))[:, None])
-    return comparison.found()
+    return comparison.result()
 
 
 @pytest.mark.parametrize("kind", ["probabilities", "logits"])
@@ -99,7 +99,7 @@ def test_an_output_equals_itself_and_blocks_equal_the_whole(x, cut):
     whole.add(x, x[::-1], places)
     for rows in (slice(0, cut), slice(cut, 12)):
         parts.add(x[rows], x[::-1][rows], places[rows])
-    a, b = whole.found(), parts.found()
+    a, b = whole.result(), parts.result()
     assert (a.maximum, a.maximum_at, a.beyond, a.flips, a.flipped) == (
         b.maximum,
         b.maximum_at,

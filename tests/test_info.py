@@ -24,7 +24,7 @@ def described(x: np.ndarray, *cuts: int):
     description = Description(x.shape, x.dtype)
     for start, stop in zip([0, *cuts], [*cuts, len(x)], strict=True):
         description.add(x[start:stop], np.arange(start, stop)[:, None])
-    return description.found()
+    return description.result()
 
 
 def info(run: Run, *args: object, stdin: bytes = b"") -> dict:

@@ -12,9 +12,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dense_cli import initializers
 from dense_cli.errors import ConfigError, DtypeError, SeedError, ShapeError
-from dense_cli.layers import initializers
-from dense_cli.layers.initializers import (
+from dense_cli.initializers import (
     Constant,
     GlorotUniform,
     Identity,
@@ -31,7 +31,7 @@ from dense_cli.layers.initializers import (
     get,
     serialize,
 )
-from dense_cli.layers.seed import SeedGenerator, set_random_seed
+from dense_cli.random.seed_generator import SeedGenerator, set_random_seed
 
 CLASSES = sorted({row["initializer"] for row in golden.rows("init")})
 RANDOM = [name for name in CLASSES if issubclass(initializers.NAMES[name], RandomInitializer)]

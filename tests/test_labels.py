@@ -1,4 +1,4 @@
-"""dense_cli.labels: names for classes in every form."""
+"""dense_cli.sources.labels: names for classes in every form."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import os
 import pytest
 
 from dense_cli.errors import FileFormatError, ShapeError, SizeError
-from dense_cli.labels import load_labels
+from dense_cli.sources.labels import load_labels
 
 
 @pytest.fixture

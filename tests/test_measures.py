@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dense_cli.errors import DtypeError, ShapeError
-from dense_cli.targets import load_targets
+from dense_cli.sources.targets import load_targets
 from dense_cli.views.explain import AUTO, explain, rounded
 from dense_cli.views.measures import OF_ROWS, Summary, measure
 

@@ -7,10 +7,10 @@ import pytest
 
 from dense_cli.errors import DtypeError, ShapeError, SizeError
 from dense_cli.layers.dense import Dense
-from dense_cli.masks import Mask, as_lengths, as_steps
 from dense_cli.pipeline import block_rows, run
-from dense_cli.readers.arrays import ArraySource
-from dense_cli.views.look import View
+from dense_cli.sources.arrays import ArraySource
+from dense_cli.sources.masks import Mask, as_lengths, as_steps
+from dense_cli.views.evaluate import View
 
 PROBABILITIES = View("probabilities", None, ("probabilities",))
 F4 = np.dtype(np.float32)
@@ -20,7 +20,7 @@ def all_of(
     x: np.ndarray, layer: Dense | None, mask: Mask | None = None, memory: int = 64 << 20
 ) -> np.ndarray:
     parts = run(ArraySource.of("x", x), layer, PROBABILITIES, F4, mask, memory=memory)
-    return np.concatenate([part.seen.arrays["probabilities"].copy() for part in parts])
+    return np.concatenate([part.result.arrays["probabilities"].copy() for part in parts])
 
 
 @pytest.mark.parametrize("features", [1, 384, 4096])

@@ -16,12 +16,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dense_cli.layers import activations
+from dense_cli import activations
 from dense_cli.layers.dense import Dense
 from dense_cli.pipeline import block_rows
 from dense_cli.pipeline import run as run_pipeline
-from dense_cli.readers.arrays import ArraySource
-from dense_cli.views.look import View, look
+from dense_cli.sources.arrays import ArraySource
+from dense_cli.views.evaluate import View, evaluate
 from dense_cli.views.top import top_k
 
 quick = settings(max_examples=15, deadline=None)
@@ -184,7 +184,7 @@ def test_threads_change_nothing_and_memory_only_the_last_bits(
     def output(**options: int) -> np.ndarray:
         source = ArraySource.of("x", x)
         parts = run_pipeline(source, dense, view, np.dtype(np.float32), **options)
-        return np.concatenate([part.seen.arrays["probabilities"].copy() for part in parts])
+        return np.concatenate([part.result.arrays["probabilities"].copy() for part in parts])
 
     y = output(memory=memory)
     np.testing.assert_array_equal(y, output(memory=memory, threads=threads))
@@ -241,13 +241,13 @@ def test_the_likeliest_classes_are_those_of_the_printed_probabilities(
 ) -> None:
     k = data.draw(st.integers(1, min(values.shape[1], 40)))
     dtype = np.dtype(data.draw(st.sampled_from([np.float16, np.float32])))
-    whole = look(values.copy(), None, SOFTMAX, View("probabilities", None, ("probabilities",)), dtype)
+    whole = evaluate(values.copy(), None, SOFTMAX, View("probabilities", None, ("probabilities",)), dtype)
     y = whole.arrays["probabilities"]
     has_class = ~np.isneginf(values).all(axis=1)
     expected = np.where(has_class, softmax(values).astype(dtype).argmax(axis=1), -1)
     np.testing.assert_array_equal(whole.classes, expected)
     for view in (View("classes"), View("probabilities", k), View("classes", k)):
-        seen = look(values.copy(), None, SOFTMAX, view, dtype)
+        seen = evaluate(values.copy(), None, SOFTMAX, view, dtype)
         np.testing.assert_array_equal(seen.classes, expected)
         if view.top:
             assert seen.top_classes is not None
@@ -263,7 +263,9 @@ def test_the_likeliest_classes_are_those_of_the_printed_probabilities(
 def test_log_probabilities_are_the_logarithm_of_the_probabilities(values: np.ndarray) -> None:
     values = values[~np.isneginf(values).all(axis=1)].astype(np.float64)
     name = "log_probabilities"
-    seen = look(values.copy(), None, SOFTMAX, View("log-probabilities", None, (name,)), np.dtype(np.float64))
+    seen = evaluate(
+        values.copy(), None, SOFTMAX, View("log-probabilities", None, (name,)), np.dtype(np.float64)
+    )
     with np.errstate(divide="ignore"):
         expected = np.log(softmax(values))
     shown = expected > -700  # below, the probability is 0 and its logarithm is not known from it

@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dense_cli import random
 from dense_cli.errors import ConfigError
-from dense_cli.layers import random
-from dense_cli.layers.random import arithmetic, glibc, jax, tensorflow, torch
+from dense_cli.random import arithmetic, glibc, jax, tensorflow, torch
 
 FLOAT32 = np.dtype("float32")
 DISTRIBUTIONS = {"normal": (0.5, 2.0), "uniform": (-1.0, 3.0), "truncated_normal": (0.5, 2.0)}

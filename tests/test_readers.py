@@ -15,10 +15,10 @@ import pytest
 from conftest import Run
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
-from dense_cli.readers.formats import FORMATS, Request, open_source
-from dense_cli.readers.source import Source
-from dense_cli.readers.stream import open_stream
-from dense_cli.readers.whole import read_array
+from dense_cli.sources.formats import FORMATS, Request, open_source
+from dense_cli.sources.source import Source
+from dense_cli.sources.stream import open_stream
+from dense_cli.sources.whole import read_array
 
 OUTPUTS = Request(outputs=True)
 X2 = np.array([[1.5, -2.0, 3.25], [0.0, 1e-30, 7.0]])

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dense_cli.errors import FileFormatError, ShapeError
-from dense_cli.readers.arrays import ArraySource, RaggedSource
-from dense_cli.readers.source import Source
-from dense_cli.readers.streamed import Chunk, StreamSource, spool
+from dense_cli.sources.arrays import ArraySource, RaggedSource
+from dense_cli.sources.source import Source
+from dense_cli.sources.streamed import Chunk, StreamSource, spool
 
 X = np.arange(24.0).reshape(4, 3, 2)
 F8 = np.dtype(np.float64)

@@ -5,18 +5,18 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dense_cli import activations
 from dense_cli.errors import ConfigError
-from dense_cli.layers import activations
-from dense_cli.views.look import Seen, View, look
+from dense_cli.views.evaluate import Result, View, evaluate
 from dense_cli.views.top import top_k
 
 F4 = np.dtype(np.float32)
 LOG = np.log(np.array([[1.0, 2.0, 5.0], [4.0, 4.0, 2.0]]))  # softmax: eighths, and 0.4 0.4 0.2
 
 
-def seen(values: object, view: View, activation: str | None = "softmax", dtype: np.dtype = F4) -> Seen:
+def seen(values: object, view: View, activation: str | None = "softmax", dtype: np.dtype = F4) -> Result:
     logits = np.array(values, np.float64 if dtype == np.float64 else np.float32)
-    return look(logits, None, None if activation is None else activations.get(activation), view, dtype)
+    return evaluate(logits, None, None if activation is None else activations.get(activation), view, dtype)
 
 
 def test_probabilities_are_the_softmax_and_the_lower_class_wins_a_tie() -> None:

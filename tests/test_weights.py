@@ -1,4 +1,4 @@
-"""dense_cli.weights: which heads a file holds, which one is meant, and that its numbers are right."""
+"""dense_cli.heads: which heads a file holds, which one is meant, and that its numbers are right."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dense_cli import weights
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError, MissingExtraError, ShapeError
-from dense_cli.weights import Head, heads, load_weights, select
+from dense_cli.heads import FORMATS, Head, LoadedHead, heads, load_weights, select
 
 DATA = Path(__file__).parent / "data" / "weights"
 
@@ -44,7 +43,7 @@ EXPORTS = [
 ]
 
 
-def run(name: str, loaded: weights.LoadedHead) -> tuple[np.ndarray, np.ndarray]:
+def run(name: str, loaded: LoadedHead) -> tuple[np.ndarray, np.ndarray]:
     """Softmax of the probe through a head, by plain NumPy, and what the model's own library gave."""
     x, expected = (np.load(DATA / f"{name}__{part}.npy") for part in ("probe", "expected"))
     logits = x.astype(np.float64) @ loaded.kernel
@@ -444,7 +443,7 @@ def test_a_missing_library_is_an_error_that_names_the_extra(monkeypatch, library
 
 def test_the_package_imports_none_of_the_libraries():
     libraries = ["h5py", "safetensors", "onnx", "torch"]
-    code = f"import dense_cli.weights, sys; print([name for name in {libraries} if name in sys.modules])"
+    code = f"import dense_cli.heads, sys; print([name for name in {libraries} if name in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         == "[]\n"
@@ -454,7 +453,7 @@ def test_the_package_imports_none_of_the_libraries():
 def test_every_format_of_the_table_has_a_reader():
     from importlib import import_module
 
-    for known in weights.FORMATS.values():
+    for known in FORMATS.values():
         module, _, function = known.reads.partition(":")
         assert callable(getattr(import_module(module), function))
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, ShapeError, SizeError
-from dense_cli.weights import heads, load_weights
+from dense_cli.heads import heads, load_weights
 
 DATA = Path(__file__).parent / "data" / "weights"
 K, B = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones(3, np.float32)

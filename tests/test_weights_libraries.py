@@ -20,8 +20,8 @@ from onnx import helper
 from test_weights_hostile import refused
 
 from dense_cli.errors import DenseCliError
-from dense_cli.weights import heads, load_weights
-from dense_cli.weights.kerasconfig import layers
+from dense_cli.heads import heads, load_weights
+from dense_cli.heads.kerasconfig import layers
 
 K = np.arange(12, dtype=np.float32).reshape(4, 3)
 

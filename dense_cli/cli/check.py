@@ -9,8 +9,8 @@ import click
 from dense_cli.cli import options as opts
 
 if TYPE_CHECKING:
-    from dense_cli.readers.source import Source
-    from dense_cli.views.check import Finding, Look
+    from dense_cli.sources.source import Source
+    from dense_cli.views.check import CheckRows, Finding
 
 NAMES = (
     "sums",
@@ -94,10 +94,10 @@ def _of_weights(options: dict[str, Any], source: Source, wanted: frozenset[str])
     """Check the weights by themselves, before the layer is made of them."""
     import numpy as np
 
+    from dense_cli.heads import heads, select
+    from dense_cli.heads.head import require_size
     from dense_cli.views.check import Finding
     from dense_cli.views.checkweights import transposed_shape, untrained
-    from dense_cli.weights import heads, select
-    from dense_cli.weights.head import require_size
 
     file, turn = options["weights"], options["transpose"]
     head = select(heads(file, memory=options["memory"]), options["head"], file)
@@ -129,21 +129,21 @@ def _of_weights(options: dict[str, Any], source: Source, wanted: frozenset[str])
 def _of_outputs(job: Any, wanted: frozenset[str]) -> list[Finding]:
     """Check the outputs, row by row."""
     from dense_cli.errors import ShapeError
-    from dense_cli.labels import load_labels
-    from dense_cli.views.check import About, Checks, Finding
+    from dense_cli.sources.labels import load_labels
+    from dense_cli.views.check import Checks, Finding, OutputInfo
 
     findings = []
     # Samples that are picked keep their numbers, so how many there are says nothing of these.
     lead = job.source.shape[:-1] if job.options["batch"] is None else (None, *job.source.shape[1:-1])
     layer = job.layer.dense if job.layer is not None else None
-    checks = Checks(About((*lead, job.units), job.dtype, layer is not None), frozenset(NAMES) - wanted)
+    checks = Checks(OutputInfo((*lead, job.units), job.dtype, layer is not None), frozenset(NAMES) - wanted)
     square = "transposed" in wanted and job.options["weights"] is not None
-    for i, look in enumerate(_looks(job)):
-        checks.add(look)
-        if i == 0 and square and layer is not None and look.x is not None:
+    for i, block in enumerate(_check_rows(job)):
+        checks.add(block)
+        if i == 0 and square and layer is not None and block.x is not None:
             from dense_cli.views.checkweights import transposed_square
 
-            finding = transposed_square(look.x[:512], layer.kernel, layer.bias)
+            finding = transposed_square(block.x[:512], layer.kernel, layer.bias)
             findings += [finding] if finding is not None else []
     if job.options["labels"] is not None and "labels" in wanted:
         try:
@@ -154,31 +154,31 @@ def _of_outputs(job: Any, wanted: frozenset[str]) -> list[Finding]:
     return findings + checks.findings()
 
 
-def _looks(job: Any) -> Any:
+def _check_rows(job: Any) -> Any:
     """Give the rows that count, as the checks see them."""
     import numpy as np
 
     from dense_cli.cli import show
     from dense_cli.pipeline import MEMORY, block_rows
-    from dense_cli.views.check import Look
-    from dense_cli.views.look import View
+    from dense_cli.views.check import CheckRows
+    from dense_cli.views.evaluate import View
 
-    def look(y: Any, places: Any, mask: Any, x: Any = None, logits: Any = None) -> Look:
+    def check_rows(y: Any, places: Any, mask: Any, x: Any = None, logits: Any = None) -> CheckRows:
         if mask is not None:
             y, places = y[mask], places[mask]
             x, logits = (None if part is None else part[mask] for part in (x, logits))
         with np.errstate(invalid="ignore"):  # a signalling NaN is as good as any
             wide = y.astype(np.float64)
         classes = np.where(np.isfinite(wide).all(axis=1), wide.argmax(axis=1), -1)
-        return Look(wide, places, classes, x, logits)
+        return CheckRows(wide, places, classes, x, logits)
 
     source = show.in_order(job.source)
     if job.layer is not None:
         for part in job.parts(source, View(arrays=("probabilities", "logits"))):
-            arrays = part.seen.arrays
+            arrays = part.result.arrays
             places = part.block.places()
-            yield look(arrays["probabilities"], places, part.mask, part.block.x, arrays["logits"])
+            yield check_rows(arrays["probabilities"], places, part.mask, part.block.x, arrays["logits"])
         return
     for block in source.blocks(block_rows(job.units, job.units, 8, job.options["memory"] or MEMORY)):
         mask = None if job.mask is None else job.mask.rows(block.places(), block.x)
-        yield look(block.x, block.places(), mask)
+        yield check_rows(block.x, block.places(), mask)

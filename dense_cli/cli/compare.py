@@ -8,10 +8,10 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.types import TOLERANCE
-from dense_cli.readers.formats import FORMATS as INPUT_FORMATS
+from dense_cli.sources.formats import FORMATS as INPUT_FORMATS
 
 if TYPE_CHECKING:
-    from dense_cli.readers.source import Source
+    from dense_cli.sources.source import Source
 
 
 @click.command()
@@ -73,10 +73,10 @@ def compare(first: str, second: str, **options: Any) -> None:
 
     from dense_cli.cli import show
     from dense_cli.errors import ShapeError
-    from dense_cli.labels import load_labels
     from dense_cli.pipeline import MEMORY, require_distributions
+    from dense_cli.sources.labels import load_labels
     from dense_cli.views.compare import Comparison, Limits, pairs
-    from dense_cli.writers.compare import Said, write_json, write_table
+    from dense_cli.writers.compare import ComparedFiles, write_json, write_table
     from dense_cli.writers.screen import Screen
 
     if first == second == "-":
@@ -108,8 +108,8 @@ def compare(first: str, second: str, **options: Any) -> None:
                         str(e), hint="logits are compared with --logits, class numbers with --classes"
                     ) from None
         comparison.add(left, right, block.places())
-    found = comparison.found()
-    said = Said((a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), found, limits, labels)
+    found = comparison.result()
+    said = ComparedFiles((a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), found, limits, labels)
     with show.output(options) as out:
         if show.output_format(options) == "json":
             write_json(out, said)
@@ -120,8 +120,8 @@ def compare(first: str, second: str, **options: Any) -> None:
 
 
 def _open(path: str, options: dict[str, Any]) -> Source:
-    from dense_cli.readers.formats import Request, open_source
-    from dense_cli.readers.streamed import StreamSource, spool
+    from dense_cli.sources.formats import Request, open_source
+    from dense_cli.sources.streamed import StreamSource, spool
 
     key = options["key"]
     if key is None and options["classes"] and path.lower().endswith((".json", ".npz")):

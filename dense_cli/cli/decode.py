@@ -44,10 +44,10 @@ def decode(**options: Any) -> None:
 
     from dense_cli.cli import show
     from dense_cli.errors import ConfigError
-    from dense_cli.labels import load_labels
+    from dense_cli.sources.labels import load_labels
     from dense_cli.text import encodable, printable
     from dense_cli.views.decode import Decoder, Rules
-    from dense_cli.views.look import View, gives_distributions
+    from dense_cli.views.evaluate import View, gives_distributions
     from dense_cli.writers.decode import WRITERS
 
     format = options["format"] or {"table": "text", "jsonl": "jsonl"}.get(show.output_format(options))
@@ -76,7 +76,7 @@ def decode(**options: Any) -> None:
         encoding = "utf-8" if options["output"] else sys.stdout.encoding
         writer = WRITERS[format](out, rules, encoding)
         for part in job.parts(show.in_order(job.source), View(top=1, measures=measures)):
-            seen = part.seen
+            seen = part.result
             assert seen.top_values is not None
             steps = (part.block.places(), seen.classes, seen.top_values[:, 0], part.mask, seen.measures)
             for line in decoder.add(*steps):

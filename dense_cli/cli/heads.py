@@ -26,7 +26,7 @@ def heads(file: str, **options: Any) -> None:
     import sys
 
     from dense_cli.cli import show
-    from dense_cli.weights import heads as read_heads
+    from dense_cli.heads import heads as read_heads
     from dense_cli.writers.heads import write_json, write_table
     from dense_cli.writers.screen import Screen
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.readers.formats import FORMATS as INPUT_FORMATS
+from dense_cli.sources.formats import FORMATS as INPUT_FORMATS
 
 if TYPE_CHECKING:
-    from dense_cli.weights import Head
+    from dense_cli.heads import Head
     from dense_cli.writers.info import Array, Weights
 
 _WEIGHTS = (".keras", ".h5", ".hdf5", ".safetensors", ".onnx", ".pt", ".pth")
@@ -55,7 +55,7 @@ def info(file: str, **options: Any) -> None:
 def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
     """Return the heads of a weights file, None for what is none."""
     from dense_cli.errors import DenseCliError
-    from dense_cli.weights import heads
+    from dense_cli.heads import heads
 
     lower = file.lower()
     if lower.endswith(_WEIGHTS):
@@ -73,9 +73,9 @@ def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
 
 
 def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
+    from dense_cli.heads import check_shapes
+    from dense_cli.heads.head import require_size
     from dense_cli.views.describe import describe
-    from dense_cli.weights import check_shapes
-    from dense_cli.weights.head import require_size
     from dense_cli.writers.info import Weights
 
     ranges = []
@@ -94,9 +94,9 @@ def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
 def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
     import os
 
-    from dense_cli.readers.formats import Request, open_source
-    from dense_cli.readers.layout import layouts
-    from dense_cli.readers.streamed import StreamSource, spool
+    from dense_cli.sources.formats import Request, open_source
+    from dense_cli.sources.layout import layouts
+    from dense_cli.sources.streamed import StreamSource, spool
     from dense_cli.views.describe import Description
     from dense_cli.writers.info import Array
 
@@ -113,5 +113,5 @@ def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
         for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
             description.add(block.x, block.places())
         header = headers.get(key or "") or (next(iter(headers.values())) if len(headers) == 1 else None)
-        arrays.append(Array(source.name, description.found(), header, size))
+        arrays.append(Array(source.name, description.result(), header, size))
     return arrays

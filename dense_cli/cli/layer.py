@@ -91,7 +91,7 @@ def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any]
 
     import numpy as np
 
-    from dense_cli.layers import initializers
+    from dense_cli import initializers
     from dense_cli.layers.dense import Dense, as_dtype
 
     for name in ("head", "transpose"):
@@ -138,8 +138,8 @@ def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any]
 
 
 def _trained(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any], str]:
+    from dense_cli.heads import load_weights
     from dense_cli.layers.dense import Dense
-    from dense_cli.weights import load_weights
 
     assert options.weights is not None
     defaults = LayerOptions()

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from dense_cli import __version__
-from dense_cli.cli.say import say
+from dense_cli.cli.notes import say
 from dense_cli.errors import DenseCliError
 
 # What --help says of each, so that it need not import them.

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from dense_cli.cli.types import INDEX, SIZE
-from dense_cli.readers.formats import FORMATS as INPUT_FORMATS
+from dense_cli.sources.formats import FORMATS as INPUT_FORMATS
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])

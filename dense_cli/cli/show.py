@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from dense_cli.cli.layer import LayerOptions, MadeLayer, make_layer
-from dense_cli.cli.say import note
+from dense_cli.cli.notes import note
 from dense_cli.errors import ConfigError, ShapeError
 from dense_cli.text import shape_text, shown
 from dense_cli.writers.formats import FORMATS
@@ -22,11 +22,11 @@ from dense_cli.writers.formats import FORMATS
 if TYPE_CHECKING:
     import numpy as np
 
-    from dense_cli.masks import Mask
     from dense_cli.pipeline import Part
-    from dense_cli.readers.source import Source
-    from dense_cli.targets import Targets
-    from dense_cli.views.look import View
+    from dense_cli.sources.masks import Mask
+    from dense_cli.sources.source import Source
+    from dense_cli.sources.targets import Targets
+    from dense_cli.views.evaluate import View
     from dense_cli.views.measures import Summary
     from dense_cli.writers.run import Run
 
@@ -85,7 +85,7 @@ class Job:
 
     def plan(self, *, slicing: bool = False) -> tuple[Run, str]:
         """Return the run as the writers see it, and the output format."""
-        from dense_cli.views.look import View
+        from dense_cli.views.evaluate import View
         from dense_cli.writers.run import Run, TableOptions
         from dense_cli.writers.screen import Screen
 
@@ -106,7 +106,7 @@ class Job:
             raise ConfigError(f"--top-k {top}: there are only {units} classes")
         labels = None
         if options["labels"] is not None:
-            from dense_cli.labels import load_labels
+            from dense_cli.sources.labels import load_labels
 
             labels = load_labels(options["labels"], units)
         screen = Screen.of(sys.stdout) if options["output"] is None and format == "table" else Screen()
@@ -120,7 +120,7 @@ class Job:
         rows = self._measures(labels, format)
         measures = rows
         if format in ("table", "markdown") or self.targets is not None:
-            from dense_cli.views.look import gives_distributions
+            from dense_cli.views.evaluate import gives_distributions
             from dense_cli.views.measures import Summary
 
             if self.layer is None or gives_distributions(self.layer.dense.activation):
@@ -154,7 +154,7 @@ class Job:
             raise click.UsageError("--ignore-index is about targets: it needs --targets FILE")
         measures = tuple(dict.fromkeys(options["measures"]))
         if options["targets"] is not None:
-            from dense_cli.targets import load_targets
+            from dense_cli.sources.targets import load_targets
             from dense_cli.views.measures import OF_TARGETS
 
             targets = load_targets(options["targets"], labels, options["ignore_index"])
@@ -191,7 +191,7 @@ class Job:
 
         if self.summary is None:
             self.summary = Summary(self.units, self.options["top_k"] or 5)
-        self.summary.add(part.seen.classes, part.seen.measures, part.block.places()[:, 0], part.mask)
+        self.summary.add(part.result.classes, part.result.measures, part.block.places()[:, 0], part.mask)
 
     def conclude(self, format: str) -> None:
         """Say how right the rows are, where the output has no place for it."""
@@ -224,18 +224,18 @@ class Job:
                 memory=self.options["memory"] or MEMORY,
                 most=most,
             ):
-                missing = (part.seen.classes < 0).nonzero()[0]
+                missing = (part.result.classes < 0).nonzero()[0]
                 if len(missing) and first is None:
                     first = part.block.places()[missing[0]].tolist()
                 lost += len(missing)
                 if self.targets is not None:
                     self._count(part)
                 counted += 0 if part.mask is None else int(part.mask.sum())
-                done += len(part.seen.classes)
-                if counting and len(part.seen.classes):
+                done += len(part.result.classes)
+                if counting and len(part.result.classes):
                     last = int(part.block.places()[-1, 0])
                 yield part
-                progress.advance(len(part.seen.classes))
+                progress.advance(len(part.result.classes))
             self._check_end(source, done, counted, last + 1)
         except GeneratorExit:
             pass  # the writer has enough; what was seen so far is still told
@@ -318,14 +318,14 @@ def _with_view(run: Run, format: str) -> Run:
 
 def in_order(source: Source) -> Source:
     """Return a source whose samples follow each other: finished outputs may come step by step."""
-    from dense_cli.readers.streamed import StreamSource, spool
+    from dense_cli.sources.streamed import StreamSource, spool
 
     return spool(source) if isinstance(source, StreamSource) and source.by_step else source
 
 
 def open_input(options: dict[str, Any], *, outputs: bool) -> Source:
     """Open INPUT, or standard input where there is none and it is not a terminal."""
-    from dense_cli.readers.formats import Request, open_source, stdin_is_terminal
+    from dense_cli.sources.formats import Request, open_source, stdin_is_terminal
 
     path = options["input"]
     if path is None:
@@ -340,9 +340,9 @@ def open_mask(options: dict[str, Any], dtype: np.dtype[Any]) -> Mask | None:
     """Return the mask that --lengths, --mask or --mask-value (of the layer's dtype) asks for."""
     import numpy as np
 
-    from dense_cli.masks import Mask, as_lengths, as_steps
-    from dense_cli.readers.stream import open_stream
-    from dense_cli.readers.whole import read_array
+    from dense_cli.sources.masks import Mask, as_lengths, as_steps
+    from dense_cli.sources.stream import open_stream
+    from dense_cli.sources.whole import read_array
 
     given = [name for name in ("lengths", "mask", "mask_value") if options[name] is not None]
     if len(given) > 1:

@@ -12,8 +12,8 @@ from dense_cli.cli.types import INDEX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dense_cli.readers.arrays import ArraySource, RaggedSource
-    from dense_cli.readers.streamed import StreamSource
+    from dense_cli.sources.arrays import ArraySource, RaggedSource
+    from dense_cli.sources.streamed import StreamSource
 
 
 @click.command()
@@ -42,8 +42,8 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     import math
 
     from dense_cli.cli import show
-    from dense_cli.readers.arrays import RaggedSource
-    from dense_cli.readers.streamed import StreamSource, spool
+    from dense_cli.sources.arrays import RaggedSource
+    from dense_cli.sources.streamed import StreamSource, spool
     from dense_cli.writers.formats import FORMATS
 
     job = show.Job.open(options, outputs=True)

@@ -8,10 +8,10 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from dense_cli import activations, initializers
+from dense_cli.activations import Activation
 from dense_cli.errors import ConfigError, DtypeError, ShapeError
-from dense_cli.layers import activations, initializers
-from dense_cli.layers.activations import Activation
-from dense_cli.layers.initializers import InitializerLike
+from dense_cli.initializers import InitializerLike
 from dense_cli.layers.tensor import KerasTensor, Shape
 
 DTYPES = ("float16", "float32", "float64")

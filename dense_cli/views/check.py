@@ -28,7 +28,7 @@ class Finding(NamedTuple):
     first: Place | None = None
 
 
-class Look(NamedTuple):
+class CheckRows(NamedTuple):
     """Rows that count: outputs (rows, classes) in float64, their places and classes (-1 for none).
 
     ``x`` (rows, features) and ``logits`` (rows, classes) are there where a layer was run.
@@ -41,7 +41,7 @@ class Look(NamedTuple):
     logits: NDArray[Any] | None = None
 
 
-class About(NamedTuple):
+class OutputInfo(NamedTuple):
     """What is known of the outputs before the first row; ``ran``: a layer gives them."""
 
     shape: tuple[int | None, ...]
@@ -59,10 +59,10 @@ class Check(Protocol):
 
     name: str
 
-    def __init__(self, about: About) -> None: ...
+    def __init__(self, info: OutputInfo) -> None: ...
 
-    def add(self, look: Look) -> None:
-        """Look at further rows."""
+    def add(self, block: CheckRows) -> None:
+        """CheckRows at further rows."""
 
     def finding(self) -> Finding | None:
         """Return what was found."""
@@ -99,15 +99,15 @@ class Sums:
 
     name = "sums"
 
-    def __init__(self, about: About) -> None:
-        self._tolerance = tolerance(about.dtype)
+    def __init__(self, info: OutputInfo) -> None:
+        self._tolerance = tolerance(info.dtype)
         self._count = _Count()
 
-    def add(self, look: Look) -> None:
+    def add(self, block: CheckRows) -> None:
         with np.errstate(all="ignore"):
-            sums = look.y.sum(axis=1)
+            sums = block.y.sum(axis=1)
             wrong = (np.abs(sums - 1) > self._tolerance) & np.isfinite(sums)
-        self._count.add(wrong, look.places, sums)
+        self._count.add(wrong, block.places, sums)
 
     def finding(self) -> Finding | None:
         found = self._count
@@ -123,13 +123,13 @@ class Negative:
 
     name = "negative"
 
-    def __init__(self, about: About) -> None:
+    def __init__(self, info: OutputInfo) -> None:
         self._count = _Count()
 
-    def add(self, look: Look) -> None:
+    def add(self, block: CheckRows) -> None:
         with np.errstate(all="ignore"):
-            least = look.y.min(axis=1)
-        self._count.add(least < 0, look.places, least)
+            least = block.y.min(axis=1)
+        self._count.add(least < 0, block.places, least)
 
     def finding(self) -> Finding | None:
         found = self._count
@@ -146,19 +146,19 @@ class Finite:
 
     name = "finite"
 
-    def __init__(self, about: About) -> None:
-        self._ran = about.ran
+    def __init__(self, info: OutputInfo) -> None:
+        self._ran = info.ran
         self._input, self._overflow, self._output = _Count(), _Count(), _Count()
 
-    def add(self, look: Look) -> None:
-        output = _odd(look.y)
-        if look.x is None or look.logits is None:
-            self._output.add(output, look.places, np.zeros(len(output)))
+    def add(self, block: CheckRows) -> None:
+        output = _odd(block.y)
+        if block.x is None or block.logits is None:
+            self._output.add(output, block.places, np.zeros(len(output)))
             return
-        given = _odd(look.x)
-        self._input.add(given, look.places, np.zeros(len(output)))
-        over = _odd(look.logits) & ~given
-        self._overflow.add(over, look.places, np.zeros(len(output)))
+        given = _odd(block.x)
+        self._input.add(given, block.places, np.zeros(len(output)))
+        over = _odd(block.logits) & ~given
+        self._overflow.add(over, block.places, np.zeros(len(output)))
 
     def finding(self) -> Finding | None:
         for found, where, advice in (
@@ -180,16 +180,16 @@ class Axis:
 
     name = "axis"
 
-    def __init__(self, about: About) -> None:
-        self._tolerance = tolerance(about.dtype)
-        self._sums = AxisSums(about.shape, self._tolerance)
+    def __init__(self, info: OutputInfo) -> None:
+        self._tolerance = tolerance(info.dtype)
+        self._sums = AxisSums(info.shape, self._tolerance)
         self._wrong = self._rows = 0
 
-    def add(self, look: Look) -> None:
+    def add(self, block: CheckRows) -> None:
         with np.errstate(all="ignore"):
-            self._sums.add(look.y, look.places)
-            self._wrong += int(np.count_nonzero(np.abs(look.y.sum(axis=1) - 1) > self._tolerance))
-            self._rows += len(look.y)
+            self._sums.add(block.y, block.places)
+            self._wrong += int(np.count_nonzero(np.abs(block.y.sum(axis=1) - 1) > self._tolerance))
+            self._rows += len(block.y)
 
     def finding(self) -> Finding | None:
         if not self._wrong:
@@ -208,10 +208,10 @@ class OneClass:
 
     name = "one-class"
 
-    def __init__(self, about: About) -> None:
-        self._shape = about.shape
+    def __init__(self, info: OutputInfo) -> None:
+        self._shape = info.shape
 
-    def add(self, look: Look) -> None:
+    def add(self, block: CheckRows) -> None:
         pass
 
     def finding(self) -> Finding | None:
@@ -232,14 +232,14 @@ class DoubleSoftmax:
     name = "double-softmax"
     LEAST = 16  # rows · (classes - 1)
 
-    def __init__(self, about: About) -> None:
-        self._n = about.n
-        self._slack = 2 * tolerance(about.dtype)
+    def __init__(self, info: OutputInfo) -> None:
+        self._n = info.n
+        self._slack = 2 * tolerance(info.dtype)
         self._rows = self._others = 0
         self._sum = self._most = self._highest = 0.0
 
-    def add(self, look: Look) -> None:
-        y = look.y[look.classes >= 0]
+    def add(self, block: CheckRows) -> None:
+        y = block.y[block.classes >= 0]
         if self._n < 2 or not len(y):
             return
         with np.errstate(all="ignore"):
@@ -274,15 +274,15 @@ class Saturated:
     name = "saturated"
     LEAST, SHARE = 8, 0.5
 
-    def __init__(self, about: About) -> None:
-        self._n = about.n
-        self._near = 1 - np.finfo(about.dtype).eps if about.dtype.kind == "f" else 1.0
+    def __init__(self, info: OutputInfo) -> None:
+        self._n = info.n
+        self._near = 1 - np.finfo(info.dtype).eps if info.dtype.kind == "f" else 1.0
         self._count = _Count()
 
-    def add(self, look: Look) -> None:
+    def add(self, block: CheckRows) -> None:
         if self._n > 1:
-            y = look.y[look.classes >= 0]
-            self._count.add(y.max(axis=1) >= self._near, look.places[look.classes >= 0], y[:, 0])
+            y = block.y[block.classes >= 0]
+            self._count.add(y.max(axis=1) >= self._near, block.places[block.classes >= 0], y[:, 0])
 
     def finding(self) -> Finding | None:
         found = self._count
@@ -299,15 +299,15 @@ class Uniform:
     name = "uniform"
     LEAST, SHARE, OF_LOG = 8, 0.5, 0.99
 
-    def __init__(self, about: About) -> None:
-        self._n = about.n
+    def __init__(self, info: OutputInfo) -> None:
+        self._n = info.n
         self._count = _Count()
 
-    def add(self, look: Look) -> None:
-        y = look.y[look.classes >= 0]
+    def add(self, block: CheckRows) -> None:
+        y = block.y[block.classes >= 0]
         if self._n > 1 and len(y):
             entropy = measure(("entropy",), y)["entropy"] / math.log(self._n)
-            self._count.add(entropy >= self.OF_LOG, look.places[look.classes >= 0], entropy)
+            self._count.add(entropy >= self.OF_LOG, block.places[block.classes >= 0], entropy)
 
     def finding(self) -> Finding | None:
         found = self._count
@@ -324,11 +324,11 @@ class NeverChosen:
     name = "never-chosen"
     PER_CLASS = 20  # rows
 
-    def __init__(self, about: About) -> None:
-        self._counts = np.zeros(about.n, np.int64)
+    def __init__(self, info: OutputInfo) -> None:
+        self._counts = np.zeros(info.n, np.int64)
 
-    def add(self, look: Look) -> None:
-        self._counts += np.bincount(look.classes[look.classes >= 0], minlength=len(self._counts))
+    def add(self, block: CheckRows) -> None:
+        self._counts += np.bincount(block.classes[block.classes >= 0], minlength=len(self._counts))
 
     def finding(self) -> Finding | None:
         n, rows = len(self._counts), int(self._counts.sum())
@@ -348,16 +348,16 @@ class Constant:
     name = "constant"
     LEAST = 20  # rows, or pairs of steps
 
-    def __init__(self, about: About) -> None:
-        self._n, self._stepped = about.n, len(about.shape) == 3
+    def __init__(self, info: OutputInfo) -> None:
+        self._n, self._stepped = info.n, len(info.shape) == 3
         self._rows = self._pairs = self._changes = 0
         self._class: int | None = None
         self._others = False
         self._last: tuple[int, int] | None = None
 
-    def add(self, look: Look) -> None:
-        known = look.classes >= 0
-        classes, samples = look.classes[known], look.places[known, 0]
+    def add(self, block: CheckRows) -> None:
+        known = block.classes >= 0
+        classes, samples = block.classes[known], block.places[known, 0]
         if not len(classes):
             return
         self._rows += len(classes)
@@ -393,8 +393,8 @@ class Padding:
     name = "padding"
     _KEPT = 1000  # different rows
 
-    def __init__(self, about: About) -> None:
-        self._stepped, self._ran = len(about.shape) == 3, about.ran
+    def __init__(self, info: OutputInfo) -> None:
+        self._stepped, self._ran = len(info.shape) == 3, info.ran
         # Row → samples that end in it, steps that repeat it, the first of these.
         self._ends: dict[bytes, tuple[int, int, Place]] = {}
         self._row: NDArray[Any] | None = None
@@ -402,15 +402,15 @@ class Padding:
         self._run = self._length = 0
         self._place: Place = ()
 
-    def add(self, look: Look) -> None:
-        if not self._stepped or not len(look.y):
+    def add(self, block: CheckRows) -> None:
+        if not self._stepped or not len(block.y):
             return
-        rows = look.y if look.x is None else look.x
+        rows = block.y if block.x is None else block.x
         before = np.concatenate([rows[:1] if self._row is None else self._row[None], rows[:-1]])
         same = (rows == before).all(axis=1)
         if self._row is None:
             same[0] = False
-        samples = look.places[:, 0]
+        samples = block.places[:, 0]
         starts = np.flatnonzero(np.concatenate([[samples[0] != self._sample], samples[1:] != samples[:-1]]))
         bounds = [*starts.tolist(), len(rows)]
         if bounds[0] != 0:
@@ -424,7 +424,7 @@ class Padding:
             self._length += end - begin
             if len(changes):
                 first = begin + int(changes[-1])
-                self._run, self._place = end - first, tuple(look.places[first].tolist())
+                self._run, self._place = end - first, tuple(block.places[first].tolist())
             else:
                 self._run += end - begin
             self._row = rows[end - 1].copy()
@@ -478,13 +478,13 @@ _EXPLAINS = {
 class Checks:
     """Runs the checks of outputs that are not skipped."""
 
-    def __init__(self, about: About, skip: frozenset[str] = frozenset()) -> None:
-        self._checks = [check(about) for check in OUTPUT_CHECKS if check.name not in skip]
+    def __init__(self, info: OutputInfo, skip: frozenset[str] = frozenset()) -> None:
+        self._checks = [check(info) for check in OUTPUT_CHECKS if check.name not in skip]
 
-    def add(self, look: Look) -> None:
-        """Look at further rows."""
+    def add(self, block: CheckRows) -> None:
+        """CheckRows at further rows."""
         for check in self._checks:
-            check.add(look)
+            check.add(block)
 
     def findings(self) -> list[Finding]:
         """Return what was found, without what another finding explains."""

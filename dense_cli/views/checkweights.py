@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.layers.erf import erf
+from dense_cli.random.erf import erf
 from dense_cli.views.check import Finding
 from dense_cli.views.measures import measure
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
-from dense_cli.readers.source import Block, Source
+from dense_cli.sources.source import Block, Source
 from dense_cli.text import shape_text
 from dense_cli.views.top import top_k
 
@@ -51,7 +51,7 @@ class Row(NamedTuple):
     moved: int
 
 
-class Found(NamedTuple):
+class ComparisonResult(NamedTuple):
     """What a comparison found; None where it does not apply to the kind, NaN where no row counts.
 
     ``beyond`` counts the numbers that differ by more than ``atol + rtol · |B|``, NaN among them;
@@ -156,7 +156,7 @@ class Comparison:
 
     >>> both = Comparison("probabilities", Limits(atol=0.1))
     >>> both.add(np.array([[0.9, 0.1]]), np.array([[0.4, 0.6]]), np.array([[0]]))
-    >>> found = both.found()
+    >>> found = both.result()
     >>> found.flips, found.maximum, round(found.mean_kl, 4)
     (1, 0.5, 0.5507)
     """
@@ -303,7 +303,7 @@ class Comparison:
         shifted = values - values.max(axis=1, keepdims=True)
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
-    def found(self) -> Found:
+    def result(self) -> ComparisonResult:
         """Return what was found."""
         numeric = self.kind != "classes"
         known = self._known
@@ -317,7 +317,7 @@ class Comparison:
         differences = self._differences
         k = min(self.top, self._numbers // self._rows if self._rows else 0)
         overlaps = numeric and bool(self._rows) and k < self._numbers // self._rows
-        return Found(
+        return ComparisonResult(
             kind=self.kind,
             rows=self._rows,
             numbers=self._numbers,

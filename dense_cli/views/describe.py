@@ -113,7 +113,7 @@ def _bin(value: float, width: float) -> int:
     return number - (value < number * width)
 
 
-class Odd(NamedTuple):
+class Occurrence(NamedTuple):
     """How many numbers are of a kind, and where the first is."""
 
     number: int
@@ -133,9 +133,9 @@ class Described(NamedTuple):
     mean: float | None
     std: float | None
     zeros: int
-    nan: Odd
-    plus_inf: Odd
-    minus_inf: Odd
+    nan: Occurrence
+    plus_inf: Occurrence
+    minus_inf: Occurrence
     histogram: list[tuple[float, float, int]]
     looks: str
     evidence: str
@@ -157,7 +157,7 @@ class Description:
         self._low: tuple[float, Place | None] = (math.inf, None)
         self._high: tuple[float, Place | None] = (-math.inf, None)
         self._mean = self._squares = 0.0
-        self._odd = {name: Odd(0, None) for name in ("nan", "inf", "-inf")}
+        self._odd = {name: Occurrence(0, None) for name in ("nan", "inf", "-inf")}
         self._bars = Histogram()
         self._rows = Rows(tolerance(dtype))
         self.sums = AxisSums(shape, tolerance(dtype))
@@ -180,7 +180,7 @@ class Description:
             ):
                 count, first = self._odd[name]
                 if found.any():
-                    self._odd[name] = Odd(
+                    self._odd[name] = Occurrence(
                         count + int(np.count_nonzero(found)), first or _at(found.argmax(), places, columns)
                     )
         numbers = values[finite]
@@ -213,7 +213,7 @@ class Description:
             self._mean += apart * (numbers.size / count)
         self._finite = count
 
-    def found(self) -> Described:
+    def result(self) -> Described:
         """Return what was seen."""
         some = bool(self._finite)
         looks, evidence = self._looks()
@@ -377,4 +377,4 @@ def describe(array: NDArray[Any]) -> Described:
     for start in range(0, len(array), rows):
         block = array[start : start + rows]
         description.add(block, np.arange(start, start + len(block))[:, None])
-    return description.found()
+    return description.result()

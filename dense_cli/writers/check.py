@@ -9,7 +9,7 @@ import orjson
 from dense_cli.text import encodable, shown
 from dense_cli.views.check import Finding
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import say
+from dense_cli.writers.table import write_lines
 
 Shape = tuple[int | None, ...]
 
@@ -35,11 +35,13 @@ def write_table(
 ) -> None:
     """Print each finding with its evidence and advice."""
     sizes = ", ".join("?" if n is None else str(n) for n in shape)
-    say(out, screen, f"y = {shown(name)} ({sizes})")
+    write_lines(out, screen, f"y = {shown(name)} ({sizes})")
     for finding in findings:
         where = "" if finding.first is None else f"; the first is {list(finding.first)}"
-        say(out, screen, f"{finding.check}: {shown(finding.evidence)}{where}", f"  → {finding.advice}")
+        write_lines(
+            out, screen, f"{finding.check}: {shown(finding.evidence)}{where}", f"  → {finding.advice}"
+        )
     count = (
         "no finding" if not findings else "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
     )
-    say(out, screen, f"{count} in {len(checks)} checks: {', '.join(checks)}")
+    write_lines(out, screen, f"{count} in {len(checks)} checks: {', '.join(checks)}")

@@ -8,20 +8,20 @@ import numpy as np
 import orjson
 
 from dense_cli.text import encodable, shape_text, shown
-from dense_cli.views.compare import Found, Limits, Place, Row
+from dense_cli.views.compare import ComparisonResult, Limits, Place, Row
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import Cell, render, say
+from dense_cli.writers.table import Cell, render, write_lines
 
 Shape = tuple[int | None, ...]
 
 
-class Said(NamedTuple):
+class ComparedFiles(NamedTuple):
     """A comparison and what was compared: names, shapes and dtypes of A and B."""
 
     names: tuple[str, str]
     shapes: tuple[Shape, Shape]
     dtypes: tuple[np.dtype[Any], np.dtype[Any]]
-    found: Found
+    found: ComparisonResult
     limits: Limits
     labels: list[str] | None = None
 
@@ -33,7 +33,7 @@ class Said(NamedTuple):
         return shown(self.labels[number], 200) if named and self.labels is not None else str(number)
 
 
-def write_json(out: BinaryIO, said: Said) -> None:
+def write_json(out: BinaryIO, said: ComparedFiles) -> None:
     """Write what was compared, every measure, the flips and the worst rows, and ``"within"``."""
     found, faults = said.found, said.found.faults(said.limits)
     document: dict[str, Any] = {
@@ -61,7 +61,7 @@ def write_json(out: BinaryIO, said: Said) -> None:
     out.write(orjson.dumps(document) + b"\n")
 
 
-def _row(row: Row, said: Said) -> dict[str, Any]:
+def _row(row: Row, said: ComparedFiles) -> dict[str, Any]:
     found: dict[str, Any] = {"at": row.place}
     for side, number in (("a", row.first), ("b", row.second)):
         found[f"class_{side}"] = number if number >= 0 else None
@@ -73,14 +73,14 @@ def _row(row: Row, said: Said) -> dict[str, Any]:
     return found
 
 
-def write_table(out: BinaryIO, said: Said, screen: Screen) -> None:
+def write_table(out: BinaryIO, said: ComparedFiles, screen: Screen) -> None:
     """Print the measures, the flips, the worst rows, and in the end whether B is within the limits."""
     found = said.found
     for side, name, shape, dtype in zip("AB", said.names, said.shapes, said.dtypes, strict=True):
-        say(out, screen, f"{side} = {shown(name)} {shape_text(shape)} {dtype.name}")
-    say(out, screen, "", _agreement(found))
+        write_lines(out, screen, f"{side} = {shown(name)} {shape_text(shape)} {dtype.name}")
+    write_lines(out, screen, "", _agreement(found))
     if found.kind != "classes":
-        say(out, screen, "", *_measures(found, screen))
+        write_lines(out, screen, "", *_measures(found, screen))
     rank = len(said.shapes[0]) - (found.kind != "classes")
     axes = ["sample", "t", *(f"axis{i}" for i in range(2, rank))][:rank]
     # One line of class numbers is one array of samples.
@@ -88,17 +88,19 @@ def write_table(out: BinaryIO, said: Said, screen: Screen) -> None:
         axes = ["", "sample"]
     if found.flipped:
         more = found.flips - len(found.flipped)
-        say(out, screen, "", "Rows that change class:", *_rows(found.flipped, axes, said, screen))
-        say(out, screen, *[f"… {more} more: --all"] * (more > 0))
+        write_lines(out, screen, "", "Rows that change class:", *_rows(found.flipped, axes, said, screen))
+        write_lines(out, screen, *[f"… {more} more: --all"] * (more > 0))
     if found.worst:
-        say(out, screen, "", "Worst rows, by total variation:", *_rows(found.worst, axes, said, screen))
+        write_lines(
+            out, screen, "", "Worst rows, by total variation:", *_rows(found.worst, axes, said, screen)
+        )
     faults = found.faults(said.limits)
-    say(out, screen, "", *(f"beyond: {shown(fault)}" for fault in faults))
+    write_lines(out, screen, "", *(f"beyond: {shown(fault)}" for fault in faults))
     if not faults:
-        say(out, screen, f"within {_limits(said.limits, found.kind)}")
+        write_lines(out, screen, f"within {_limits(said.limits, found.kind)}")
 
 
-def _agreement(found: Found) -> str:
+def _agreement(found: ComparisonResult) -> str:
     parts = [f"{found.kind}: the same class in {found.rows - found.flips} of {found.rows} rows"]
     if found.overlap is not None:
         parts.append(f"mean top-{found.top_k} overlap {found.overlap:.4f}")
@@ -107,7 +109,7 @@ def _agreement(found: Found) -> str:
     return " · ".join(parts)
 
 
-def _measures(found: Found, screen: Screen) -> list[str]:
+def _measures(found: ComparisonResult, screen: Screen) -> list[str]:
     rows = [
         ("|A − B|", found.mean, found.maximum, found.maximum_at),
         ("KL(A‖B), nats", found.mean_kl, found.worst_kl, found.worst_kl_at),
@@ -121,7 +123,7 @@ def _measures(found: Found, screen: Screen) -> list[str]:
     return render([("", True), ("mean", False), ("worst", False), ("at", True)], cells, screen)
 
 
-def _rows(rows: list[Row], axes: list[str], said: Said, screen: Screen) -> list[str]:
+def _rows(rows: list[Row], axes: list[str], said: ComparedFiles, screen: Screen) -> list[str]:
     named = said.labels is not None
     kept = [i for i, axis in enumerate(axes) if axis]
     columns = [*((axes[i], False) for i in kept), ("A", named), ("B", named)]

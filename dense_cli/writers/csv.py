@@ -38,25 +38,25 @@ class Csv(Writer):
         self.out.write(",".join(header).encode() + b"\n")
 
     def write(self, part: Part) -> None:
-        seen = part.seen
+        result = part.result
         columns: list[list[bytes]] = [[b"%d" % n for n in axis] for axis in part.block.places().T.tolist()]
-        columns.append([b"" if c < 0 else b"%d" % c for c in seen.classes.tolist()])
+        columns.append([b"" if c < 0 else b"%d" % c for c in result.classes.tolist()])
         if self.names is not None:
-            columns.append([b"" if c < 0 else self.names[c] for c in seen.classes.tolist()])
+            columns.append([b"" if c < 0 else self.names[c] for c in result.classes.tolist()])
         if part.mask is not None:
             columns.append([b"%d" % m for m in part.mask.tolist()])
         for name in self.run.measures:
-            values = seen.measures[name]
+            values = result.measures[name]
             if name == "rank":
                 columns.append([b"%d" % n if n else b"" for n in values.tolist()])
             else:
                 columns.append(_values(values[:, None]))
-        if seen.top_classes is not None and seen.top_values is not None:
-            columns.append(self._top(seen.top_classes, seen.top_values))
+        if result.top_classes is not None and result.top_values is not None:
+            columns.append(self._top(result.top_classes, result.top_values))
         elif self.run.view.show != "classes":
-            columns.append(_values(seen.arrays[self.run.view.values]))
+            columns.append(_values(result.arrays[self.run.view.values]))
         self.out.write(
-            b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n" if len(seen.classes) else b""
+            b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n" if len(result.classes) else b""
         )
         if part.block.pause:
             self.out.flush()

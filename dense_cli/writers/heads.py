@@ -7,11 +7,11 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from dense_cli.heads import Head
+from dense_cli.heads.pairs import listed
 from dense_cli.text import encodable, shown
-from dense_cli.weights import Head
-from dense_cli.weights.pairs import listed
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import Cell, render, say
+from dense_cli.writers.table import Cell, render, write_lines
 
 # Columns that a narrow terminal does without, the first one first.
 _LONGEST_NAME = 200  # characters of a name in a table
@@ -61,13 +61,13 @@ def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen)
             break
         left_out.append(name)
         del columns[name]
-    say(out, screen, shown(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
-    say(out, screen, *_lines(columns, screen))
+    write_lines(out, screen, shown(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
+    write_lines(out, screen, *_lines(columns, screen))
     if left_out:
-        say(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
+        write_lines(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
     for refusal in dict.fromkeys(head.refusal for head in heads if head.refusal):
         refused = listed(head.name for head in heads if head.refusal == refusal)
-        say(out, screen, shown(f"refused: {refused}: {refusal}"))
+        write_lines(out, screen, shown(f"refused: {refused}: {refusal}"))
 
 
 def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:

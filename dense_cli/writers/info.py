@@ -8,13 +8,13 @@ from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
-from dense_cli.readers.npyheader import NpyHeader
+from dense_cli.heads import Head
+from dense_cli.sources.npyheader import NpyHeader
 from dense_cli.text import encodable, shown
 from dense_cli.views.describe import Described, Place
-from dense_cli.weights import Head
 from dense_cli.writers.heads import as_json, write_table
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import Cell, render, say
+from dense_cli.writers.table import Cell, render, write_lines
 
 _BAR = 40  # columns of the longest bar
 
@@ -73,11 +73,11 @@ def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
             parts.append(f"{array.order} order")
         if array.size is not None:
             parts.append(f"file of {array.size} bytes")
-        say(out, screen, *[""] * (i > 0), f"{shown(array.name)}: {' · '.join(parts)}")
-        say(out, screen, f"looks like {found.looks}", f"  {found.evidence}", "")
-        say(out, screen, *_numbers(array, screen))
+        write_lines(out, screen, *[""] * (i > 0), f"{shown(array.name)}: {' · '.join(parts)}")
+        write_lines(out, screen, f"looks like {found.looks}", f"  {found.evidence}", "")
+        write_lines(out, screen, *_numbers(array, screen))
         if len(found.histogram) > 1:
-            say(out, screen, "", *_bars(found.histogram, screen))
+            write_lines(out, screen, "", *_bars(found.histogram, screen))
 
 
 def _numbers(array: Array, screen: Screen) -> list[str]:
@@ -173,7 +173,7 @@ def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
     if rows:
         columns = [("head", True), ("array", True), ("min", False), ("max", False), ("mean", False)]
         columns += [("std", False), ("zeros", False), ("NaN/Inf", False)]
-        say(out, screen, "", *render(columns, rows, screen))
+        write_lines(out, screen, "", *render(columns, rows, screen))
 
 
 def write_weights_json(out: BinaryIO, weights: Weights, screen: Screen) -> None:

@@ -29,11 +29,11 @@ class Items:
 
     def top(self, part: Part) -> list[bytes]:
         """Return each row's likeliest classes as a list of objects; empty where a row has no class."""
-        assert part.seen.top_classes is not None
-        assert part.seen.top_values is not None
+        assert part.result.top_classes is not None
+        assert part.result.top_values is not None
         rows = []
         for classes, values in zip(
-            part.seen.top_classes.tolist(), row_texts(part.seen.top_values), strict=True
+            part.result.top_classes.tolist(), row_texts(part.result.top_values), strict=True
         ):
             items = [
                 self._item(c, value) for c, value in zip(classes, values.split(b","), strict=True) if c >= 0
@@ -43,7 +43,7 @@ class Items:
 
     def explanations(self, part: Part) -> list[bytes]:
         """Return what each row's logit is made of as an object; null where a row has no class."""
-        made = part.seen.explained
+        made = part.result.explained
         assert made is not None
         rows = []
         for i in range(len(made.classes)):

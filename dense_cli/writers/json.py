@@ -10,7 +10,7 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.pipeline import Part
-from dense_cli.readers.stream import TemporaryFile
+from dense_cli.sources.stream import TemporaryFile
 from dense_cli.writers.items import Items
 from dense_cli.writers.numbers import Nest, class_texts, measure_texts, row_texts
 from dense_cli.writers.run import Writer
@@ -64,7 +64,7 @@ class Json(Writer):
     def write(self, part: Part) -> None:
         places = part.block.places()
         if self.summary is not None:
-            self.summary.add(part.seen.classes, part.seen.measures, places[:, 0], part.mask)
+            self.summary.add(part.result.classes, part.result.measures, places[:, 0], part.mask)
         self.rows += len(places)
         if len(places):
             # Samples that were picked keep their numbers.
@@ -75,19 +75,21 @@ class Json(Writer):
         if self.name == "top":
             self.body.write(self.values.add(self.items.top(part), at))
         elif self.name != "classes":
-            texts = [b"[%b]" % text for text in row_texts(part.seen.arrays[self.name])]
+            texts = [b"[%b]" % text for text in row_texts(part.result.arrays[self.name])]
             self.body.write(self.values.add(texts, at))
         for name, (nest, texts) in self.after.items():
             texts.append(nest.add(self._after(name, part), at))
 
     def _after(self, name: str, part: Part) -> list[bytes]:
-        if name in part.seen.measures:
-            return measure_texts(part.seen.measures[name])
+        if name in part.result.measures:
+            return measure_texts(part.result.measures[name])
         if name == "explanations":
             return self.items.explanations(part)
         if name == "mask" and part.mask is not None:
             return [b"true" if m else b"false" for m in part.mask.tolist()]
-        return class_texts(part.seen.classes) if name == "classes" else self.items.labels(part.seen.classes)
+        return (
+            class_texts(part.result.classes) if name == "classes" else self.items.labels(part.result.classes)
+        )
 
     def _close(self) -> None:
         if self.name != "classes":

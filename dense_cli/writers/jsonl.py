@@ -25,22 +25,22 @@ class JsonLines(Writer):
         if places.shape[1] > 2:
             index = orjson.dumps(np.ascontiguousarray(places[:, 2:]), option=orjson.OPT_SERIALIZE_NUMPY)
             columns.append([b',"index":[%b]' % text for text in index[2:-2].split(b"],[")])
-        if part.seen.top_classes is not None:
+        if part.result.top_classes is not None:
             columns.append([b',"top":%b' % text for text in self.items.top(part)])
         elif self.run.view.show != "classes":
             name = self.run.view.values.encode()
             columns.append(
-                [b',"%b":[%b]' % (name, text) for text in row_texts(part.seen.arrays[name.decode()])]
+                [b',"%b":[%b]' % (name, text) for text in row_texts(part.result.arrays[name.decode()])]
             )
-        columns.append([b',"class":%b' % text for text in class_texts(part.seen.classes)])
+        columns.append([b',"class":%b' % text for text in class_texts(part.result.classes)])
         if self.run.labels is not None:
-            columns.append([b',"label":%b' % text for text in self.items.labels(part.seen.classes)])
+            columns.append([b',"label":%b' % text for text in self.items.labels(part.result.classes)])
         if part.mask is not None:
             columns.append([b',"mask":true' if m else b',"mask":false' for m in part.mask.tolist()])
         for measure in self.run.measures:
-            texts = measure_texts(part.seen.measures[measure])
+            texts = measure_texts(part.result.measures[measure])
             columns.append([b',"%b":%b' % (measure.encode(), text) for text in texts])
-        if part.seen.explained is not None:
+        if part.result.explained is not None:
             columns.append([b',"explanation":%b' % text for text in self.items.explanations(part)])
         self.out.write(b"}\n".join(map(b"".join, zip(*columns, strict=True))) + b"}\n")
         if part.block.pause:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ShapeError
 from dense_cli.layers.dense import compute_dtype
 from dense_cli.pipeline import Part
-from dense_cli.readers.stream import TemporaryFile
+from dense_cli.sources.stream import TemporaryFile
 from dense_cli.writers.run import Run, Writer
 
 _HEADER = 128  # bytes: what numpy.save writes for arrays of a few axes
@@ -195,15 +195,19 @@ def _kind(run: Run, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
 
 
 def _rows(part: Part, name: str) -> NDArray[Any]:
-    seen = part.seen
+    result = part.result
     if name == "classes":
-        return seen.classes
+        return result.classes
     if name == "mask":
         assert part.mask is not None
         return part.mask
-    if name in seen.measures:
-        return seen.measures[name]
+    if name in result.measures:
+        return result.measures[name]
     found = (
-        seen.top_classes if name == "top_classes" else seen.top_values if name.startswith("top_") else None
+        result.top_classes
+        if name == "top_classes"
+        else result.top_values
+        if name.startswith("top_")
+        else None
     )
-    return seen.arrays[name] if found is None else found
+    return result.arrays[name] if found is None else found

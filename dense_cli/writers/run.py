@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 import numpy as np
 
 from dense_cli.pipeline import Part
-from dense_cli.views.look import View
+from dense_cli.views.evaluate import View
 from dense_cli.writers.screen import Screen
 
 Shape = tuple[int | None, ...]

@@ -98,7 +98,7 @@ class TableWriter(Writer):
         self.explained: list[list[str]] = []
 
     def write(self, part: Part) -> None:
-        places, seen = part.block.places(), part.seen
+        places, result = part.block.places(), part.result
         room = len(places) if self.run.table.limit is None else self.run.table.limit - self.shown
         self.more = len(places) > room
         # What targets are there for is the summary of all rows.
@@ -106,31 +106,31 @@ class TableWriter(Writer):
         count = min(len(places), room)
         counted = len(places) if self.run.judged else count
         self.summary.add(
-            seen.classes[:counted],
-            {name: values[:counted] for name, values in seen.measures.items()},
+            result.classes[:counted],
+            {name: values[:counted] for name, values in result.measures.items()},
             places[:counted, 0],
             None if part.mask is None else part.mask[:counted],
         )
         at = places if self.run.steps is None else np.delete(places, 1, axis=1)
         value = _PREFIX.get(self.run.view.values)
-        arrays = seen.arrays.get(self.run.view.values)
+        arrays = result.arrays.get(self.run.view.values)
         for i in range(count):
             row = [Cell(str(n)) for n in at[i].tolist()]
-            chosen = int(seen.classes[i])
-            if seen.top_classes is None:
+            chosen = int(result.classes[i])
+            if result.top_classes is None:
                 row += self._class(chosen)
-            if seen.top_classes is not None and seen.top_values is not None:
+            if result.top_classes is not None and result.top_values is not None:
                 for rank, (c, v) in enumerate(
-                    zip(seen.top_classes[i].tolist(), seen.top_values[i].tolist(), strict=True)
+                    zip(result.top_classes[i].tolist(), result.top_values[i].tolist(), strict=True)
                 ):
                     row.append(Cell(self._name(c), likeliest=rank == 0))
                     row += [self._value(v, rank == 0)] if value else []
-                row += self._margin(seen.top_values[i].tolist()) if self.run.story else []
+                row += self._margin(result.top_values[i].tolist()) if self.run.story else []
             elif arrays is not None and value:
                 row += [self._value(v, c == chosen) for c, v in enumerate(arrays[i].tolist())]
-            row += [self._measure(seen.measures[name][i].item()) for name in self.run.measures]
-            if seen.explained is not None and seen.explained.classes[i] >= 0:
-                self.explained.append(self._explain(places[i].tolist(), seen.explained, i))
+            row += [self._measure(result.measures[name][i].item()) for name in self.run.measures]
+            if result.explained is not None and result.explained.classes[i] >= 0:
+                self.explained.append(self._explain(places[i].tolist(), result.explained, i))
             if part.mask is not None and not part.mask[i]:
                 row = [Cell(cell.text, padding=True) for cell in row]
             self.rows.append(row)
@@ -258,10 +258,10 @@ class TableWriter(Writer):
         return render(columns, rows, self.run.table.screen, headed=headed)
 
     def _say(self, *lines: str) -> None:
-        say(self.out, self.run.table.screen, *lines)
+        write_lines(self.out, self.run.table.screen, *lines)
 
     def _tell(self, *lines: str) -> None:
-        tell(self.out, self.run.table.screen, *lines)
+        write_wrapped(self.out, self.run.table.screen, *lines)
 
 
 # What Markdown acts on: escapes, code, emphasis, HTML, entities, links, and the bars of the table itself.
@@ -328,17 +328,17 @@ def render(
     return [line.rstrip() for line in file.getvalue().splitlines()]
 
 
-def tell(out: BinaryIO, screen: Screen, *lines: str) -> None:
+def write_wrapped(out: BinaryIO, screen: Screen, *lines: str) -> None:
     """Write lines of prose: on a terminal they break between words."""
     if screen.width is not None:
         width = max(screen.width, 20)
         lines = tuple(
             part for line in lines for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]
         )
-    say(out, screen, *lines)
+    write_lines(out, screen, *lines)
 
 
-def say(out: BinaryIO, screen: Screen, *lines: str) -> None:
+def write_lines(out: BinaryIO, screen: Screen, *lines: str) -> None:
     """Write lines as the screen can show them."""
     for line in lines:
         out.write(_spelt(line, screen).encode(screen.encoding, "backslashreplace") + b"\n")
@@ -369,10 +369,10 @@ def print_matrix(
     )
     cells = [[Cell(name), *(Cell(f"{v:.{options.precision}f}") for v in row[:fit])] for name, row in rows]
     headers = [(name, False) for name in (corner, *map(str, range(min(columns, fit))))]
-    tell(out, options.screen, *title)
-    say(out, options.screen, *render(headers, cells, options.screen))
+    write_wrapped(out, options.screen, *title)
+    write_lines(out, options.screen, *render(headers, cells, options.screen))
     if fit < columns:
-        say(out, options.screen, f"… {columns - fit} more columns: they do not fit the terminal")
+        write_lines(out, options.screen, f"… {columns - fit} more columns: they do not fit the terminal")
 
 
 def _style(cell: Cell) -> str:

@@ -1,0 +1,293 @@
+"""Trained heads: the Dense and TimeDistributed(Dense) layers that a weights file holds.
+
+Formats stand in `FORMATS`, one file of this package for each; a reader is imported when a file needs it.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
+from dense_cli.heads.head import Head, Heads, Tensor, require_size
+
+__all__ = ["FORMATS", "Format", "Head", "LoadedHead", "check_shapes", "heads", "load_weights", "select"]
+
+_BLOCK = 1 << 16  # numbers that are checked at once: they and their answers stay in the cache
+
+
+@dataclass(frozen=True)
+class Format:
+    """One format of weight files: by its suffixes, else by its first bytes."""
+
+    suffixes: tuple[str, ...]
+    magic: tuple[bytes, ...]
+    reads: str
+    extra: str | None = None
+
+
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+_HDF5 = b"\x89HDF\r\n\x1a\n"
+
+FORMATS: dict[str, Format] = {
+    "npz": Format((".npz",), _ZIP, "dense_cli.heads.npz:read"),
+    "keras": Format((".keras",), _ZIP, "dense_cli.heads.keras:read", "keras"),
+    "hdf5": Format((".h5", ".hdf5"), (_HDF5,), "dense_cli.heads.hdf5:read", "keras"),
+    "safetensors": Format((".safetensors",), (), "dense_cli.heads.safetensors:read", "safetensors"),
+    "onnx": Format((".onnx",), (), "dense_cli.heads.onnx:read", "onnx"),
+    "torch": Format((".pt", ".pth"), (*_ZIP, b"\x80"), "dense_cli.heads.torch:read", "torch"),
+    "json": Format((".json",), (), "dense_cli.heads.json:read"),
+}
+
+
+@dataclass(frozen=True)
+class LoadedHead:
+    """A head's numbers: kernel of shape (features, units), bias of shape (units,) or None."""
+
+    kernel: NDArray[Any]
+    bias: NDArray[Any] | None
+    head: Head
+
+
+def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
+    """Return every head that a weights file holds, reading its headers alone.
+
+    Args:
+        path: a file of one of `FORMATS`.
+        memory: bytes that may be taken where the format cannot be read without; 4 GiB always may.
+
+    Raises:
+        FileFormatError: the file is not what it claims to be, or holds no kernel.
+        MissingExtraError: the library that reads the format is not installed.
+        OSError: there is no such file, or it cannot be read.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/w.npz", kernel=np.zeros((4, 3)), bias=np.zeros(3))
+    ...     [(head.name, head.kernel_shape, head.use_bias) for head in heads(f"{folder}/w.npz")]
+    [('head', (4, 3), True)]
+    """
+    file = os.fspath(path)
+    with naming(file):
+        name = _format(file)
+        module, _, function = FORMATS[name].reads.partition(":")
+        found: Heads = getattr(import_module(module), function)(file, memory)
+    return found
+
+
+def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
+    """Return the head that ``name`` means: its name, its path, or an alias that no other head has.
+
+    Without a name: the only head, else the model's output layer, else the only one that is not an
+    embedding table by its name.
+
+    Raises:
+        ConfigError: no head is meant, or several; the message lists them all.
+    """
+    if name is None:
+        for choice in (
+            list(heads),
+            [head for head in heads if head.output],
+            [head for head in heads if not head.table],
+        ):
+            if len(choice) == 1:
+                return choice[0]
+        outputs = [head for head in heads if head.output] or list(heads)
+        raise ConfigError(
+            f"{file}: {len(outputs)} heads, and none is named: expected one of {_listed(outputs)}",
+            hint="name one with --head",
+        )
+    for choice in (
+        [head for head in heads if name in (head.name, head.path)],
+        [head for head in heads if name in head.aliases],
+    ):
+        if len(choice) == 1:
+            return choice[0]
+        if choice:
+            raise ConfigError(f"{file}: several heads named {name!r}: expected one of {_listed(choice)}")
+    others = heads.others if isinstance(heads, Heads) else {}
+    if name in others:
+        raise ConfigError(
+            f"{file}: {name!r} is no Dense layer but a {others[name]}: expected one of {_listed(heads)}"
+        )
+    raise ConfigError(f"{file}: no head named {name!r}: expected one of {_listed(heads)}")
+
+
+def load_weights(
+    path: str | os.PathLike[str],
+    name: str | None = None,
+    *,
+    transpose: bool | None = None,
+    features: int | None = None,
+    units: int | None = None,
+    memory: int | None = None,
+) -> LoadedHead:
+    """Read one head of a weights file; its shapes are checked before any of its numbers are read.
+
+    Args:
+        path: a file of one of `FORMATS`.
+        name: which head, as `select` takes it.
+        transpose: True: the kernel is stored as (units, features); False: as (features, units);
+            None: by the tensor's name, a PyTorch ``weight`` being (units, features).
+        features: what the layer's input has, held against the kernel.
+        units: how many classes there should be, held against the kernel.
+        memory: bytes that an array may take; 4 GiB always may be taken.
+
+    Returns:
+        Kernel and bias as stored where they are float32 or float64, everything else as float32.
+
+    Raises:
+        ShapeError: kernel, bias, ``features`` and ``units`` do not fit each other.
+        DtypeError: the weights are not real numbers, or are NaN or infinite.
+        FileFormatError, ConfigError, SizeError, MissingExtraError, OSError: as `heads` and `select` do.
+    """
+    file = os.fspath(path)
+    head = select(heads(file, memory=memory), name, file)
+    if head.refusal is not None:
+        raise FileFormatError(f"{file}: head {head.name!r}: {head.refusal}")
+    if transpose is not None:
+        head = replace(head, transposed=transpose)
+    check_shapes(head, file, features, units)
+    for tensor in (head.kernel, head.bias):
+        if tensor is not None:
+            require_size(tensor, file, memory)
+    kernel = _numbers(head.kernel, file)
+    bias = None if head.bias is None else _numbers(head.bias, file)
+    return LoadedHead(kernel.T if head.transposed else kernel, bias, head)
+
+
+def check_shapes(head: Head, file: str, features: int | None = None, units: int | None = None) -> None:
+    """Hold a head's shapes against each other, and against what is asked for.
+
+    Raises:
+        ShapeError: they do not fit, or there is nothing in them.
+    """
+    have = head.kernel_shape
+    where = f"{file}: {head.kernel.name}"
+    bias = None if head.bias is None else head.bias.shape
+    option = "--no-transpose" if head.transposed else "--transpose"
+
+    def fits(shape: tuple[int, int]) -> bool:
+        return (
+            (features is None or shape[0] == features)
+            and (units is None or shape[1] == units)
+            and (bias is None or bias == (shape[1],))
+        )
+
+    hint = None
+    if fits(have[::-1]):
+        hint = f"read as {have[::-1]} (features, units) it fits: {option}"
+    if 0 in have:
+        raise ShapeError(f"{where}: empty kernel of shape {have}: expected features and units")
+    if features is not None and have[0] != features:
+        raise ShapeError(
+            f"{where}: the kernel expects {have[0]} features, the input has {features} (kernel shape {have})",
+            hint=hint,
+        )
+    if units is not None and have[1] != units:
+        raise ShapeError(
+            f"{where}: the kernel has {have[1]} units, --units asks for {units} (kernel shape {have})",
+            hint=hint,
+        )
+    if head.bias is not None and bias != (have[1],):
+        raise ShapeError(
+            f"{file}: {head.bias.name}: bias of shape {bias}, expected ({have[1]},) for a kernel of {have}",
+            hint=hint,
+        )
+
+
+def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
+    """Read a tensor as finite float32 or float64 of the machine's byte order."""
+    try:
+        with naming(file):
+            array = tensor.read()
+    except MemoryError as error:
+        raise SizeError(f"{file}: not enough memory to read {tensor.name} {tensor.shape}") from error
+    if array.shape != tensor.shape:
+        raise FileFormatError(f"{file}: {tensor.name} changed while it was read")
+    wide = array.dtype.kind == "f" and array.dtype.itemsize >= 8
+    # What does not fit becomes infinite, and is refused below; so is NaN, a signalling one too.
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = array.astype(np.float64 if wide else np.float32, copy=False)
+    _require_finite(array, f"{file}: {tensor.name}")
+    return array
+
+
+def _require_finite(array: NDArray[Any], where: str) -> None:
+    flat = array.reshape(-1) if array.flags.c_contiguous else array.T.reshape(-1)
+    finite = np.empty(_BLOCK, bool)
+    for start in range(0, flat.size, _BLOCK):
+        block = flat[start : start + _BLOCK]
+        if not np.isfinite(block, out=finite[: block.size]).all():
+            index = [int(i) for i in np.argwhere(~np.isfinite(array))[0]]
+            raise DtypeError(f"{where}{index}: expected a finite number, found {array[tuple(index)]}")
+
+
+def _format(file: str) -> str:
+    """Return the format of a file: by its suffix, held against its first bytes, else by them alone."""
+    mode = os.stat(file).st_mode
+    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+        raise FileFormatError(f"{file}: not a regular file: weights are read from files, not from pipes")
+    with open(file, "rb") as stream:
+        start = stream.read(64)
+    if not start:
+        raise FileFormatError(f"{file}: empty file: expected weights, found 0 bytes")
+    lower = file.lower()
+    named = next((name for name, known in FORMATS.items() if lower.endswith(known.suffixes)), None)
+    if named is not None:
+        magic = FORMATS[named].magic
+        if magic and not start.startswith(magic):
+            raise FileFormatError(
+                f"{file}: damaged or renamed: the suffix says {named}, the first bytes say {_look(start)}"
+            )
+        return named
+    if start.startswith(_ZIP):
+        return _zipped(file)
+    if start[8:9] == b"{":  # before the one byte of a pickle, which may as well begin a length
+        return "safetensors"
+    for name, known in FORMATS.items():
+        if known.magic and start.startswith(known.magic):
+            return name
+    if start.lstrip()[:1] == b"{":
+        return "json"
+    if start[:1] == b"\x08":
+        return "onnx"
+    raise FileFormatError(f"{file}: expected weights as {', '.join(FORMATS)}, found {_look(start)}")
+
+
+def _zipped(file: str) -> str:
+    """Return which of the formats that are zip archives a file is, by what it holds."""
+    from dense_cli.heads.archive import open_archive
+
+    with open_archive(file) as archive:
+        names = archive.namelist()
+    if "config.json" in names:
+        return "keras"
+    return "torch" if any(name.endswith("/data.pkl") for name in names) else "npz"
+
+
+def _look(start: bytes) -> str:
+    """Say what first bytes look like."""
+    for looks, magic in (
+        ("a zip archive", _ZIP),
+        ("HDF5", (_HDF5,)),
+        ("an NPY array", (b"\x93NUMPY",)),
+        ("a pickle", (b"\x80",)),
+        ("JSON or text", (b"{", b"[")),
+    ):
+        if start.startswith(magic):
+            return looks
+    return repr(start[:16])
+
+
+def _listed(heads: Sequence[Head]) -> str:
+    from dense_cli.heads.pairs import listed
+
+    return listed(f"{head.name} {head.kernel_shape}" for head in heads)

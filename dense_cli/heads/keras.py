@@ -1,0 +1,68 @@
+"""Heads in ``.keras`` archives: ``config.json`` names the layers, ``model.weights.h5`` holds their numbers.
+
+No layer is built from the config, so that nothing of it is ever run, Lambda layers included.
+
+The format: https://keras.io/guides/serialization_and_saving/
+"""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dense_cli.errors import FileFormatError
+from dense_cli.heads.archive import Section, data_offset, member, open_archive, require_readable
+from dense_cli.heads.hdf5 import heads_of, open_hdf5, parse_config, scan
+from dense_cli.heads.hdf5guard import require_texts
+from dense_cli.heads.head import Heads
+from dense_cli.heads.kerasconfig import MAX_CONFIG
+from dense_cli.heads.pairs import listed
+
+_CONFIG = "config.json"
+_WEIGHTS = "model.weights.h5"
+
+
+def read(file: str, memory: int | None = None) -> Heads:
+    """Return the heads of a ``.keras`` archive.
+
+    Raises:
+        MissingExtraError: h5py is not installed.
+        FileFormatError: a damaged archive, a sharded one, or one without a Dense layer.
+    """
+    with open_archive(file) as archive:
+        members = {info.filename: info for info in archive.infolist()}
+        if "model.weights.json" in members:
+            raise FileFormatError(
+                f"{file}: sharded weights (model.weights.json): expected one {_WEIGHTS}",
+                hint="save the model without max_shard_size",
+            )
+        for name in (_CONFIG, _WEIGHTS):
+            if name not in members:
+                raise FileFormatError(f"{file}: no {name} in the Keras archive: found {listed(members)}")
+        if members[_CONFIG].file_size > MAX_CONFIG:
+            raise FileFormatError(f"{file}: {_CONFIG} claims a size over {MAX_CONFIG} bytes")
+        config = parse_config(member(archive, members[_CONFIG], file, memory), f"{file}: {_CONFIG}")
+        weights = members[_WEIGHTS]
+        require_readable(weights, file)
+        stored = weights.compress_type == zipfile.ZIP_STORED
+        start = data_offset(archive, weights, file) if stored else 0
+
+    def source() -> Any:
+        if stored:
+            return Section(file, start, weights.file_size)
+        with open_archive(file) as archive:
+            return io.BytesIO(member(archive, weights, file, memory))
+
+    @contextmanager
+    def opener() -> Iterator[Any]:
+        with source() as stream, open_hdf5(stream, f"{file}: {_WEIGHTS}") as root:
+            yield root
+
+    with source() as stream:
+        require_texts(stream, file)
+    with opener() as root:
+        found = scan(root, file, opener)
+    return heads_of(found, config, file)

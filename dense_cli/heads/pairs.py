@@ -1,0 +1,136 @@
+"""Kernels and biases found by their names, for files that are a flat table of tensors."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+
+from dense_cli.errors import FileFormatError, ShapeError
+from dense_cli.heads.head import Head, Heads, Tensor
+
+# "kernel", "head/kernel", "dense.kernel", "fc.weight", Keras 2's "dense/kernel:0".
+_NESTED = re.compile(r"(?:(?P<prefix>.*)(?P<sep>[/.]))?(?P<base>kernel|weight)(?P<tail>(?::0)?)", re.DOTALL)
+# "fc_weight", as numpy.savez(fc_weight=...) must spell it, and "W": only where nothing has the names above.
+_JOINED = re.compile(r"(?P<prefix>.+)(?P<sep>_)(?P<base>kernel|weight)(?P<tail>)", re.DOTALL)
+_LETTER = re.compile(r"(?:(?P<prefix>.*)(?P<sep>[/._]))?(?P<base>W)(?P<tail>)", re.DOTALL)
+_BIAS = {"kernel": "bias", "weight": "bias", "W": "b"}
+_NOT_DENSE = re.compile(r".*(recurrent|depthwise|pointwise)", re.DOTALL)
+_TABLE = re.compile(r"emb|^wte$|^wpe$|^shared$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """The names of one head's tensors; ``bias`` is None where there is none."""
+
+    prefix: str
+    kernel: str
+    bias: str | None
+    transposed: bool
+
+
+def pairs(names: Iterable[str]) -> list[Pair]:
+    """Return the kernels among ``names``, each with its bias.
+
+    A PyTorch ``weight`` is stored as (units, features), a Keras ``kernel`` and a ``W`` as (features, units).
+    A ``W`` counts only where it is the only one.
+
+    >>> pairs(["fc.weight", "fc.bias", "norm.scale"])
+    [Pair(prefix='fc', kernel='fc.weight', bias='fc.bias', transposed=True)]
+    """
+    known = list(names)
+    found = _match(_NESTED, known) or _match(_JOINED, known)
+    if not found:
+        letters = _match(_LETTER, known)
+        found = letters if len(letters) == 1 else []
+    return found
+
+
+def find_heads(names: Iterable[str], tensor: Callable[[str], Tensor], file: str) -> Heads:
+    """Return a head for every kernel of rank 2 among ``names``; ``tensor(name)`` reads one header.
+
+    Raises:
+        ShapeError: there are kernels, and none of them has rank 2.
+        FileFormatError: nothing is named like a kernel.
+    """
+    known = list(names)
+    heads, others = collect(known, tensor)
+    if not heads and others:
+        raise ShapeError(
+            f"{file}: {others[0].name} has rank {len(others[0].shape)} (shape {others[0].shape}): "
+            f"expected a kernel of rank 2 (features, units)"
+        )
+    if not heads:
+        raise FileFormatError(
+            f"{file}: no kernel: expected kernel and bias, or weight and bias, found {listed(known)}"
+        )
+    return distinct(heads)
+
+
+def collect(names: Iterable[str], tensor: Callable[[str], Tensor]) -> tuple[Heads, list[Tensor]]:
+    """Return the heads among ``names``, and the kernels of another rank than 2."""
+    heads = Heads()
+    others = []
+    for pair in pairs(names):
+        kernel = tensor(pair.kernel)
+        if len(kernel.shape) != 2:
+            others.append(kernel)
+            continue
+        last = re.split(r"[/.]", pair.prefix)[-1]
+        heads.append(
+            Head(
+                name=pair.prefix or "head",
+                path=pair.prefix or pair.kernel,
+                kernel=kernel,
+                bias=None if pair.bias is None else tensor(pair.bias),
+                transposed=pair.transposed,
+                aliases=(pair.kernel,),
+                table=pair.bias is None and bool(_TABLE.search(last)),
+            )
+        )
+    return heads, others
+
+
+def distinct(heads: Heads) -> Heads:
+    """Return ``heads`` where those that share a name go by their first alias, or else by their path."""
+    for other in ("alias", "path"):
+        count = Counter(head.name for head in heads)
+        heads = Heads(
+            (
+                replace(head, name=head.aliases[0] if other == "alias" else head.path)
+                if count[head.name] > 1
+                else head
+                for head in heads
+            ),
+            heads.others,
+        )
+    return heads
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Return names for a message, cut where there are many.
+
+    >>> listed(["a", "b"]), listed([]), listed("abc", most=2)
+    ('a, b', 'none', 'a, b and 1 more')
+    """
+    known = [name if len(name) <= 80 else name[:79] + "…" for name in names]
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more or "none"
+
+
+def _match(pattern: re.Pattern[str], names: list[str]) -> list[Pair]:
+    known = set(names)
+    found = []
+    for name in names:
+        match = pattern.fullmatch(name)
+        if match is None or _NOT_DENSE.fullmatch(match["prefix"] or ""):
+            continue
+        start = (match["prefix"] or "") + (match["sep"] or "")
+        if f"{start}recurrent_kernel{match['tail']}" in known:  # a recurrent cell
+            continue
+        bias = start + _BIAS[match["base"]] + match["tail"]
+        found.append(
+            Pair(match["prefix"] or "", name, bias if bias in known else None, match["base"] == "weight")
+        )
+    return found

@@ -1,0 +1,127 @@
+"""The table of array formats, and the one way to open an array."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from dense_cli.errors import FileFormatError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from dense_cli.sources.source import Source
+    from dense_cli.sources.stream import ByteStream
+
+
+class Request(NamedTuple):
+    """What is asked of a reader: the member's name, and whether finished outputs are meant."""
+
+    key: str | None = None
+    outputs: bool = False
+
+
+class Format(NamedTuple):
+    """A row of the table; ``reads`` is loaded when a file of this format is opened."""
+
+    name: str
+    suffixes: tuple[str, ...]
+    magic: bytes | None
+    reads: str
+
+
+FORMATS = {
+    f.name: f
+    for f in (
+        Format("json", (".json",), None, "dense_cli.sources.json:read"),
+        Format("jsonl", (".jsonl", ".ndjson"), None, "dense_cli.sources.jsonl:read"),
+        Format("npy", (".npy",), b"\x93NUMPY", "dense_cli.sources.npy:read"),
+        Format("npz", (".npz",), b"PK\x03\x04", "dense_cli.sources.npz:read"),
+        Format("csv", (".csv",), None, "dense_cli.sources.csv:read"),
+    )
+}
+
+
+def open_source(
+    path: str, format: str | None = None, request: Request = Request(), memory: int | None = None
+) -> Source:
+    """Open an array file, or standard input for ``-``, as a `Source`.
+
+    The format is ``format``, else that of the suffix, else that of the first bytes. What must be held
+    whole may take ``memory`` bytes; 4 GiB always may be taken.
+
+    Raises:
+        FileFormatError: the format cannot be told, or the file is not in it.
+        ShapeError: the array has no features, or its rows differ in length.
+        DtypeError: it does not hold real numbers.
+        SizeError: a row, or what must be held whole, takes more memory than is allowed.
+        OSError: it cannot be opened or read.
+    """
+    from dense_cli.sources.stream import open_stream
+
+    return read_source(open_stream(path, memory), format, request)
+
+
+def read_source(stream: ByteStream, format: str | None = None, request: Request = Request()) -> Source:
+    """Read an opened file as a `Source`, as `open_source` does."""
+    if format is None:
+        suffix = os.path.splitext(stream.name)[1].lower()
+        format = next((f.name for f in FORMATS.values() if suffix in f.suffixes), None) or sniff(stream)
+    module, function = FORMATS[format].reads.split(":")
+    reader = cast("Callable[[ByteStream, Request], Source]", getattr(import_module(module), function))
+    return reader(stream, request)
+
+
+def sniff(stream: ByteStream) -> str:
+    """Return the format that the first bytes (or the first line that is not blank, for text) speak of."""
+    from dense_cli.sources.stream import BOM
+
+    first = stream.peek(1)
+    if not first:
+        raise FileFormatError(f"{stream.name}: no data: the input is empty")
+    if first in b"\x93P":
+        head = stream.peek(6)
+        for format in FORMATS.values():
+            if format.magic and head.startswith(format.magic):
+                return format.name
+    line = stream.peek_line(1 << 20)
+    text = line.removeprefix(BOM).strip()
+    if text[:1] in (b"[", b"{"):
+        return _json_or_lines(stream, line, text)
+    if text[:1].isdigit() or text[:1] in (b"-", b"+", b".", b'"') or b"," in text:
+        return "csv"
+    raise FileFormatError(
+        f"{stream.name}: expected an array as {', '.join(FORMATS)}, "
+        f"found {text[:20].decode('utf-8', 'replace')!r}",
+        hint="name the format with --input-format",
+    )
+
+
+def _json_or_lines(stream: ByteStream, line: bytes, text: bytes) -> str:
+    """JSON Lines if the first line is a whole value and another follows.
+
+    A line that is one flat sample is the same array either way: it is taken as JSON Lines without
+    waiting for what follows, so that a slow pipe flows.
+    """
+    import orjson
+
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError:
+        return "json"
+    lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else [value]
+    flat = bool(lists) and all(v and isinstance(v[0], (int, float)) for v in lists)
+    if flat and stream.peek(len(line) + 1)[len(line) :] == b"\n":
+        return "jsonl"
+    return "jsonl" if stream.more_than(len(line)) else "json"
+
+
+def stdin_is_terminal() -> bool:
+    """Whether standard input is a terminal (or closed), so that there is nothing to read by default."""
+    try:
+        return sys.stdin is None or os.isatty(0) or stat.S_ISDIR(os.fstat(0).st_mode)
+    except OSError:
+        return True

@@ -1,0 +1,234 @@
+"""A block of logits → its view: the one place where a distribution is made and read.
+
+The block is worked on in place, and only what is asked for is computed: no exponential where only
+classes are asked for, no division of the whole block where only the likeliest classes are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.activations import Activation
+from dense_cli.errors import ConfigError
+from dense_cli.views.top import column_maxima, maxima_width, top_k
+
+if TYPE_CHECKING:
+    from dense_cli.views.explain import Explained
+
+# Two float32 logits closer than this can give the same probability, so their order needs a closer look.
+_NEAR = 2.0**-20
+_CACHE = 1 << 19  # bytes of logits that a pass leaves in a core's own cache for the next
+
+
+class View(NamedTuple):
+    """What is asked of every row.
+
+    ``show`` names the values; ``top`` asks for the likeliest classes; ``arrays`` are the whole
+    (rows, classes) arrays that the writer needs, by their names in JSON; ``measures`` are those of
+    `views.measures`; ``explain`` is the class whose logit is explained, or `views.explain.AUTO`.
+    """
+
+    show: str = "probabilities"
+    top: int | None = None
+    arrays: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
+    explain: int | None = None
+
+    @property
+    def values(self) -> str:
+        """The name of the shown array in JSON and NPZ."""
+        return self.show.replace("-", "_")
+
+
+@dataclass(eq=False, repr=False)
+class Result:
+    """The view of a block of rows.
+
+    ``classes`` (rows,) is -1 where a row has no class; ``top_classes`` and ``top_values`` (rows, k);
+    each of ``measures`` (rows,).
+    """
+
+    classes: NDArray[np.int64]
+    arrays: dict[str, NDArray[Any]] = field(default_factory=dict)
+    top_classes: NDArray[np.int64] | None = None
+    top_values: NDArray[Any] | None = None
+    measures: dict[str, NDArray[Any]] = field(default_factory=dict)
+    explained: Explained | None = None
+
+
+def evaluate(
+    logits: NDArray[Any],
+    bias: NDArray[Any] | None,
+    activation: Activation | None,
+    view: View,
+    dtype: np.dtype[np.floating],
+    targets: NDArray[np.int64] | None = None,
+) -> Result:
+    """Return the view of a block.
+
+    Args:
+        logits: ``x @ kernel``, (rows, classes); overwritten.
+        bias: (classes,) or None, still to be added.
+        activation: None says that ``logits`` are finished probabilities already.
+        view: what is asked of every row.
+        dtype: the layer's, to which the values are rounded.
+        targets: (rows,), the class that each row should have, -1 where there is none.
+
+    Raises:
+        ConfigError: log-probabilities or measures of an activation that gives none.
+    """
+    softmax = activation is not None and activation.name == "softmax" and not activation.config
+    plain = (
+        softmax and logits.dtype == dtype and not view.measures and view.show in ("probabilities", "classes")
+    )
+    with np.errstate(all="ignore"):
+        if plain and not view.arrays:
+            return _top(logits, bias, view.top) if view.top else _classes(logits, bias)
+        if plain and view.arrays == ("probabilities",) and not view.top:
+            return _probabilities(logits, bias)
+        return _whole(logits, bias, activation, softmax, view, dtype, targets)
+
+
+def _groups(logits: NDArray[Any], bias: NDArray[Any] | None) -> Iterator[tuple[slice, NDArray[Any]]]:
+    """Give the rows a few at a time, with the bias added: every pass over them finds them in the cache."""
+    size = max(1, _CACHE // (logits.shape[1] * logits.itemsize))
+    for start in range(0, len(logits), size):
+        rows = slice(start, start + size)
+        group = logits[rows]
+        if bias is not None:
+            group += bias
+        yield rows, group
+
+
+def _classes(logits: NDArray[Any], bias: NDArray[Any] | None) -> Result:
+    """Return argmax(softmax(logits)) without an exponential.
+
+    The highest logit is the likeliest class, unless a lower class comes so near to it that both
+    probabilities round to the same number: those few rows are computed.
+    """
+    classes = np.empty(len(logits), np.int64)
+    for rows, group in _groups(logits, bias):
+        found = group.argmax(axis=1)
+        each = np.arange(len(group))
+        highest = group[each, found]
+        group[each, found] = -np.inf
+        near = group.max(axis=1) >= highest - _NEAR
+        for row in np.flatnonzero(near):
+            group[row, found[row]] = highest[row]
+            e = np.exp(group[row] - highest[row])
+            found[row] = (e / e.sum()).argmax()
+        found[~np.isfinite(highest)] = -1
+        classes[rows] = found
+    return Result(classes)
+
+
+def _top(logits: NDArray[Any], bias: NDArray[Any] | None, k: int) -> Result:
+    """Return the likeliest classes: exponentials in place, divisions only where they are shown."""
+    sums = np.empty((len(logits), 1), logits.dtype)
+    lost = np.empty(len(logits), np.bool_)
+    maxima = np.empty((len(logits), maxima_width(logits.shape[1])), logits.dtype)
+    for rows, group in _groups(logits, bias):
+        column_maxima(group, maxima[rows])
+        highest = maxima[rows].max(axis=1, keepdims=True) if maxima.size else group.max(axis=1, keepdims=True)
+        lost[rows] = ~np.isfinite(highest[:, 0])
+        group -= highest
+        np.exp(group, out=group)
+        maxima[rows] = np.exp(maxima[rows] - highest)
+        np.sum(group, axis=1, keepdims=True, out=sums[rows])
+    columns, values = top_k(logits, k, maxima, sums)
+    columns[lost] = -1
+    return Result(columns[:, 0].copy(), top_classes=columns, top_values=values)
+
+
+def _probabilities(logits: NDArray[Any], bias: NDArray[Any] | None) -> Result:
+    """Return all probabilities, in the place of the logits."""
+    classes = np.empty(len(logits), np.int64)
+    for rows, group in _groups(logits, bias):
+        highest = group.max(axis=1, keepdims=True)
+        group -= highest
+        np.exp(group, out=group)
+        group /= group.sum(axis=1, keepdims=True)
+        found = group.argmax(axis=1)
+        found[~np.isfinite(highest[:, 0])] = -1
+        classes[rows] = found
+    return Result(classes, {"probabilities": logits})
+
+
+def _whole(
+    logits: NDArray[Any],
+    bias: NDArray[Any] | None,
+    activation: Activation | None,
+    softmax: bool,
+    view: View,
+    dtype: np.dtype[np.floating],
+    targets: NDArray[np.int64] | None,
+) -> Result:
+    """Return any view, with whole arrays."""
+    wide = logits.dtype
+    if bias is not None:
+        logits += bias
+    highest = logits.max(axis=1, keepdims=True)
+    # An input with NaN or infinity makes every logit of its row NaN or infinite, and so the highest.
+    lost = ~np.isfinite(highest[:, 0])
+    arrays: dict[str, NDArray[Any]] = {}
+    if "logits" in (*view.arrays, view.values):
+        arrays["logits"] = logits.astype(dtype)
+    if "log_probabilities" in (*view.arrays, view.values):
+        arrays["log_probabilities"] = _log(logits, highest, activation, softmax).astype(dtype, copy=False)
+    raw = logits.copy() if softmax and view.measures else None
+    if softmax:
+        logits -= highest
+        np.exp(logits, out=logits)
+        logits /= logits.sum(axis=1, keepdims=True)
+        y = logits
+    else:
+        y = logits if activation is None else activation(logits)
+        lost |= np.isnan(y).any(axis=1)
+    y = y.astype(dtype, copy=False)
+    arrays["probabilities"] = y
+    result = Result(y.argmax(axis=1), {name: arrays[name] for name in view.arrays})
+    if view.top:
+        result.top_classes, result.top_values = top_k(y, view.top)
+        result.top_values = np.take_along_axis(arrays.get(view.values, y), result.top_classes, axis=1)
+        result.top_classes[lost] = -1
+    result.classes[lost] = -1
+    if view.measures:
+        if not gives_distributions(activation):
+            raise ConfigError(
+                f"measures: expected an activation that gives distributions, softmax or sparsemax, "
+                f"found {activation!r}"
+            )
+        from dense_cli.views.measures import measure
+
+        result.measures = measure(view.measures, y.astype(wide, copy=False), raw, targets)
+        for name, values in result.measures.items():
+            values[lost] = 0 if name == "rank" else np.nan
+    return result
+
+
+def gives_distributions(activation: Activation | None) -> bool:
+    """Whether every row that an activation gives sums to 1; None: finished distributions do."""
+    return activation is None or (activation.name in ("softmax", "sparsemax") and not activation.config)
+
+
+def _log(
+    logits: NDArray[Any], highest: NDArray[Any], activation: Activation | None, softmax: bool
+) -> NDArray[Any]:
+    found: NDArray[Any]
+    if softmax:
+        shifted = logits - highest
+        found = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+    elif activation is None:
+        found = np.log(logits)
+    elif activation.name == "sigmoid":
+        found = -np.logaddexp(logits.dtype.type(0), -logits)
+    else:
+        raise ConfigError(
+            f"log-probabilities: expected activation softmax or sigmoid, found {activation.name}"
+        )
+    return found
