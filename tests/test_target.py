@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import BinaryIO
@@ -121,6 +124,35 @@ def test_what_is_not_yet_whole_has_no_name(here: Path) -> None:
         assert os.listdir() == []
 
 
+KILLED_BY_THE_RENAME = """
+import os, signal
+from dense_cli.writers.target import open_output
+os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
+with open_output("y") as file:
+    file.write(b"new")
+"""
+
+
+def test_a_name_that_is_free_is_taken_in_one_step_with_no_moment_for_sigkill_to_leave_another(
+    here: Path,
+) -> None:
+    def ended() -> int:
+        return subprocess.run([sys.executable, "-c", KILLED_BY_THE_RENAME], check=False).returncode
+
+    assert ended() == 0
+    assert (os.listdir(), Path("y").read_bytes()) == (["y"], b"new")
+    Path("y").write_bytes(b"old")
+    assert ended() == -signal.SIGKILL  # a file is replaced by a rename, from a name beside it
+    assert Path("y").read_bytes() == b"old"
+
+
+def test_a_name_that_is_taken_meanwhile_is_replaced(here: Path) -> None:
+    with open_output("y") as file:
+        file.write(b"ours")
+        Path("y").write_bytes(b"theirs")
+    assert (os.listdir(), Path("y").read_bytes()) == (["y"], b"ours")
+
+
 def test_a_file_system_without_unnamed_files_has_one_beside(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -138,7 +170,18 @@ def test_a_file_system_without_unnamed_files_has_one_beside(
     assert (Path("y").read_bytes(), os.listdir()) == (b"data", ["y"])
 
 
-@pytest.mark.parametrize("name", ["/dev/fd/{}", "/proc/self/fd/{}", "link"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "/dev/fd/{}",
+        "/proc/self/fd/{}",
+        "/proc/thread-self/fd/{}",
+        f"/proc/{os.getpid()}/fd/{{}}",
+        f"/proc/self/task/{os.getpid()}/fd/{{}}",
+        f"/proc/{os.getpid()}/task/../fd/{{}}",
+        "link",
+    ],
+)
 def test_a_descriptor_of_this_process_is_written_where_it_stands(name: str, here: Path) -> None:
     with open("log", "wb") as log:
         os.symlink(f"/dev/fd/{log.fileno()}", "link")
@@ -150,6 +193,35 @@ def test_a_descriptor_of_this_process_is_written_where_it_stands(name: str, here
     assert Path("log").read_bytes() == b"first\ndata\nsecond\ndata\n"
     with pytest.raises(OSError, match="Bad file descriptor"), open_output("/dev/fd/999"):
         pass
+
+
+def test_a_descriptor_is_found_by_the_name_of_any_thread(here: Path) -> None:
+    with open("log", "wb", buffering=0) as log:
+        log.write(b"first\n")
+        names = []
+
+        def write() -> None:
+            thread = threading.get_native_id()
+            for folder in ("/proc/thread-self/fd", f"/proc/self/task/{thread}/fd", f"/proc/{thread}/fd"):
+                names.append(f"{folder}/{log.fileno()}")
+                with open_output(names[-1]) as file:
+                    file.write(b"data\n")
+
+        writing = threading.Thread(target=write)
+        writing.start()
+        writing.join()
+        log.write(b"last\n")
+    assert len(names) == 3
+    assert Path("log").read_bytes() == b"first\n" + b"data\n" * 3 + b"last\n"
+
+
+def test_the_descriptor_of_another_process_is_the_file_that_it_stands_for(here: Path) -> None:
+    with open("log", "wb") as log:
+        other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=log)
+        with open_output(f"/proc/{other.pid}/fd/1") as file:
+            file.write(b"data")
+        other.communicate(b"\n")
+    assert Path("log").read_bytes() == b"data"
 
 
 def test_a_fifo_is_written_straight(here: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -21,7 +22,7 @@ def open_output(path: str) -> Iterator[BinaryIO]:
     """Open ``path`` for writing; what is written takes its place only when the block ends without an error.
 
     A regular file is written in its folder without a name, flushed to the disk and only then given its
-    place, with the mode of the file it replaces or as the umask says. A device, a FIFO, or what stands
+    name, with the mode of the file it replaces or as the umask says. A device, a FIFO, or what stands
     for a descriptor of this process, such as /dev/stdout, is written straight.
 
     Raises:
@@ -61,10 +62,12 @@ def open_output(path: str) -> Iterator[BinaryIO]:
             if old is not None:
                 os.fchmod(fd, stat.S_IMODE(old.st_mode))
             os.fsync(fd)
-            if not named:
-                # With a descriptor, which an absolute name does not need, Python follows the link.
-                os.link(unnamed, beside, src_dir_fd=fd, follow_symlinks=True)
-        os.replace(beside, place)
+            # A free name is taken in one step. Linux has none that puts a file without a name where another
+            # is: that takes a name beside it for a moment, which SIGKILL in this moment leaves behind.
+            if not named and (old is not None or not _linked(fd, place)):
+                named = _linked(fd, beside)
+        if named:
+            os.replace(beside, place)
     except BaseException as e:
         with suppress(FileNotFoundError):
             os.unlink(beside)
@@ -84,13 +87,19 @@ def _descriptor(path: str) -> int | None:
     for _ in range(_LINKS):
         folder, name = os.path.split(path)
         folder = os.path.realpath(folder)
-        if folder in (f"/proc/{os.getpid()}/fd", "/dev/fd") and name.isdecimal():
+        if _holds_descriptors(folder) and name.isdecimal():
             return int(name)
         path = os.path.join(folder, name)
         if not os.path.islink(path):
             break
         path = os.path.join(folder, os.readlink(path))
     return None
+
+
+def _holds_descriptors(folder: str) -> bool:
+    """Whether a folder is one of those that list this process' descriptors: /proc has one for each thread."""
+    thread = re.fullmatch(r"/proc/(?:[0-9]+/task/)?([0-9]+)/fd", folder)
+    return folder == "/dev/fd" or (thread is not None and os.path.exists(f"/proc/self/task/{thread[1]}"))
 
 
 def _create(folder: str, beside: str) -> tuple[int, bool]:
@@ -102,3 +111,13 @@ def _create(folder: str, beside: str) -> tuple[int, bool]:
         if os.path.exists("/proc/self/fd"):
             return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), False
     return os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), True
+
+
+def _linked(fd: int, name: str) -> bool:
+    """Give a file without a name this one; False where there is a file of that name."""
+    try:
+        # With a descriptor, which an absolute name does not need, Python follows the link.
+        os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=fd, follow_symlinks=True)
+    except FileExistsError:
+        return False
+    return True
