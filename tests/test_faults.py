@@ -233,22 +233,29 @@ def test_what_is_no_file_is_refused_by_name_wherever_a_file_is_expected(
             assert (ran.out, ran.err, ran.code) == (b"", f"Error: {name}: {os.strerror(reason)}\n", 2)
 
 
-def test_a_fifo_that_nobody_writes_to_is_no_endless_wait(folder: Path) -> None:
-    os.mkfifo(folder / "fifo")
-    # They wait for some seconds, so all at once.
-    waiting = {
-        option: start(
-            *("predict", *(["fifo"] if option == "INPUT" else ["x3.npy", option, "fifo"])),
-            *([] if option == "--weights" else ["-u", 3]),
-            cwd=folder,
+def test_a_fifo_is_waited_for_until_somebody_writes_to_it_or_ctrl_c(folder: Path) -> None:
+    os.mkfifo(folder / "late")
+    os.mkfifo(folder / "never")
+    late = start("predict", "late", "-w", "w.npz", "-f", "json", cwd=folder)
+    waiting = [
+        start(
+            *("predict", "-u", 3), *(["never"] if option is None else ["x3.npy", option, "never"]), cwd=folder
         )
-        for option in ("INPUT", "--weights", "--labels", "--mask", "--lengths", "--targets")
-    }
-    for option, process in waiting.items():
-        reason = "expected a file or a pipe with a writer, found a FIFO that nobody writes to"
-        if option == "--weights":
-            reason = "not a regular file: weights are read from files, not from pipes"
-        assert end(process) == failed(f"fifo: {reason}")
+        for option in (None, "--labels", "--mask", "--lengths", "--targets")
+    ]
+    time.sleep(4)  # longer than a pipeline takes to begin
+    assert [process.poll() for process in (late, *waiting)] == [None] * 6
+    (folder / "late").write_bytes(seeds.npy(seeds.X3))
+    assert end(late) == densecli("predict", "x3.npy", "-w", "w.npz", "-f", "json", cwd=folder)
+    for process in waiting:
+        process.send_signal(signal.SIGINT)
+        assert end(process) == Ended(130, b"", "Interrupted.\n")
+
+
+def test_weights_are_not_read_from_a_fifo(folder: Path) -> None:
+    os.mkfifo(folder / "fifo")
+    reason = "not a regular file: weights are read from files, not from pipes"
+    assert densecli("predict", "x3.npy", "--weights", "fifo", cwd=folder) == failed(f"fifo: {reason}")
 
 
 @pytest.mark.parametrize(

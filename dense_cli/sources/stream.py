@@ -5,20 +5,17 @@ from __future__ import annotations
 import io
 import os
 import select
-import stat
-import time
 from contextlib import suppress
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import FileFormatError, naming
+from dense_cli.errors import naming
 from dense_cli.limits import TEXT_COST, allowed, require_bytes
 
 BOM = b"\xef\xbb\xbf"  # which some editors put before UTF-8 text
 _CHUNK = 1 << 18  # a Linux pipe holds 64 KiB; files are read in larger pieces
-_FIFO_PATIENCE = 3.0  # seconds
 
 
 class File(io.FileIO):
@@ -48,12 +45,12 @@ class ByteStream:
     ``memory`` is what may be taken for what is parsed as one piece; 4 GiB always may.
     """
 
-    def __init__(self, file: File, name: str, held: bytes = b"", memory: int | None = None) -> None:
+    def __init__(self, file: File, name: str, memory: int | None = None) -> None:
         self.file = file
         self.name = name
         self.memory = memory
         self._fd = file.fileno()
-        self._held = held
+        self._held = b""
         try:
             # Where the data begin in a regular file: not at 0 where a shell has read part of it.
             self.origin = os.lseek(self._fd, 0, os.SEEK_CUR)
@@ -168,29 +165,11 @@ class ByteStream:
 def open_stream(path: str, memory: int | None = None) -> ByteStream:
     """Open ``path``, or standard input for ``-``, for reading forwards.
 
-    A FIFO that nobody writes to is an error, not an endless wait.
+    A FIFO is waited for until somebody writes to it.
 
     Raises:
         OSError: there is no such file, it is a directory, or it may not be read.
-        FileFormatError: a FIFO has had no writer for a few seconds.
     """
     if path == "-":
-        return ByteStream(File(os.dup(0)), "standard input", memory=memory)
-    if not stat.S_ISFIFO(os.stat(path).st_mode):
-        return ByteStream(File(path), path, memory=memory)
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-    file = File(fd)
-    deadline = time.monotonic() + _FIFO_PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            first = os.read(fd, _CHUNK)
-        except BlockingIOError:  # a writer is there and has not written yet: worth waiting for
-            first = None
-        if first is None or first:
-            os.set_blocking(fd, True)
-            return ByteStream(file, path, first or b"", memory)
-        time.sleep(0.02)
-    file.close()
-    raise FileFormatError(
-        f"{path}: expected a file or a pipe with a writer, found a FIFO that nobody writes to"
-    )
+        return ByteStream(File(os.dup(0)), "standard input", memory)
+    return ByteStream(File(path), path, memory)
