@@ -479,3 +479,15 @@ def test_measures_have_no_place_in_text(run, here):
     done = run("decode", "--measure", "entropy", stdin=b"[[0.5, 0.5]]")
     assert done.code == 2
     assert "Error: --measure needs -f jsonl: a line of text has no place for it\n" in done.err
+
+
+@pytest.mark.parametrize("samples", [2049, 4100])
+def test_samples_backwards_are_all_there(samples, run, here):
+    steps = np.arange(samples)[:, None] + np.arange(2)
+    np.save("y.npy", np.eye(7)[steps % 7])
+    lines = [f"{i % 7} {(i + 1) % 7}" for i in reversed(range(samples))]
+    assert run("decode", "y.npy", "-b", "::-1").text.splitlines() == lines
+    found = [
+        json.loads(line) for line in run("decode", "y.npy", "-b", "::-1", "-f", "jsonl").out.splitlines()
+    ]
+    assert [line["sample"] for line in found] == [*reversed(range(samples))]

@@ -321,3 +321,102 @@ def test_what_is_no_class_number_is_refused(number: str, run, here: Path) -> Non
     Path("b.csv").write_text("1,2\n")
     ran = run("compare", "b.csv", "a.csv", "--classes")
     assert (ran.err, ran.code) == (f"Error: B: expected class numbers, found {number} at [0, 1]\n", 2)
+
+
+JSON_HINT = "\nHint: print it with -f json, npy or npz"
+SAME = " (--equal-nan allows rows that are the same)"
+NAN_ROW = [[0.5, 0.5], [math.nan, math.nan], [0.25, 0.75]]
+
+
+@pytest.mark.parametrize(
+    ("limit", "fault"),
+    [
+        (["--atol", 1], "2 of 6 numbers differ by more than 1 + 0 · |B|"),
+        (["--rtol", 1], "2 of 6 numbers differ by more than 0 + 1 · |B|"),
+        (
+            ["--max-flips", 0],
+            "1 of 3 rows have NaN or infinity and no class in A and B" + SAME,
+        ),
+        (
+            ["--max-kl", 9],
+            "1 of 3 rows have NaN or infinity and no KL divergence" + SAME,
+        ),
+    ],
+)
+def test_what_is_not_a_number_is_within_no_limit_unless_nan_is_said_to_be_equal(limit, fault, run, here):
+    np.save("a.npy", NAN_ROW)
+    np.save("b.npy", [[0.5, 0.5], [0.5, 0.5], [0.25, 0.75]])
+    ran = run("compare", "a.npy", "a.npy", *limit, "-f", "json")
+    assert (json.loads(ran.out)["beyond"], ran.code) == ([fault], 1)
+    ran = run("compare", "a.npy", "a.npy", *limit, "--equal-nan", "-f", "json")
+    assert (json.loads(ran.out)["beyond"], ran.code) == ([], 0)
+    for pair in (["a.npy", "b.npy"], ["b.npy", "a.npy"]):
+        assert run("compare", *pair, *limit).code == 1
+        assert run("compare", *pair, *limit, "--equal-nan").code == 1
+
+
+def test_rows_of_which_none_is_known_are_within_no_limit(run, here):
+    np.save("a.npy", np.full((2, 3), np.nan))
+    ran = run("compare", "a.npy", "a.npy", "--max-kl", 1, "-f", "json")
+    fault = "2 of 2 rows have NaN or infinity and no KL divergence" + SAME
+    assert (json.loads(ran.out)["beyond"], ran.code) == ([fault], 1)
+    assert run("compare", "a.npy", "a.npy", "--max-kl", 1, "--equal-nan").code == 0
+
+
+def test_logits_are_the_member_of_that_name_beside_probabilities(run, here):
+    x = np.array([[0.0, 1.0, 3.0]])
+    for name, logits in (("a", x), ("b", 2 * x)):
+        np.save(f"{name}.npy", logits)
+        np.savez(f"{name}.npz", probabilities=softmax(logits), logits=logits, classes=[2])
+        document = {"layer": None, "shape": [1, 3], "probabilities": softmax(logits).tolist()}
+        Path(f"{name}.json").write_text(json.dumps(document | {"logits": logits.tolist(), "classes": [2]}))
+        line = {"sample": 0, "probabilities": softmax(logits[0]).tolist(), "logits": logits[0].tolist()}
+        Path(f"{name}.jsonl").write_text(json.dumps(line) + "\n")
+        cells = [0, *softmax(logits[0]), *logits[0]]
+        Path(f"{name}.csv").write_text(f"sample,p0,p1,p2,logit0,logit1,logit2\n{','.join(map(str, cells))}\n")
+    p, q = softmax(x), softmax(2 * x)
+    kl = float((p * np.log(p / q)).sum())
+    for suffix in ("npy", "npz", "json", "jsonl", "csv"):
+        ran = run("compare", f"a.{suffix}", f"b.{suffix}", "--logits", "--max-kl", 0.05, "-f", "json")
+        found = json.loads(ran.out)
+        assert (found["kl"]["max"], ran.code) == (pytest.approx(kl), 1), suffix
+        assert found["difference"]["max"] == 3
+
+
+def test_outputs_of_another_kind_are_not_taken_for_the_one_named(run, here):
+    np.savez("p.npz", probabilities=[[0.5, 0.5]], classes=[0])
+    ran = run("compare", "p.npz", "p.npz", "--logits")
+    message = "p.npz: expected logits, found 'probabilities', 'classes'"
+    message += "\nHint: --key NAME takes another array for logits"
+    assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
+    Path("p.jsonl").write_text('{"sample":0,"probabilities":[1.0,0.0],"class":0}\n')
+    ran = run("compare", "p.jsonl", "p.jsonl", "--classes")
+    message = "p.jsonl: line 1: holds the class of one row, expected an array of classes" + JSON_HINT
+    assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
+    Path("p.csv").write_text("sample,class,p0,p1\n0,0,1.0,0.0\n")
+    ran = run("compare", "p.csv", "p.csv", "--classes")
+    message = "p.csv: holds the class of one row a line, expected an array of classes" + JSON_HINT
+    assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
+
+
+def test_no_class_is_the_same_in_every_format(run, here):
+    np.savez("a.npz", probabilities=NAN_ROW, classes=[0, -1, 1])
+    Path("a.json").write_text(
+        '{"layer": null, "shape": [3, 2], "probabilities": [], "classes": [0, null, 1]}'
+    )
+    Path("steps.json").write_text(
+        '{"layer": null, "shape": [1, 1, 2], "steps": [{"t": 0, "classes": [null]}]}'
+    )
+    Path("list.json").write_text("[0, -1, 1]")
+    for pair in (["a.npz", "a.json"], ["a.json", "a.npz"], ["a.json", "list.json"]):
+        ran = run("compare", *pair, "--classes", "-f", "json")
+        assert (json.loads(ran.out)["agreement"], ran.code) == (1, 0), pair
+    assert run("compare", "steps.json", "steps.json", "--classes").code == 0
+
+
+@pytest.mark.parametrize("option", ["--atol", "--rtol", "--max-kl"])
+def test_a_limit_that_says_nothing_of_classes_is_refused(option, run, here):
+    np.save("a.npy", [0, 1])
+    ran = run("compare", "a.npy", "a.npy", option, 1)
+    message = f"{option} does not apply to class numbers, which A and B hold: --max-flips does"
+    assert (ran.err.splitlines()[-1], ran.code) == (f"Error: {message}", 2)

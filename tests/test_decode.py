@@ -201,3 +201,13 @@ def test_further_axes_stand_in_one_line_in_c_order():
         *decoder.end(),
     ]
     assert [line.text for line in found] == ["a b c $", "$ c b a"]
+
+
+def test_a_block_may_begin_with_any_sample_however_samples_are_numbered():
+    decoder = Decoder(Rules())
+    lines = []
+    for places in ([[3, 0], [3, 1]], [[2, 0], [2, 1], [1, 0]], [[1, 1], [0, 0]]):
+        classes = np.array([10 * sample + t for sample, t in places])
+        lines += decoder.add(np.array(places), classes, np.ones(len(places)))
+    lines += decoder.end()
+    assert [line.text for line in lines] == ["30 31", "20 21", "10 11", "0"]

@@ -98,3 +98,14 @@ def test_a_row_without_a_class_has_no_likeliest_classes_either(bad: float, class
     found = seen(logits, View("probabilities", 2), dtype=np.dtype(dtype))
     assert found.top_classes is not None
     assert found.top_classes.tolist() == [[-1, -1], [0, 1]]
+
+
+def test_ties_and_nan_in_one_block_give_no_row_the_classes_of_another() -> None:
+    # Row 0 reaches the k-th value nowhere and row 2 twice: together as often as three rows without a tie.
+    values = np.zeros((3, 1024))
+    values[0] = np.nan
+    values[1, [5, 7]] = 9, 8
+    values[2, [0, 32]] = 9
+    columns, found = top_k(values, 1)
+    assert (columns[1:].tolist(), found[1:].tolist()) == ([[5], [0]], [[9], [9]])
+    assert seen(values, View(top=1)).classes.tolist() == [-1, 5, 0]

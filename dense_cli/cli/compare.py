@@ -11,6 +11,7 @@ from dense_cli.cli.types import TOLERANCE
 from dense_cli.sources.formats import FORMATS as INPUT_FORMATS
 
 if TYPE_CHECKING:
+    from dense_cli.sources.formats import Values
     from dense_cli.sources.source import Source
 
 
@@ -84,14 +85,20 @@ def compare(first: str, second: str, **options: Any) -> None:
     if options["logits"] and options["classes"]:
         raise click.UsageError("expected one of --logits and --classes")
     options["piped"] = "-" in (first, second)
-    a, b = (_open(path, options) for path in (first, second))
+    asked: Values = "logits" if options["logits"] else "classes" if options["classes"] else "probabilities"
+    a, b = (_open(path, asked, options) for path in (first, second))
     whole = all(source.dtype.kind in "iu" for source in (a, b))
-    kind = "logits" if options["logits"] else "classes" if options["classes"] or whole else "probabilities"
+    kind = "classes" if whole and asked == "probabilities" else asked
     named = {
         name: options[option]
         for name, option in (("atol", "atol"), ("rtol", "rtol"), ("flips", "max_flips"), ("kl", "max_kl"))
         if options[option] is not None
     }
+    if kind == "classes" and (apart := named.keys() - {"flips"}):
+        option = {"kl": "--max-kl"}.get(first_apart := min(apart), f"--{first_apart}")
+        raise click.UsageError(
+            f"{option} does not apply to class numbers, which A and B hold: --max-flips does"
+        )
     nan = options["equal_nan"]
     limits = Limits(**named, equal_nan=nan) if named else Limits.default(nan)
     units = None if kind == "classes" else a.shape[-1]
@@ -119,14 +126,12 @@ def compare(first: str, second: str, **options: Any) -> None:
         sys.exit(1)
 
 
-def _open(path: str, options: dict[str, Any]) -> Source:
+def _open(path: str, values: Values, options: dict[str, Any]) -> Source:
     from dense_cli.sources.formats import Request, open_source
     from dense_cli.sources.streamed import StreamSource, spool
 
-    key = options["key"]
-    if key is None and options["classes"] and path.lower().endswith((".json", ".npz")):
-        key = "classes"
     format = options["input_format"] if path == "-" or not options["piped"] else None
-    source = open_source(path, format, Request(key, outputs=True), options["memory"])
+    request = Request(options["key"], outputs=True, values=values)
+    source = open_source(path, format, request, options["memory"])
     # Lines may come sample by sample or step by step: in order they can stand beside any other file.
     return spool(source) if isinstance(source, StreamSource) and None in source.shape else source

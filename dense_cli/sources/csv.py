@@ -11,6 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
+from dense_cli.sources.choose import outputs_of
 from dense_cli.sources.formats import Request
 from dense_cli.sources.source import Places, Source
 from dense_cli.sources.stream import ByteStream
@@ -18,7 +19,8 @@ from dense_cli.sources.streamed import Chunk, StreamSource
 
 _SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
-_VALUES = ("p", "logp", "logit")  # the columns of densecli's own CSV that hold numbers: p0, p1, …
+# The columns of densecli's own CSV that hold numbers: p0, p1, …
+_VALUES = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit"}
 
 
 class _Columns(NamedTuple):
@@ -36,12 +38,10 @@ def read(stream: ByteStream, request: Request) -> Source:
     """
     if request.key is not None:
         raise ConfigError(f"{stream.name}: --key picks a member of NPZ and JSON; a CSV has none")
-    return StreamSource(
-        stream.name, np.dtype(np.float64), _chunks(stream, request.outputs), placed=request.outputs
-    )
+    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request), placed=request.outputs)
 
 
-def _chunks(stream: ByteStream, outputs: bool) -> Iterator[Chunk]:
+def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
     sample = 0
     width: int | None = None  # columns; None before the first row that is not blank
     columns: _Columns | None = None
@@ -59,8 +59,8 @@ def _chunks(stream: ByteStream, outputs: bool) -> Iterator[Chunk]:
         if kept and width is None:
             cells = _cells(kept[0])
             width = len(cells)
-            if outputs and cells[0] == "sample":
-                columns = _own(cells, stream.name)
+            if request.outputs and cells[0] == "sample":
+                columns = _own(cells, request, stream.name)
             if _is_header(cells):
                 kept, numbers = kept[1:], numbers[1:]
         if not kept:
@@ -117,7 +117,7 @@ def _rows(stream: ByteStream) -> Iterator[tuple[list[bytes], Sequence[int], bool
         yield rows, starts, pause
 
 
-def _own(cells: list[str], name: str) -> _Columns:
+def _own(cells: list[str], request: Request, name: str) -> _Columns:
     """Return where a header of densecli's own has what."""
     places = cells.index("class") if "class" in cells else 1
     if "top1" in cells:
@@ -125,12 +125,19 @@ def _own(cells: list[str], name: str) -> _Columns:
             f"{name}: holds only the likeliest classes (-k), not all probabilities",
             hint="write it without -k",
         )
-    for prefix in _VALUES:
+    if request.values == "classes":
+        raise ConfigError(
+            f"{name}: holds the class of one row a line, expected an array of classes",
+            hint="print it with -f json, npy or npz",
+        )
+    expected = [_VALUES[values] for values in outputs_of(request)]
+    for prefix in expected:
         values = [i for i, cell in enumerate(cells) if re.fullmatch(rf"{prefix}\d+", cell)]
         if values:
             return _Columns(places, (*range(places), *values))
+    found = ", ".join(cells[1:9]) or "none"
     raise ConfigError(
-        f"{name}: expected columns p0, p1, … beside sample, found {', '.join(cells[1:9]) or 'none'}"
+        f"{name}: expected columns {expected[0]}0, {expected[0]}1, … beside sample, found {found}"
     )
 
 

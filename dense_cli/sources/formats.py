@@ -6,7 +6,7 @@ import os
 import stat
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, NamedTuple, cast
+from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from dense_cli.errors import FileFormatError
 
@@ -17,11 +17,19 @@ if TYPE_CHECKING:
     from dense_cli.sources.stream import ByteStream
 
 
+Values = Literal["probabilities", "logits", "classes"]
+
+
 class Request(NamedTuple):
-    """What is asked of a reader: the member's name, and whether finished outputs are meant."""
+    """What is asked of a reader: the member's name, and whether finished outputs are meant.
+
+    ``values`` says which: among members with densecli's own names, ``probabilities`` also takes
+    log-probabilities and logits where there is nothing else.
+    """
 
     key: str | None = None
     outputs: bool = False
+    values: Values = "probabilities"
 
 
 class Format(NamedTuple):

@@ -11,7 +11,7 @@ import numpy as np
 
 from dense_cli.errors import ConfigError, FileFormatError, ShapeError
 from dense_cli.sources.arrays import ArraySource, ArrayStore, RaggedSource
-from dense_cli.sources.choose import OUTPUTS, choose
+from dense_cli.sources.choose import OUTPUTS, choose, outputs_of
 from dense_cli.sources.formats import Request
 from dense_cli.sources.nested import to_array
 from dense_cli.sources.source import Source
@@ -45,10 +45,10 @@ def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
                 hint="print it with predict -f json, or as JSON Lines (-f jsonl)",
             )
         return ArraySource.of(
-            name, to_array(_join_steps(value["steps"], name), name, nulls=True).swapaxes(0, 1)
+            name, to_array(_join_steps(value["steps"], request, name), name, nulls=True).swapaxes(0, 1)
         )
     samples, name = member(value, request, name)
-    if not ragged or not samples:
+    if not ragged or not samples or request.values == "classes":
         return ArraySource.of(name, to_array(samples, name, nulls=True))
     arrays = [to_array(sample, f"{name}[{i}]", nulls=True) for i, sample in enumerate(samples)]
     for i, array in enumerate(arrays):
@@ -101,7 +101,12 @@ def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str
     lists = [
         k for k, v in value.items() if isinstance(v, list) and v and isinstance(v[0], (list, int, float))
     ]
-    if request.outputs and not any(k in value for k in OUTPUTS):
+    if request.values == "classes" and request.key is None and "class" in value:
+        raise ConfigError(
+            f"{name}: holds the class of one row, expected an array of classes",
+            hint="print it with -f json, npy or npz",
+        )
+    if request.outputs and request.values != "classes" and not any(k in value for k in OUTPUTS):
         if "top" in value:
             raise ConfigError(
                 f"{name}: holds only the likeliest classes (-k), not all probabilities",
@@ -113,17 +118,17 @@ def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str
             )
     if request.outputs and request.key is None:
         # Also where they are empty: no shape beside them is meant.
-        lists = [k for k in OUTPUTS if isinstance(value.get(k), list)][:1] or lists
+        lists = [k for k in value if k in (*OUTPUTS, "classes") and isinstance(value[k], list)] or lists
     key = choose(lists or [k for k, v in value.items() if isinstance(v, list)], request, name)
     return value[key], f"{name}[{key}]"
 
 
-def _join_steps(steps: list[Any], name: str) -> list[Any]:
-    for values in OUTPUTS:
+def _join_steps(steps: list[Any], request: Request, name: str) -> list[Any]:
+    for values in outputs_of(request):
         found = [s.get(values) if isinstance(s, dict) else None for s in steps]
         if found and all(isinstance(p, list) for p in found):
             return found
-    raise FileFormatError(f"{name}: expected probabilities in every one of its steps")
+    raise FileFormatError(f"{name}: expected {request.values} in every one of its steps")
 
 
 def _kind(value: Any) -> str:

@@ -20,12 +20,17 @@ from dense_cli.text import shape_text
 from dense_cli.views.top import top_k
 
 KINDS = ("probabilities", "logits", "classes")
+_ALLOWED = " (--equal-nan allows rows that are the same)"
 
 Place = tuple[int, ...]
 
 
 class Limits(NamedTuple):
-    """How far B may depart from A; None: that is not judged."""
+    """How far B may depart from A; None: that is not judged.
+
+    What is not known, because of NaN or infinity, is within no limit; with ``equal_nan`` rows that are the
+    same in A and B, NaN included, are.
+    """
 
     atol: float | None = None
     rtol: float | None = None
@@ -55,13 +60,17 @@ class ComparisonResult(NamedTuple):
     """What a comparison found; None where it does not apply to the kind, NaN where no row counts.
 
     ``beyond`` counts the numbers that differ by more than ``atol + rtol · |B|``, NaN among them;
-    ``flips`` the rows whose class changed; ``moved`` says how far A's class has fallen in B.
+    ``flips`` the rows whose class changed; ``moved`` says how far A's class has fallen in B. ``classless``
+    rows have a class neither in A nor in B, ``unknown`` ones no divergence; both leave out those that
+    ``equal_nan`` allows.
     """
 
     kind: str
     rows: int
     numbers: int
     lost: int
+    classless: int
+    unknown: int
     maximum: float | None
     maximum_at: Place | None
     mean: float | None
@@ -97,8 +106,16 @@ class ComparisonResult(NamedTuple):
             )
         if limits.flips is not None and self.flips > limits.flips:
             said.append(f"{self.flips} of {self.rows} rows change class, allowed are {limits.flips}")
-        if limits.kl is not None and self.worst_kl is not None and not self.worst_kl <= limits.kl:
+        if limits.flips is not None and self.classless:
+            said.append(
+                f"{self.classless} of {self.rows} rows have NaN or infinity and no class in A and B{_ALLOWED}"
+            )
+        if limits.kl is not None and self.worst_kl is not None and self.worst_kl > limits.kl:
             said.append(f"a KL divergence of {self.worst_kl:.6g}, allowed is {limits.kl:g}")
+        if limits.kl is not None and self.unknown:
+            said.append(
+                f"{self.unknown} of {self.rows} rows have NaN or infinity and no KL divergence{_ALLOWED}"
+            )
         return said
 
 
@@ -167,6 +184,7 @@ class Comparison:
         self.top = top
         self._keep = worst
         self._rows = self._numbers = self._lost = self._beyond = self._flips = self._known = 0
+        self._classless = self._unknown = 0
         self._maximum = 0.0
         self._maximum_at: Place | None = None
         self._beyond_at: Place | None = None
@@ -181,7 +199,7 @@ class Comparison:
         """Compare further rows.
 
         Args:
-            a, b: (rows, classes); of class numbers, (rows, any).
+            a, b: (rows, classes); of class numbers, (rows, any), where -1 and NaN are no class.
             places: (rows, axes).
         """
         with np.errstate(all="ignore"):
@@ -202,14 +220,14 @@ class Comparison:
                 )
         self._rows += a.size
         self._numbers += a.size
-        none = np.isnan(a) & np.isnan(b)
-        different = (a != b) & ~none
+        a, b = (np.where(np.isnan(x), -1, x) if x.dtype.kind == "f" else x for x in (a, b))
+        different = a != b
         self._flips += int(np.count_nonzero(different))
         for row, column in np.argwhere(different).tolist():
             if self._keep is not None and len(self._flipped) >= self._keep:
                 break
-            first, second = (-1 if v != v else int(v) for v in (a[row, column].item(), b[row, column].item()))
             place = (*places[row].tolist(), column)
+            first, second = int(a[row, column]), int(b[row, column])
             self._flipped.append(Row(place, first, second, nothing, nothing, nothing, 0))
 
     def _add(self, a: NDArray[np.float64], b: NDArray[np.float64], places: NDArray[np.int64]) -> None:
@@ -219,7 +237,8 @@ class Comparison:
         difference[a == b] = 0  # infinities that agree
         unknown = np.isnan(difference)
         allowed = (self.limits.atol or 0) + (self.limits.rtol or 0) * np.abs(b)
-        beyond = unknown & ~(np.isnan(a) & np.isnan(b)) if self.limits.equal_nan else unknown
+        nan = np.isnan(a) & np.isnan(b)
+        beyond = unknown & ~nan if self.limits.equal_nan else unknown
         # An infinite number has an infinite tolerance: it is within it only where both are the same.
         beyond = beyond | (difference > np.where(np.isinf(b), 0, allowed))
         if beyond.any():
@@ -238,6 +257,9 @@ class Comparison:
         self._flips += int(np.count_nonzero(flips))
         both = (first >= 0) & (second >= 0)
         self._lost += int(np.count_nonzero(~both))
+        allowed_rows = ((a == b) | nan).all(axis=1) & self.limits.equal_nan
+        self._unknown += int(np.count_nonzero(~both & ~allowed_rows))
+        self._classless += int(np.count_nonzero((first < 0) & (second < 0) & ~allowed_rows))
         measures = np.full((4, len(a)), np.nan)  # KL, Jensen-Shannon, total variation, how far moved
         if both.any():
             measures[:, both] = self._diverge(a[both], b[both], first[both])
@@ -322,6 +344,8 @@ class Comparison:
             rows=self._rows,
             numbers=self._numbers,
             lost=self._lost,
+            classless=self._classless,
+            unknown=self._unknown,
             maximum=(self._maximum if differences else math.nan) if numeric else None,
             maximum_at=self._maximum_at,
             mean=(self._sums["difference"] / differences if differences else math.nan) if numeric else None,

@@ -79,7 +79,7 @@ class Decoder:
             measures: further numbers of each row, (rows,).
         """
         values = {"": confidence, **(measures or {})}
-        starts = np.flatnonzero(np.diff(places[:, 0], prepend=self._sample - 1)).tolist()
+        starts = [0, *(np.flatnonzero(np.diff(places[:, 0])) + 1).tolist()] if len(places) else []
         for start, stop in zip(starts, [*starts[1:], len(places)], strict=True):
             if int(places[start, 0]) != self._sample:
                 yield from self.end()

@@ -74,9 +74,9 @@ def top_k(
         found = found / divisor
         maxima = maxima / divisor
     found[absent] = -np.inf
-    # Only what reaches the k-th value is sorted, unless ties let more of it through.
+    # Only what reaches the k-th value is sorted, unless ties in a row let more through, or NaN less.
     reach = found >= np.partition(found, -k, axis=1)[:, -k:][:, :1]
-    if np.count_nonzero(reach) == k * len(found):
+    if (np.count_nonzero(reach, axis=1) == k).all():
         columns, found = columns[reach].reshape(-1, k), found[reach].reshape(-1, k)
     order = np.lexsort((columns, -found), axis=1)[:, :k]
     # A row of NaN, which has no likeliest class, may find what is not there.
