@@ -4,20 +4,61 @@ from __future__ import annotations
 
 import re
 
-# C0 and C1 controls, DEL, line separators, bidirectional marks and overrides, lone surrogates:
-# what a terminal would act on instead of showing (Unicode TR #36, "Trojan Source").
-_UNSAFE = "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
+# What a terminal would act on instead of showing: C0 and C1 controls, DEL, line separators, lone surrogates,
+# bidirectional marks and overrides (Unicode TR #36, "Trojan Source"). And what it would not show at all, so
+# that two different names look alike, or a name carries hidden text: Unicode's Default_Ignorable_Code_Point
+# (soft hyphen, zero-width characters, fillers, variation selectors, tags) and the other format controls. The
+# format characters of Arabic numbers and the like (U+0600 to U+0605, U+06DD, …) are visible and stay.
+_UNSAFE = (
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f"
+    "\u2028-\u202e\u2060-\u206f\u3164\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_VIRAMA = 9  # the combining class of the signs that take a letter's vowel away
+_EMOJI = ("So", "Sm", "Sk")  # the categories of pictures, arrows, tones of skin
 
 
 def printable(text: str) -> str:
-    r"""Return ``text`` with everything a terminal would act on shown as a Python escape.
+    r"""Return ``text`` with everything a terminal would act on, or not show, as a Python escape.
 
     >>> print(printable("cat\x1b[31m\n"))
     cat\x1b[31m\n
+    >>> print(printable("c\u00adat"), printable("👩\u200d🚀"))
+    c\xadat 👩‍🚀
     """
-    if text.isprintable():  # true of most text, and faster than a regular expression to compile
+    if text.isascii() and text.isprintable():  # true of most text, and faster than to compile an expression
         return text
-    return re.sub(_UNSAFE, lambda m: m[0].encode("unicode_escape").decode("ascii"), text)
+    return re.sub(_UNSAFE, _escape, text)
+
+
+def _escape(match: re.Match[str]) -> str:
+    character, at = match[0], match.start()
+    before, after = match.string[max(at - 1, 0) : at], match.string[at + 1 : at + 2]
+    # What is escaped itself is no neighbour, except for the selector within an emoji: ❤️‍🔥.
+    hidden = not before or (before != "\ufe0f" and re.match(_UNSAFE, before))
+    if not hidden and _belongs(character, before, after):
+        return character
+    return character.encode("unicode_escape").decode("ascii")
+
+
+def _belongs(character: str, before: str, after: str) -> bool:
+    """Whether an invisible character changes how its neighbours look: then it is part of them.
+
+    Joiners, by the rules for names of domains (RFC 5892, A.1 and A.2): after a virama, as in Devanagari, and
+    the non-joiner between Arabic letters, as Persian has it; besides, the joiner within an emoji (👩‍🚀).
+    A variation selector: one, after a symbol, a sign, a digit or an ideograph. Tags never: flags such as that
+    of Wales are made of them, but so are whole hidden sentences.
+    """
+    from unicodedata import bidirectional, category, combining
+
+    if character in "\u200c\u200d":
+        if combining(before) == _VIRAMA:
+            return True
+        if character == "\u200c":
+            return bidirectional(before) == "AL" and bidirectional(after or " ") == "AL"
+        return (before == "\ufe0f" or category(before) in _EMOJI) and category(after or " ") in _EMOJI
+    selector = "\ufe00" <= character <= "\ufe0f" or "\U000e0100" <= character <= "\U000e01ef"
+    return selector and (category(before)[0] in "SPN" or category(before) == "Lo")
 
 
 def clip(text: str, most: int = 1200) -> str:

@@ -437,16 +437,54 @@ def test_init_under_a_size_limit_leaves_no_file(tmp_path: Path) -> None:
     assert listing(tmp_path) == set()
 
 
+NO_MEMORY = "Error: not enough memory\nHint: a smaller --memory, fewer --threads or --units\n"
+
+
 @pytest.mark.parametrize(
     "args", [["predict", "x2.npy", "-u", 60_000_000], ["init", "-i", 16, "-u", 60_000_000]]
 )
 def test_too_little_memory_is_an_error_and_leaves_no_file(args: list[object], folder: Path) -> None:
     before = listing(folder)
     ended = densecli(*args, "-o", "out.npz", cwd=folder, limits={resource.RLIMIT_AS: 1 << 30})
-    assert ended == Ended(
-        2, b"", "Error: not enough memory\nHint: a smaller --memory, fewer --threads or --units\n"
-    )
+    assert ended == Ended(2, b"", NO_MEMORY)
     assert listing(folder) == before
+
+
+@pytest.mark.parametrize("mebibytes", [48, 64, 80, 90, 100])
+@pytest.mark.parametrize("command", ["predict", "init", "heads", "info", "compare"])
+def test_less_memory_than_numpy_takes_is_an_error(command: str, mebibytes: int, folder: Path) -> None:
+    args: list[object] = {
+        "predict": ["x2.npy", "-u", 3],
+        "init": ["-i", 2, "-u", 3, "-o", "out.npz"],
+        "heads": ["w.npz"],
+        "info": ["x2.npy"],
+        "compare": ["x2.npy", "x2.npy"],
+    }[command]
+    limits = {resource.RLIMIT_AS: mebibytes << 20}
+    assert densecli(command, *args, cwd=folder, limits=limits) == Ended(2, b"", NO_MEMORY)
+
+
+@pytest.mark.parametrize(
+    ("error", "err"),
+    [
+        ("ImportError('x.so: failed to map segment from shared object')", NO_MEMORY),
+        ("ImportError('x.so: cannot allocate memory in static TLS block')", NO_MEMORY),
+        ('RuntimeError("can\'t start new thread")', NO_MEMORY),
+        ("OSError(12, 'Cannot allocate memory', 'x')", NO_MEMORY),
+        ("MemoryError()", NO_MEMORY),
+        (
+            "ImportError('no such symbol')",
+            "Error: a fault of densecli itself: ImportError: no such symbol\n"
+            "Hint: please report it with its input; python -X dev -m dense_cli shows where it is\n",
+        ),
+    ],
+)
+def test_want_of_memory_is_told_from_a_fault(error: str, err: str, folder: Path) -> None:
+    (folder / "first").mkdir()
+    (folder / "first" / "numpy.py").write_text(f"raise {error}\n")
+    env = environment(PYTHONPATH=str(folder / "first"))
+    ended = densecli("predict", folder / "x3.npy", "-u", 3, cwd=folder, env=env)
+    assert ended == Ended(2, b"", err)
 
 
 def test_a_sparse_file_of_eight_gibibytes_is_read_where_it_is_asked_for(tmp_path: Path) -> None:

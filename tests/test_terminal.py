@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -30,6 +31,14 @@ ACTING = {
     "\u202eevil\u202c\u2066x\u2069": r"\u202eevil\u202c\u2066x\u2069",
     "a\u200eb\u200fc\u061c": r"a\u200eb\u200fc\u061c",
     "a\u2028b\u2029c\ufeff": r"a\u2028b\u2029c\ufeff",
+    # What it would not show.
+    "c\u00ada\u200bt\u2060": r"c\xada\u200bt\u2060",
+    "c\u200ca\u200dt漢\u200d字": r"c\u200ca\u200dt漢\u200d字",
+    "x\U000e0068\U000e0069\U000e007f": r"x\U000e0068\U000e0069\U000e007f",
+    "🏴\U000e0067\U000e007f": r"🏴\U000e0067\U000e007f",
+    "a\ufe0f\u2764\ufe0f\ufe0e\U000e0101": "a\\ufe0f\u2764\ufe0f\\ufe0e\\U000e0101",
+    "\u3164\ufe00\u115fa\u034f\ufff9b\ufffb": r"\u3164\ufe00\u115fa\u034f\ufff9b\ufffb",
+    "\u200d🚀 🚀\u200d س\u200c": r"\u200d🚀 🚀\u200d س\u200c",
 }
 # What only looks as if it were for Rich or for a shell.
 LITERAL = [
@@ -52,6 +61,14 @@ LITERAL = [
 ]
 # Wide, combining, joined and absent.
 WIDE = ["日本語", "한국어", "e\u0301a\u0308", "👩‍👩‍👧", "🇩🇪", "ﬁ", "Ａ", "नमस्ते", "", " ", "x" * 60, "漢" * 60]
+# Invisible characters that change how their neighbours look.
+JOINED = {
+    "emoji": "👩🏽\u200d🚀 ❤\ufe0f\u200d🔥 #\ufe0f\u20e3 🙂\u200d↔\ufe0f",
+    "Persian": "می\u200cخواهم",
+    "Hindi": "क्\u200dष क्\u200cष",
+    "a variant of an ideograph": "葛\U000e0100",
+    "the end of a verse, a number": "\u06dd١ \u0600",
+}
 
 
 @pytest.fixture
@@ -71,8 +88,19 @@ def three_labels(label: str) -> None:
 def test_text_that_a_terminal_acts_on_is_shown_escaped_and_all_else_as_it_is() -> None:
     assert {text: printable(text) for text in ACTING} == ACTING
     assert [printable(text) for text in LITERAL + WIDE] == LITERAL + WIDE
+    assert {name: printable(text) for name, text in JOINED.items()} == JOINED
     every = "".join(map(chr, range(0x3000)))
     assert set(re.findall(r"[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", printable(every))) == set()
+
+
+def test_nothing_that_unicode_calls_a_format_character_or_ignorable_is_shown_alone() -> None:
+    visible = {chr(c) for c in (*range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD)}
+    every = [chr(c) for c in range(0x110000)]
+    assert {
+        c for c in every if unicodedata.category(c) == "Cf" and printable(f"a{c}b") == f"a{c}b"
+    } == visible
+    for first, last in ((0xFE00, 0xFE0F), (0xE0000, 0xE0FFF), (0x180B, 0x180F)):
+        assert all(printable(f"a{chr(c)}") == f"a{ascii(chr(c))[1:-1]}" for c in range(first, last + 1))
 
 
 def test_a_long_message_is_cut_in_its_middle() -> None:
@@ -159,7 +187,7 @@ def test_a_name_that_is_not_utf_8_is_no_obstacle(run, place: Path) -> None:
 @pytest.mark.parametrize("name", [name for name in ACTING if "\x00" not in name])
 def test_keys_and_tensor_names_are_text(name: str, run, place: Path) -> None:
     plain = {"FORCE_COLOR": None}
-    shown = repr(name)  # as Python shows a string: escaped, between quotes
+    shown = printable(repr(name))  # as Python shows a string: escaped, between quotes
     Path("x.json").write_text(json.dumps({name: [[1.0]], "other": [[2.0]]}))
     Path("x.npz").write_bytes(seeds.npz(**{name: seeds.X2, "other": seeds.X2}))
     for file in ("x.json", "x.npz"):
@@ -286,6 +314,34 @@ def test_an_output_without_unicode_is_readable(encoding: str, place: Path) -> No
     missing = densecli("predict", "日本.npy", "-u", 3, cwd=place, env=env)
     assert missing.code == 2
     assert missing.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig", "cp037"])
+def test_what_is_for_people_is_in_the_encoding_of_standard_output_and_data_is_utf_8(
+    encoding: str, place: Path
+) -> None:
+    three_labels("naïve")
+    env = environment(PYTHONIOENCODING=encoding)
+    options = ["-w", "w.npz", "--labels", "labels.json"]
+    for args in (
+        ["predict", "x2.npy", *options],
+        ["slice", "x3.npy", *options],
+        ["decode", "x3.npy", *options],
+        ["heads", "w.npz"],
+        ["info", "x2.npy"],
+        ["compare", "x2.npy", "x2.npy", "--logits"],
+        ["check", "x2.npy", "-w", "w.npz"],
+    ):
+        # Where there is no Unicode, lines are drawn with ASCII.
+        plain = environment(PYTHONIOENCODING="latin-1" if encoding == "cp037" else "utf-8")
+        expected = densecli(*args, cwd=place, env=plain)
+        ended = densecli(*args, cwd=place, env=env)
+        text = expected.out.decode("latin-1" if encoding == "cp037" else "utf-8")
+        assert (ended.out.decode(encoding), ended.code) == (text, expected.code)
+        assert ended.out.decode(encoding).encode(encoding) == ended.out  # one byte order mark at most
+    for format in ("json", "jsonl", "csv", "markdown"):
+        args = ["predict", "x2.npy", *options, "-f", format]
+        assert densecli(*args, cwd=place, env=env).out == densecli(*args, cwd=place).out
 
 
 # --- long names ----------------------------------------------------------------------------------------

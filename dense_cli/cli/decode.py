@@ -40,8 +40,6 @@ def decode(**options: Any) -> None:
       densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --wordpiece
       densecli decode frames.npy -w ctc.safetensors --labels letters.txt --ctc _ --join ''
     """
-    import sys
-
     from dense_cli.cli import show
     from dense_cli.errors import ConfigError
     from dense_cli.sources.labels import load_labels
@@ -73,8 +71,7 @@ def decode(**options: Any) -> None:
     options["format"] = format
     decoder = Decoder(rules)
     with show.output(options) as out:
-        encoding = "utf-8" if options["output"] else sys.stdout.encoding
-        writer = WRITERS[format](out, rules, encoding)
+        writer = WRITERS[format](out, rules)
         for part in job.parts(show.in_order(job.source), View(top=1, measures=measures)):
             seen = part.result
             assert seen.top_values is not None

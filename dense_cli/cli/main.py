@@ -6,6 +6,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from errno import ENOMEM
 from importlib import import_module
 from io import RawIOBase, TextIOWrapper
 from typing import Any, NoReturn
@@ -28,6 +29,8 @@ COMMANDS = {
     "check": "What is wrong with a layer's outputs; exit 1 when something is.",
 }
 
+_ROOM = 96 << 20  # bytes of address space: NumPy with OpenBLAS takes about 80 MiB before it has done anything
+
 
 class Commands(click.Group):
     """Commands that are imported when they are used, and the error boundary around them."""
@@ -47,6 +50,7 @@ class Commands(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
+            _require_room()
             return super().invoke(ctx)
         except click.exceptions.Exit:
             raise
@@ -58,9 +62,9 @@ class Commands(click.Group):
             sys.exit(0)  # the reader has seen enough
         except OSError as e:
             _fail_as(e)
-        except MemoryError:
-            _fail("not enough memory", "a smaller --memory, fewer --threads or --units")
         except Exception as e:
+            if _is_lack_of_memory(e):
+                _fail_for_memory()
             if sys.flags.dev_mode:
                 raise
             _fail(
@@ -90,7 +94,37 @@ def _printable(error: click.UsageError) -> click.UsageError:
     return click.UsageError(shown(error.format_message()), error.ctx)
 
 
+def _require_room() -> None:
+    """Refuse to begin where the address space that is allowed does not hold NumPy.
+
+    Its BLAS library would end the process with exit code 1, which says of `compare` that files differ.
+
+    Raises:
+        OSError: there is too little.
+    """
+    from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
+
+    if getrlimit(RLIMIT_AS)[0] != RLIM_INFINITY:
+        from mmap import mmap
+
+        mmap(-1, _ROOM).close()
+
+
+def _is_lack_of_memory(error: Exception) -> bool:
+    """Whether an error is a want of memory: of objects, of a library's code, of a thread's stack."""
+    signs = ("failed to map segment", "cannot allocate memory", "can't start new thread")
+    return isinstance(error, MemoryError) or (
+        isinstance(error, (ImportError, RuntimeError)) and any(sign in str(error) for sign in signs)
+    )
+
+
+def _fail_for_memory() -> NoReturn:
+    _fail("not enough memory", "a smaller --memory, fewer --threads or --units")
+
+
 def _fail_as(error: OSError) -> NoReturn:
+    if error.errno == ENOMEM:
+        _fail_for_memory()
     where = f"{os.fsdecode(error.filename)}: " if error.filename not in (None, "") else ""
     _fail(f"{where}{error.strerror or error}")
 

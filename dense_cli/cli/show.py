@@ -369,16 +369,21 @@ def output_format(options: dict[str, Any]) -> str:
 
 @contextmanager
 def output(options: dict[str, Any]) -> Iterator[BinaryIO]:
-    """Open where the data go: --output, or standard output."""
+    """Open where the data go: --output, or standard output.
+
+    All is UTF-8; only what is for people is in the encoding that standard output has.
+    """
+    from dense_cli.writers.screen import in_its_encoding
     from dense_cli.writers.target import open_output
 
     if options["output"] not in (None, "-"):
         with open_output(options["output"]) as file:
             yield file
         return
-    stdout = sys.stdout.buffer
-    if output_format(options) in ("npy", "npz") and sys.stdout.isatty():
-        raise click.UsageError(f"{output_format(options)} is binary: name a file with -o, or pipe it")
+    format = output_format(options)
+    stdout = in_its_encoding(sys.stdout) if format in ("table", "text") else sys.stdout.buffer
+    if format in ("npy", "npz") and sys.stdout.isatty():
+        raise click.UsageError(f"{format} is binary: name a file with -o, or pipe it")
     try:
         yield stdout
         stdout.flush()

@@ -14,19 +14,18 @@ from dense_cli.writers.numbers import class_texts, row_texts
 class TextLines:
     """One line of text per sample."""
 
-    def __init__(self, out: BinaryIO, rules: Rules, encoding: str) -> None:
+    def __init__(self, out: BinaryIO, rules: Rules) -> None:
         self.out = out
-        self.encoding = encoding
 
     def write(self, line: Line) -> None:
         """Write a sample."""
-        self.out.write(line.text.encode(self.encoding, "backslashreplace") + b"\n")
+        self.out.write(line.text.encode("utf-8", "backslashreplace") + b"\n")
 
 
 class JsonLines:
     """An object per sample: sample, text, classes, labels, confidence, log_probability, perplexity."""
 
-    def __init__(self, out: BinaryIO, rules: Rules, encoding: str) -> None:
+    def __init__(self, out: BinaryIO, rules: Rules) -> None:
         self.out = out
         self.names = rules.names
 

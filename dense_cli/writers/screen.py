@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TextIO
+import codecs
+from typing import BinaryIO, NamedTuple, TextIO, cast
 
 
 class Screen(NamedTuple):
@@ -31,3 +32,12 @@ class Screen(NamedTuple):
             bold=styled,
             encoding=getattr(stream, "encoding", None) or "utf-8",
         )
+
+
+def in_its_encoding(stream: TextIO) -> BinaryIO:
+    """Return an output that takes UTF-8 and writes it to ``stream`` in the encoding that this one has."""
+    if codecs.lookup(stream.encoding).name == "utf-8":
+        return stream.buffer
+    return cast(
+        "BinaryIO", codecs.EncodedFile(stream.buffer, "utf-8", stream.encoding, errors="backslashreplace")
+    )

@@ -341,7 +341,7 @@ def write_wrapped(out: BinaryIO, screen: Screen, *lines: str) -> None:
 def write_lines(out: BinaryIO, screen: Screen, *lines: str) -> None:
     """Write lines as the screen can show them."""
     for line in lines:
-        out.write(_spelt(line, screen).encode(screen.encoding, "backslashreplace") + b"\n")
+        out.write((_spelt(line, screen) + "\n").encode("utf-8", "backslashreplace"))
 
 
 def _spelt(text: str, screen: Screen) -> str:
