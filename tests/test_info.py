@@ -212,6 +212,50 @@ def test_a_weights_file_tells_its_heads_and_their_ranges(run: Run, name):
     assert found == listed
 
 
+@pytest.mark.parametrize(
+    ("file", "name"),
+    [
+        ("digits__head.npz", "head"),
+        ("digits.keras", "model.KERAS.bak"),
+        ("digits.h5", "model.ckpt"),
+        ("digits__head.safetensors", "pytorch_model.bin"),
+        ("a_sequential_dense__head.pt", "head.pth.tar"),
+        ("a_sequential_dense__head.pt", "head.pkl"),
+        ("iris.json", "iris"),
+    ],
+)
+def test_weights_of_any_name_are_known_by_their_first_bytes(run: Run, here: Path, file: str, name: str):
+    if file.endswith(".pt"):
+        pytest.importorskip("torch")
+    Path(name).write_bytes((DATA / "weights" / file).read_bytes())
+    Path(file).write_bytes((DATA / "weights" / file).read_bytes())
+    expected = info(run, file)
+    assert expected["heads"]
+    assert info(run, name) == expected | {"file": name}
+
+
+@pytest.mark.parametrize("name", ["x", "x.dat", "x.bin"])
+def test_arrays_of_any_name_are_known_by_their_first_bytes(run: Run, here: Path, name: str):
+    np.save("x.npy", np.arange(6.0).reshape(2, 3))
+    np.savez("x.npz", x=np.arange(6.0).reshape(2, 3))
+    for content in (
+        Path("x.npy").read_bytes(),
+        Path("x.npz").read_bytes(),
+        b"[[0, 1, 2], [3, 4, 5]]",
+        b"0,1,2\n3,4,5\n",
+    ):
+        Path(name).write_bytes(content)
+        (array,) = info(run, name)["arrays"]
+        assert (array["shape"], array["max"]["value"]) == ([2, 3], 5)
+
+
+def test_a_file_that_is_nothing_known_is_one_line(run: Run, here: Path):
+    Path("x.bin").write_bytes(b"nothing known")
+    done = run("info", "x.bin")
+    assert (done.code, done.out) == (2, b"")
+    assert done.err.startswith("Error: x.bin: expected an array as json, ")
+
+
 def test_the_range_of_damaged_weights_is_told_all_the_same(run: Run, here: Path):
     np.savez("w.npz", kernel=np.array([[np.nan, 1], [2, 3]]), bias=np.zeros(2))
     (head,) = info(run, "w.npz")["heads"]

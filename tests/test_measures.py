@@ -283,6 +283,24 @@ def test_the_summary_with_targets_is_of_all_rows(run: Run, here: Path):
     ]
 
 
+@pytest.mark.parametrize("format", ["table", "markdown", "json", "jsonl", "csv", "npy", "npz"])
+@pytest.mark.parametrize("command", ["predict", "slice"])
+def test_the_rows_are_added_up_once(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch, command: str, format: str
+):
+    added = []
+    add = Summary.add
+
+    def counting(self, classes, *rest):
+        added.append(len(classes))
+        add(self, classes, *rest)
+
+    monkeypatch.setattr(Summary, "add", counting)
+    Path("t.json").write_text("[[0, 0, 0], [1, 1, 1]]")
+    done = run(command, "-", "-u", 3, "--targets", "t.json", "-f", format, stdin=OUTPUTS)
+    assert (done.code, sum(added)) == (0, 6)
+
+
 def test_measures_are_arrays_of_json_nested_like_classes(run: Run, here: Path):
     Path("t.json").write_bytes(b"[[2, 0, -1], [1, 1, 1]]")
     x = b"[[[1,6],[8,2],[1,2]],[[8,9],[10,8],[1,0]]]"

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from dense_cli.heads import Head
     from dense_cli.writers.info import Array, Weights
 
-_WEIGHTS = (".keras", ".h5", ".hdf5", ".safetensors", ".onnx", ".pt", ".pth")
-
 
 @click.command()
 @click.argument("file")
@@ -53,23 +51,29 @@ def info(file: str, **options: Any) -> None:
 
 
 def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
-    """Return the heads of a weights file, None for what is none."""
+    """Return the heads of a weights file, by its suffix, else its first bytes; None for arrays."""
     from dense_cli.errors import DenseCliError
-    from dense_cli.heads import heads
+    from dense_cli.heads import FORMATS, format_of, heads
 
+    arrays = {suffix for format in INPUT_FORMATS.values() for suffix in format.suffixes}
+    weights = {suffix for format in FORMATS.values() for suffix in format.suffixes}
     lower = file.lower()
-    if lower.endswith(_WEIGHTS):
-        return heads(file, memory=options["memory"])
-    if (
-        options["key"] is not None
-        or options["input_format"] is not None
-        or not lower.endswith((".npz", ".json"))
-    ):
+    named = lower.endswith(tuple(weights - arrays))
+    as_array = options["key"] is not None or options["input_format"] is not None or file == "-"
+    if not named and (as_array or lower.endswith(tuple(arrays - weights))):
+        return None
+    try:
+        format = format_of(file)
+    except DenseCliError:
+        if named:
+            raise
         return None
     try:
         return heads(file, memory=options["memory"])
-    except DenseCliError:  # no kernel in it: it holds arrays
-        return None
+    except DenseCliError:
+        if named or not arrays.intersection(FORMATS[format].suffixes):
+            raise
+        return None  # an NPZ or JSON without a kernel
 
 
 def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:

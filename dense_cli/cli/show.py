@@ -186,16 +186,16 @@ class Job:
             raise ConfigError(f"--explain: expected {known} below {self.units}, found {name!r}")
         return int(name)
 
-    def _count(self, part: Part) -> None:
+    def count(self, format: str) -> None:
+        """Add up how right the rows are, where the output has no place for it and does not do so itself."""
         from dense_cli.views.measures import Summary
 
-        if self.summary is None:
+        if self.targets is not None and format in ("jsonl", "csv", "npy", "npz"):
             self.summary = Summary(self.units, self.options["top_k"] or 5)
-        self.summary.add(part.result.classes, part.result.measures, part.block.places()[:, 0], part.mask)
 
-    def conclude(self, format: str) -> None:
-        """Say how right the rows are, where the output has no place for it."""
-        if self.summary is not None and format in ("jsonl", "csv", "npy", "npz"):
+    def conclude(self) -> None:
+        """Say how right the rows are, where that was added up."""
+        if self.summary is not None:
             from dense_cli.writers.summary import accuracy_line
 
             note(accuracy_line(self.summary.totals(), self.options["precision"]))
@@ -228,8 +228,9 @@ class Job:
                 if len(missing) and first is None:
                     first = part.block.places()[missing[0]].tolist()
                 lost += len(missing)
-                if self.targets is not None:
-                    self._count(part)
+                if self.summary is not None:
+                    samples = part.block.places()[:, 0]
+                    self.summary.add(part.result.classes, part.result.measures, samples, part.mask)
                 counted += 0 if part.mask is None else int(part.mask.sum())
                 done += len(part.result.classes)
                 if counting and len(part.result.classes):
@@ -273,6 +274,7 @@ def write(job: Job, run: Run, format: str, groups: Iterable[tuple[int | None, It
     """Write the parts of each group, which is a time step or (None) everything."""
     from dense_cli.writers.formats import writer
 
+    job.count(format)
     with output(job.options) as out:
         made = writer(format)(out, run)
         begun = False
@@ -291,7 +293,7 @@ def write(job: Job, run: Run, format: str, groups: Iterable[tuple[int | None, It
         if not begun:
             made.begin()
         made.end()
-    job.conclude(format)
+    job.conclude()
 
 
 def _with_view(run: Run, format: str) -> Run:

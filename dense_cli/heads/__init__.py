@@ -18,7 +18,17 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
 from dense_cli.heads.head import Head, Heads, Tensor, require_size
 
-__all__ = ["FORMATS", "Format", "Head", "LoadedHead", "check_shapes", "heads", "load_weights", "select"]
+__all__ = [
+    "FORMATS",
+    "Format",
+    "Head",
+    "LoadedHead",
+    "check_shapes",
+    "format_of",
+    "heads",
+    "load_weights",
+    "select",
+]
 
 _BLOCK = 1 << 16  # numbers that are checked at once: they and their answers stay in the cache
 
@@ -76,7 +86,7 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
     """
     file = os.fspath(path)
     with naming(file):
-        name = _format(file)
+        name = format_of(file)
         module, _, function = FORMATS[name].reads.partition(":")
         found: Heads = getattr(import_module(module), function)(file, memory)
     return found
@@ -230,8 +240,13 @@ def _require_finite(array: NDArray[Any], where: str) -> None:
             raise DtypeError(f"{where}{index}: expected a finite number, found {array[tuple(index)]}")
 
 
-def _format(file: str) -> str:
-    """Return the format of a file: by its suffix, held against its first bytes, else by them alone."""
+def format_of(file: str) -> str:
+    """Return the format of a file: by its suffix, held against its first bytes, else by them alone.
+
+    Raises:
+        FileFormatError: it is none of `FORMATS`, or not the one that its suffix says.
+        OSError: there is no such file, or it cannot be read.
+    """
     mode = os.stat(file).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise FileFormatError(f"{file}: not a regular file: weights are read from files, not from pipes")
