@@ -438,3 +438,12 @@ def _make(name: str, args: list[Any], kwargs: dict[str, Any]) -> Activation:
     if config.get("axis", -1) != -1:
         raise ConfigError(f"{name}: `axis` must be -1, the last one, found {config['axis']}")
     return Activation(function.__name__, config, function)
+
+
+def serialize(activation: Activation | Callable[..., Array] | None) -> Any:
+    """Return what stands for an activation in a config: its name, or the call that makes it.
+
+    >>> serialize(get("relu")), serialize(get("elu(alpha=0.5)"))
+    ('relu', 'elu(alpha=0.5)')
+    """
+    return None if activation is None else repr(get(activation))

@@ -703,7 +703,7 @@ def _make(name: str, args: list[Any], kwargs: dict[str, Any], seed: SeedLike, rn
     return make(name, build, args, kwargs)
 
 
-def serialize(initializer: InitializerLike) -> dict[str, Any]:
+def serialize(initializer: InitializerLike | None) -> dict[str, Any] | None:
     """Return Keras' JSON config of an initializer.
 
     Raises:
@@ -712,6 +712,8 @@ def serialize(initializer: InitializerLike) -> dict[str, Any]:
     >>> serialize(GlorotUniform(seed=0))
     {'class_name': 'GlorotUniform', 'config': {'seed': 0}}
     """
+    if initializer is None:
+        return None
     if not isinstance(initializer, Initializer):
         raise ConfigError(f"cannot write the initializer {shown_value(initializer)} as a config")
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}

@@ -1,0 +1,1 @@
+"""Dense, Embedding, Masking and the other layers that Keras counts as its core."""

@@ -1,0 +1,1 @@
+"""Recurrent layers and the wrappers that go along time."""

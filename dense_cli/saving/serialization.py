@@ -1,0 +1,225 @@
+"""Objects as Keras' JSON, ``{"module": …, "class_name": …, "config": {…}}``, and back, running no code in it.
+
+Source: keras/src/saving/serialization_lib.py.
+"""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from dense_cli.errors import ConfigError, nearest
+from dense_cli.initializers.spec import shown_value
+from dense_cli.layers import dtype_policy, tree
+from dense_cli.saving.custom_objects import get_custom_objects, registered_name
+
+_PLAIN = (str, int, float, bool, type(None))
+_DEEPEST = 200
+"""Configs nested deeper than this are refused: no model is."""
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """Return Keras' JSON config of a layer, model, initializer or the like; plain values are themselves.
+
+    Raises:
+        ConfigError: ``obj`` has no config.
+
+    >>> serialize_keras_object((1, None))
+    {'class_name': '__tuple__', 'items': [1, None]}
+    """
+    if isinstance(obj, _PLAIN):
+        return obj
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.ndarray):
+        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
+    if isinstance(obj, tuple):
+        return {"class_name": "__tuple__", "items": [serialize_keras_object(x) for x in obj]}
+    if isinstance(obj, list):
+        return [serialize_keras_object(x) for x in obj]
+    if isinstance(obj, dict):
+        return {key: serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, slice):
+        return {"class_name": "__slice__", "config": {"start": obj.start, "stop": obj.stop, "step": obj.step}}
+    if isinstance(obj, dtype_policy.DTypePolicy):
+        return dtype_policy.serialize(obj)
+    if inspect.isfunction(obj):
+        return {
+            "module": "builtins",
+            "class_name": "function",
+            "config": obj.__name__,
+            "registered_name": registered_name(obj),
+        }
+    if not hasattr(obj, "get_config"):
+        raise ConfigError(f"cannot write {shown_value(obj)} as a config: it has no get_config")
+    return _of_object(obj)
+
+
+def _of_object(obj: Any) -> dict[str, Any]:
+    cls = type(obj)
+    module = _keras_module(cls)
+    name = registered_name(cls) if module is None else None
+    config = {
+        "module": module or cls.__module__,
+        "class_name": cls.__name__,
+        "config": _plain_shapes(obj.get_config()),
+        "registered_name": name,
+    }
+    build = obj.get_build_config() if hasattr(obj, "get_build_config") else None
+    if build is not None:
+        config["build_config"] = build
+    return config
+
+
+def _plain_shapes(config: dict[str, Any]) -> dict[str, Any]:
+    """Return a config whose values are ready for JSON; tuples stay, as Keras leaves them in configs."""
+    return {
+        key: value if _is_plain(value) else serialize_keras_object(value) for key, value in config.items()
+    }
+
+
+def _is_plain(value: Any) -> bool:
+    return all(isinstance(x, _PLAIN) for x in tree.flatten(value))
+
+
+def _keras_module(cls: type) -> str | None:
+    """Return where Keras has the class of this name, None where it is none of Keras' here."""
+    for module, names in _homes().items():
+        if cls.__name__ in names and cls.__module__.startswith("dense_cli."):
+            return module
+    return None
+
+
+def _homes() -> dict[str, dict[str, str]]:
+    """Keras' module -> names of classes there -> the module here that has them."""
+    from dense_cli import constraints, initializers, regularizers
+    from dense_cli.layers import PATHS
+
+    models = {"Functional": "functional", "Model": "model", "Sequential": "sequential"}
+    return {
+        "keras.layers": PATHS,
+        "keras.models": {name: f"dense_cli.models.{file}" for name, file in models.items()},
+        "keras.initializers": dict.fromkeys(initializers.NAMES, "dense_cli.initializers"),
+        "keras.regularizers": dict.fromkeys(regularizers.NAMES, "dense_cli.regularizers"),
+        "keras.constraints": dict.fromkeys(constraints.NAMES, "dense_cli.constraints"),
+        "keras": {"DTypePolicy": "dense_cli.layers.dtype_policy"},
+        "keras.random": {"SeedGenerator": "dense_cli.random.seed_generator"},
+    }
+
+
+def find_class(name: str, module: str | None = None, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the class that a config names.
+
+    Raises:
+        ConfigError: there is none of that name; the message has the near ones.
+    """
+    known = get_custom_objects() | (custom_objects or {})
+    for key, value in known.items():
+        if name in (key, key.split(">")[-1]):
+            return value
+    homes = _homes()
+    modules = [module] if module in homes else list(homes)
+    for home in modules:
+        if name in homes[home]:
+            return getattr(import_module(homes[home][name]), name)
+    near = nearest(str(name), sorted({n for names in homes.values() for n in names}))
+    raise ConfigError(f"unknown class {shown_value(name)}; {near}")
+
+
+def deserialize_keras_object(
+    config: Any, custom_objects: dict[str, Any] | None = None, safe_mode: bool = True, **kwargs: Any
+) -> Any:
+    """Return the object of Keras' JSON config.
+
+    Args:
+        config: what `serialize_keras_object` gave; configs of Keras 2 are read too.
+        custom_objects: name -> class or function, for what is not Keras'.
+        safe_mode: Keras'; no code is run either way.
+
+    Raises:
+        ConfigError: an unknown class, arguments that do not fit, or a config nested too deep.
+
+    >>> deserialize_keras_object(serialize_keras_object((1, [2])))
+    (1, [2])
+    """
+    return _Deserializer(custom_objects).object(config, 0)
+
+
+class _Deserializer:
+    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+        self.custom_objects = custom_objects
+
+    def object(self, config: Any, depth: int) -> Any:
+        if depth > _DEEPEST:
+            raise ConfigError(f"a config is nested deeper than {_DEEPEST} levels")
+        if isinstance(config, _PLAIN):
+            return config
+        if isinstance(config, (list, tuple)):
+            return [self.object(x, depth + 1) for x in config]
+        if not isinstance(config, dict):
+            return config  # an object already
+        name = config.get("class_name")
+        if not isinstance(name, str) or not ("config" in config or "items" in config):
+            return {key: self.object(value, depth + 1) for key, value in config.items()}
+        if name in _SPECIAL:
+            return self.special(name, config, depth)
+        return self.instance(name, config)
+
+    def special(self, name: str, config: dict[str, Any], depth: int) -> Any:
+        if name == "__tuple__":
+            return tuple(self.object(x, depth + 1) for x in config.get("items", config.get("config", [])))
+        inner = config["config"]
+        if name == "function":
+            return self.function(inner if isinstance(inner, str) else config.get("registered_name"))
+        if name == "__slice__":
+            return slice(inner.get("start"), inner.get("stop"), inner.get("step"))
+        if name == "__lambda__" or not isinstance(inner, dict):
+            raise ConfigError("a config holds the code of a function, which is not run")
+        return array_of(inner)
+
+    def function(self, name: Any) -> Any:
+        from dense_cli import activations
+
+        known = get_custom_objects() | (self.custom_objects or {})
+        for key, value in known.items():
+            if name in (key, key.split(">")[-1]):
+                return value
+        return activations.get(name)
+
+    def instance(self, name: str, config: dict[str, Any]) -> Any:
+        registered = config.get("registered_name")
+        cls = find_class(
+            registered if registered in (self.custom_objects or {}) else name,
+            config.get("module"),
+            self.custom_objects,
+        )
+        arguments = config["config"]
+        if not isinstance(arguments, dict):
+            raise ConfigError(f"{name}: `config` must be a dictionary, found {shown_value(arguments)}")
+        if "custom_objects" in inspect.signature(cls.from_config).parameters:
+            obj = cls.from_config(arguments, custom_objects=self.custom_objects)
+        else:
+            obj = cls.from_config(arguments)
+        build = config.get("build_config")
+        if build and hasattr(obj, "build_from_config") and not obj.built:
+            obj.build_from_config(build)
+        return obj
+
+
+_SPECIAL = {"__tuple__", "__numpy__", "__tensor__", "__slice__", "__lambda__", "function"}
+
+
+def array_of(config: dict[str, Any]) -> np.ndarray[Any, Any]:
+    """Return the array of Keras' ``{"value": …, "dtype": …}``.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    try:
+        dtype = dtype_policy.array_dtype(dtype_policy.standardize_dtype(config.get("dtype")))
+        return np.asarray(config["value"], dtype)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ConfigError(f"a config holds an array that cannot be read: {error}") from None
