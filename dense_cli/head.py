@@ -6,7 +6,7 @@ import os
 
 from numpy.typing import DTypeLike
 
-from dense_cli.heads import load_weights
+from dense_cli.heads import activation_of, load_weights
 from dense_cli.layers.dense import Dense
 from dense_cli.layers.time_distributed import TimeDistributed
 
@@ -46,7 +46,7 @@ def load_head(
     dense = Dense.from_weights(
         loaded.kernel,
         loaded.bias,
-        activation or head.activation or "softmax",
+        activation_of(head, activation, os.fspath(file)) or "softmax",
         dtype=dtype,
         name=head.name,
     )

@@ -138,7 +138,7 @@ def _seeded(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any]
 
 
 def _trained(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any], str]:
-    from dense_cli.heads import load_weights
+    from dense_cli.heads import activation_of, load_weights
     from dense_cli.layers.dense import Dense
 
     assert options.weights is not None
@@ -157,7 +157,7 @@ def _trained(options: LayerOptions, features: int) -> tuple[Dense, dict[str, Any
         memory=options.memory,
     )
     bias = None if options.no_bias else loaded.bias
-    activation = options.activation or loaded.head.activation or "softmax"
+    activation = activation_of(loaded.head, options.activation, options.weights) or "softmax"
     dense = Dense.from_weights(loaded.kernel, bias, activation, dtype=options.dtype or "float32")
     said = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
     config = {"weights": {"file": encodable(options.weights), "head": encodable(loaded.head.name)}}

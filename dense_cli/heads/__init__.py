@@ -23,6 +23,7 @@ __all__ = [
     "Format",
     "Head",
     "LoadedHead",
+    "activation_of",
     "check_shapes",
     "format_of",
     "heads",
@@ -171,6 +172,19 @@ def load_weights(
     kernel = _numbers(head.kernel, file)
     bias = None if head.bias is None else _numbers(head.bias, file)
     return LoadedHead(kernel.T if head.transposed else kernel, bias, head)
+
+
+def activation_of(head: Head, asked: str | None, file: str) -> str | None:
+    """Return the activation that is asked for, else what the file says of it; None where it says nothing.
+
+    Raises:
+        ConfigError: none is asked for, and the file has one that is not known.
+    """
+    if asked is None and head.activation_refusal is not None:
+        raise ConfigError(
+            f"{file}: head {head.name!r}: {head.activation_refusal}", hint="say what to run with --activation"
+        )
+    return asked or head.activation
 
 
 def check_shapes(head: Head, file: str, features: int | None = None, units: int | None = None) -> None:

@@ -53,6 +53,7 @@ class Head:
         aliases: further names that mean this head: the inner Dense's, the tensor's, one with its parents.
         table: whether its name says that it is an embedding table, a head only where weights are tied.
         refusal: why it cannot be run, or None.
+        activation_refusal: why it cannot be run without being told its activation, or None.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Head:
     aliases: tuple[str, ...] = ()
     table: bool = False
     refusal: str | None = None
+    activation_refusal: str | None = None
 
     @property
     def kernel_shape(self) -> tuple[int, int]:

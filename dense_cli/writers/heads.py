@@ -31,7 +31,7 @@ def as_json(head: Head) -> dict[str, Any]:
         "transposed": head.transposed,
         "parameters": min(head.parameters, 2**63 - 1),  # a claim may be beyond what JSON's readers hold
         "output": head.output,
-        "refusal": None if head.refusal is None else encodable(head.refusal),
+        "refusal": None if (refusal := _refusal(head)) is None else encodable(refusal),
     }
 
 
@@ -65,8 +65,8 @@ def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen)
     write_lines(out, screen, *_lines(columns, screen))
     if left_out:
         write_lines(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
-    for refusal in dict.fromkeys(head.refusal for head in heads if head.refusal):
-        refused = listed(head.name for head in heads if head.refusal == refusal)
+    for refusal in dict.fromkeys(filter(None, map(_refusal, heads))):
+        refused = listed(head.name for head in heads if _refusal(head) == refusal)
         write_lines(out, screen, shown(f"refused: {refused}: {refusal}"))
 
 
@@ -75,7 +75,11 @@ def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:
     return render([(name, name != "parameters") for name in columns], rows, screen)
 
 
+def _refusal(head: Head) -> str | None:
+    return head.refusal or head.activation_refusal
+
+
 def _mark(head: Head) -> str:
-    if head.refusal:
+    if _refusal(head):
         return "refused"
     return "output" if head.output else "embedding" * head.table

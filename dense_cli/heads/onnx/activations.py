@@ -1,0 +1,361 @@
+"""What follows a dense layer in an ONNX graph: which of Keras' activations the nodes make together.
+
+A walk begins at the layer's sums, whose state is ``linear``. `STEPS` says which state a node makes of the
+states of its inputs, ``ATTRIBUTED`` the same of nodes whose attributes matter. A state that begins with ``~``
+is a part of an activation, every other one is an activation of Keras. What stands in neither table ends the
+walk: it is another layer, or it is not known, and then nobody may take the sums for the end.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from dense_cli.heads.onnx.constants import Constants
+from dense_cli.heads.onnx.graph import Graph, Node
+from dense_cli.heads.onnx.moves import MOVES, moves
+
+_MOST = 32  # nodes of one walk
+_INPUTS = 4  # of a node that may be part of an activation
+
+# Nodes that begin something new, so that what comes before them is a layer's whole output.
+_LAYERS = (
+    "MatMul Gemm MatMulInteger QLinearMatMul DynamicQuantizeLinear Conv ConvInteger QLinearConv "
+    "ConvTranspose LSTM GRU RNN Attention Einsum LayerNormalization GroupNormalization "
+    "InstanceNormalization BatchNormalization RMSNormalization LpNormalization MeanVarianceNormalization "
+    "LRN Concat Split Slice Gather GatherND GatherElements MaxPool AveragePool GlobalAveragePool "
+    "GlobalMaxPool ReduceMean ReduceL2 Pad Resize Expand Tile com.microsoft.Attention "
+    "com.microsoft.MultiHeadAttention com.microsoft.SkipLayerNormalization com.microsoft.FusedMatMul"
+)
+_LAYER_OPS = frozenset(_LAYERS.split())
+# Two computed values: a residual, a gate.
+_MERGES = ("Add", "Sub", "Mul", "Div")
+# Nodes that only look at a value.
+OBSERVERS = frozenset(("Shape", "Size", "ArgMax", "ArgMin", "TopK"))
+
+# Numbers that activations are made of, which a file may hold in float16.
+_NUMBERS = {
+    "0": 0.0,
+    "1": 1.0,
+    "2": 2.0,
+    "3": 3.0,
+    "6": 6.0,
+    "1/2": 0.5,
+    "1/6": 1 / 6,
+    "√2": math.sqrt(2),
+    "√(1/2)": math.sqrt(0.5),
+    "√(2/π)": math.sqrt(2 / math.pi),
+    "0.044715": 0.044715,
+}
+
+# (op, states or numbers of its inputs) → state. Add and Mul take their inputs in any order.
+STEPS: dict[tuple[str, ...], str] = {
+    ("Relu", "linear"): "relu",
+    ("Sigmoid", "linear"): "sigmoid",
+    ("Tanh", "linear"): "tanh",
+    ("Softplus", "linear"): "softplus",
+    ("Softsign", "linear"): "softsign",
+    ("Mish", "linear"): "mish",
+    ("HardSwish", "linear"): "hard_silu",
+    ("Exp", "linear"): "exponential",
+    # softmax and log_softmax taken apart
+    ("Sub", "linear", "~max"): "~z-max",
+    ("Exp", "~z-max"): "~exp(z-max)",
+    ("Div", "~exp(z-max)", "~sum exp(z-max)"): "softmax",
+    ("Div", "exponential", "~sum exp(z)"): "softmax",
+    ("Log", "~sum exp(z-max)"): "~log sum exp(z-max)",
+    ("Log", "~sum exp(z)"): "~log sum exp(z)",
+    ("Sub", "~z-max", "~log sum exp(z-max)"): "log_softmax",
+    ("Sub", "linear", "~log sum exp(z)"): "log_softmax",
+    ("Log", "softmax"): "log_softmax",
+    ("Exp", "log_softmax"): "softmax",
+    # sigmoid and what is made with it
+    ("Neg", "linear"): "~-z",
+    ("Exp", "~-z"): "~exp(-z)",
+    ("Add", "~exp(-z)", "1"): "~1+exp(-z)",
+    ("Reciprocal", "~1+exp(-z)"): "sigmoid",
+    ("Div", "1", "~1+exp(-z)"): "sigmoid",
+    ("Log", "sigmoid"): "log_sigmoid",
+    ("Mul", "linear", "sigmoid"): "silu",
+    ("Tanh", "softplus"): "~tanh softplus",
+    ("Mul", "linear", "~tanh softplus"): "mish",
+    ("Sub", "linear", "tanh"): "tanh_shrink",
+    # cut off
+    ("Max", "linear", "0"): "relu",
+    ("Min", "relu", "6"): "relu6",
+    ("Mul", "linear", "hard_sigmoid"): "hard_silu",
+    ("Add", "linear", "3"): "~z+3",
+    ("Relu6", "~z+3"): "~relu6(z+3)",
+    ("Div", "~relu6(z+3)", "6"): "hard_sigmoid",
+    ("Mul", "~relu6(z+3)", "1/6"): "hard_sigmoid",
+    ("Mul", "linear", "~relu6(z+3)"): "~z relu6(z+3)",
+    ("Div", "~z relu6(z+3)", "6"): "hard_silu",
+    ("Mul", "~z relu6(z+3)", "1/6"): "hard_silu",
+    # gelu
+    ("Mul", "linear", "1/2"): "~z/2",
+    ("Div", "linear", "2"): "~z/2",
+    ("Div", "linear", "√2"): "~z/√2",
+    ("Mul", "linear", "√(1/2)"): "~z/√2",
+    ("Erf", "~z/√2"): "~erf",
+    ("Add", "~erf", "1"): "~1+erf",
+    ("Mul", "~1+erf", "1/2"): "~(1+erf)/2",
+    ("Mul", "linear", "~1+erf"): "~z(1+erf)",
+    ("Mul", "~z/2", "~1+erf"): "gelu",
+    ("Mul", "linear", "~(1+erf)/2"): "gelu",
+    ("Mul", "~z(1+erf)", "1/2"): "gelu",
+    ("Div", "~z(1+erf)", "2"): "gelu",
+    # gelu by a tanh
+    ("Pow", "linear", "3"): "~z³",
+    ("Mul", "linear", "linear"): "~z²",
+    ("Mul", "linear", "~z²"): "~z³",
+    ("Mul", "~z³", "0.044715"): "~cz³",
+    ("Add", "linear", "~cz³"): "~z+cz³",
+    ("Mul", "~z+cz³", "√(2/π)"): "~inner",
+    ("Tanh", "~inner"): "~tanh",
+    ("Add", "~tanh", "1"): "~1+tanh",
+    ("Mul", "~1+tanh", "1/2"): "~(1+tanh)/2",
+    ("Mul", "linear", "~1+tanh"): "~z(1+tanh)",
+    ("Mul", "~z/2", "~1+tanh"): "gelu(approximate=True)",
+    ("Mul", "linear", "~(1+tanh)/2"): "gelu(approximate=True)",
+    ("Mul", "~z(1+tanh)", "1/2"): "gelu(approximate=True)",
+}
+
+
+class Point(NamedTuple):
+    """A value on the way: its state, the axis of the units from the end, and what it was made of.
+
+    ``axis`` is None where a node rearranged the axes in a way that is not known.
+    """
+
+    state: str
+    axis: int | None
+    parts: frozenset[str] = frozenset()
+
+
+class End(NamedTuple):
+    """Where a walk ends: the activation, the last value that has it, and nodes that are not known."""
+
+    activation: str
+    name: str
+    unknown: tuple[Node, ...]
+
+
+def follow(constants: Constants, units: int, start: str, axis: int | None, activation: str = "linear") -> End:
+    """Return the activation of the sums in the value ``start``, whose ``axis`` has the units."""
+    graph = constants.graph
+    points = {start: Point(activation, axis)}
+    todo = [start]
+    while todo and len(points) < _MOST:
+        for node in graph.users.get(todo.pop(0), ())[:_MOST]:
+            output = node.outputs[0] if node.outputs else ""
+            if not output or output in points or len(node.inputs) > _INPUTS:
+                continue
+            point = _step(constants, units, node, points)
+            if point is not None:
+                points[output] = point
+                todo.append(output)
+    whole = [name for name in points if _complete(graph, points, name)]
+    last = whole[-1]
+    unknown = () if last in graph.outputs else tuple(_unknown(constants, points, last))
+    return End(points[last].state, last, unknown)
+
+
+def _complete(graph: Graph, points: dict[str, Point], name: str) -> bool:
+    """Whether a value is an activation that everything before it goes into, and nothing else."""
+    point = points[name]
+    inside = point.parts | {name}
+    return not point.state.startswith("~") and not any(
+        part in graph.outputs
+        or any(
+            node.op not in OBSERVERS and inside.isdisjoint(node.outputs) for node in graph.users.get(part, ())
+        )
+        for part in point.parts
+    )
+
+
+def _unknown(constants: Constants, points: dict[str, Point], name: str) -> Iterator[Node]:
+    """Give the users of a value that may be a part of its activation, and are not known."""
+    for node in constants.graph.users.get(name, ()):
+        if node.op in _LAYER_OPS or node.op in OBSERVERS:
+            continue
+        others = [other for other in node.inputs[:_INPUTS] if other != name]
+        merges = node.op in _MERGES and len(others) == 1 and constants.get(others[0]) is None
+        if not merges or others[0] in points:
+            yield node
+
+
+def _step(constants: Constants, units: int, node: Node, points: dict[str, Point]) -> Point | None:
+    """Return the point that a node makes of points and numbers, None where it is not known."""
+    known = [points[name] for name in node.inputs if name in points]
+    parts = frozenset(name for name in node.inputs if name in points).union(*(point.parts for point in known))
+    if node.input(0) in points:
+        first = points[node.input(0)]
+        if moves(node):
+            return Point(first.state, MOVES[node.op](constants, units, node, first.axis), parts)
+        if node.op in ATTRIBUTED:
+            state = ATTRIBUTED[node.op](constants, node, first)
+            return None if state is None else Point(state, first.axis, parts)
+    if len({point.axis for point in known}) != 1 or len(node.outputs) != 1:
+        return None
+    inputs = [points[name].state if name in points else _number(constants, name) for name in node.inputs]
+    if None in inputs:
+        return None
+    key = (node.op, *(str(name) for name in inputs))
+    state = STEPS.get(key)
+    if state is None and node.op in ("Add", "Mul", "Max", "Min") and len(key) == 3:
+        state = STEPS.get((node.op, key[2], key[1]))
+    return None if state is None else Point(state, known[0].axis, parts)
+
+
+def _number(constants: Constants, name: str) -> str | None:
+    value = constants.number(name)
+    if value is None:
+        return None
+    near = (said for said, number in _NUMBERS.items() if math.isclose(value, number, rel_tol=1e-3))
+    return next(near, None)
+
+
+# --- nodes with attributes
+
+
+def _plain(name: str, **defaults: float) -> Callable[[Constants, Node, Point], str | None]:
+    """Return a handler of an activation that is Keras' where its attributes have these values."""
+
+    def handler(constants: Constants, node: Node, point: Point) -> str | None:
+        stated = (
+            math.isclose(node.number(key, value), value, rel_tol=1e-4) for key, value in defaults.items()
+        )
+        return name if point.state == "linear" and all(stated) else None
+
+    return handler
+
+
+def _with(
+    name: str, argument: str, attribute: str, default: float
+) -> Callable[[Constants, Node, Point], str | None]:
+    """Return a handler of an activation with one number, an attribute of the node."""
+
+    def handler(constants: Constants, node: Node, point: Point) -> str | None:
+        if point.state != "linear":
+            return None
+        return f"{name}({argument}={_shortest(node.number(attribute, default))})"
+
+    return handler
+
+
+def _shortest(value: float) -> str:
+    """Return a float32 in as few digits as tell it from others."""
+    return str(np.float32(value))
+
+
+def _over_units(constants: Constants, node: Node, point: Point, axis: int) -> bool:
+    """Whether ``axis`` of a node is the one that has the units."""
+    if point.axis is not None and axis >= 0:
+        rank = constants.graph.rank(node.input(0))
+        return rank is not None and axis - rank == point.axis
+    return axis == point.axis
+
+
+def _softmax(name: str) -> Callable[[Constants, Node, Point], str | None]:
+    def handler(constants: Constants, node: Node, point: Point) -> str | None:
+        old = constants.graph.opset < 13  # it took all axes from this one on together
+        axis = node.integer("axis", 1 if old else -1)
+        fits = _over_units(constants, node, point, axis) and (not old or point.axis == -1)
+        return name if fits and point.state == "linear" else None
+
+    return handler
+
+
+_REDUCED = {
+    "ReduceMax": {"linear": "~max"},
+    "ReduceSum": {"~exp(z-max)": "~sum exp(z-max)", "exponential": "~sum exp(z)"},
+    "ReduceLogSumExp": {"linear": "~log sum exp(z)"},
+}
+
+
+def _reduce(constants: Constants, node: Node, point: Point) -> str | None:
+    axes = constants.ints(node, "axes", 1)
+    if axes is None or len(axes) != 1 or not node.integer("keepdims", 1):
+        return None
+    return _REDUCED[node.op].get(point.state) if _over_units(constants, node, point, axes[0]) else None
+
+
+def _clip(constants: Constants, node: Node, point: Point) -> str | None:
+    if constants.graph.opset < 11:
+        low: float | None = node.number("min", -math.inf)
+        high: float | None = node.number("max", math.inf)
+    else:
+        low = constants.number(node.input(1)) if node.input(1) else -math.inf
+        high = constants.number(node.input(2)) if node.input(2) else math.inf
+    if low is None or high is None:
+        return None
+    if point.state == "~z+3":
+        return "~relu6(z+3)" if (low, high) == (0, 6) else None
+    if point.state == "relu" and low <= 0:
+        low = 0
+    elif point.state != "linear":
+        return None
+    if low == -1 and high == 1:
+        return "hard_tanh"
+    if low != 0 or high <= 0:
+        return None
+    return "relu6" if high == 6 else f"relu(max_value={_shortest(high)})" if high < math.inf else "relu"
+
+
+def _hard_sigmoid(constants: Constants, node: Node, point: Point) -> str | None:
+    slope, middle = node.number("alpha", 0.2), node.number("beta", 0.5)
+    known = math.isclose(slope, 1 / 6, rel_tol=1e-4) and middle == 0.5
+    return "hard_sigmoid" if known and point.state == "linear" else None
+
+
+def _gelu(constants: Constants, node: Node, point: Point) -> str | None:
+    name = {"none": "gelu", "tanh": "gelu(approximate=True)"}.get(node.text("approximate", "none"))
+    return name if point.state == "linear" else None
+
+
+def _prelu(constants: Constants, node: Node, point: Point) -> str | None:
+    slope = constants.number(node.input(1))
+    return (
+        None if slope is None or point.state != "linear" else f"leaky_relu(negative_slope={_shortest(slope)})"
+    )
+
+
+def _shrink(constants: Constants, node: Node, point: Point) -> str | None:
+    edge, bias = node.number("lambd", 0.5), node.number("bias", 0)
+    kind = {0.0: "hard_shrink", edge: "soft_shrink"}.get(bias)
+    return f"{kind}(threshold={_shortest(edge)})" if kind is not None and point.state == "linear" else None
+
+
+def _thresholded(constants: Constants, node: Node, point: Point) -> str | None:
+    edge = _shortest(node.number("alpha", 1))
+    return f"threshold(threshold={edge}, default_value=0.0)" if point.state == "linear" else None
+
+
+def _normalizer(constants: Constants, node: Node, point: Point) -> str | None:
+    """Rows divided by their sum, which is 1 already after a softmax."""
+    return "softmax" if point.state == "softmax" and node.text("norm", "MAX") == "L1" else None
+
+
+ATTRIBUTED: dict[str, Callable[[Constants, Node, Point], str | None]] = {
+    "Softmax": _softmax("softmax"),
+    "LogSoftmax": _softmax("log_softmax"),
+    "ReduceMax": _reduce,
+    "ReduceSum": _reduce,
+    "ReduceLogSumExp": _reduce,
+    "LeakyRelu": _with("leaky_relu", "negative_slope", "alpha", 0.01),
+    "Elu": _with("elu", "alpha", "alpha", 1),
+    "Celu": _with("celu", "alpha", "alpha", 1),
+    "Selu": _plain("selu", alpha=1.6732632423543772, gamma=1.0507009873554805),
+    "Swish": _plain("silu", alpha=1),
+    "HardSigmoid": _hard_sigmoid,
+    "Gelu": _gelu,
+    "com.microsoft.Gelu": _plain("gelu"),
+    "Clip": _clip,
+    "PRelu": _prelu,
+    "Shrink": _shrink,
+    "ThresholdedRelu": _thresholded,
+    "ai.onnx.ml.Normalizer": _normalizer,
+}
