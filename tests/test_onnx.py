@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 
 from dense_cli import load_head
-from dense_cli.errors import ConfigError, FileFormatError
+from dense_cli.errors import ConfigError, DtypeError, FileFormatError
 from dense_cli.heads import heads, load_weights
 
 onnx = pytest.importorskip("onnx")
@@ -757,6 +757,19 @@ def test_a_value_that_two_nodes_make_is_refused(tmp_path):
     nodes = [("MatMul", ["x", "k"], ["m"]), ("Relu", ["m"], ["a"]), ("Identity", ["a"], ["m"])]
     with pytest.raises(FileFormatError, match="damaged ONNX model: two nodes make 'm'"):
         heads(save(tmp_path / "m.onnx", nodes, {"k": K}))
+
+
+def test_a_node_without_an_output_uses_nothing(tmp_path):
+    file = save(tmp_path / "m.onnx", [GEMM, ("Add", ["z", "b"], []), ("Softmax", ["z"], ["y"])], KB)
+    assert heads(file)[0].activation == "softmax"
+
+
+def test_a_dequantised_kernel_that_overflows_is_refused_by_its_place(tmp_path):
+    case = behind([("DequantizeLinear", ["q", "s"], ["w"])], {"q": Q, "s": scalar(3e38)})
+    file = save(tmp_path / "m.onnx", case.nodes, case.constants)
+    with pytest.raises(DtypeError) as error:
+        load_weights(file)
+    assert str(error.value) == f"{file}: q[0, 0]: expected a finite number, found inf"
 
 
 @pytest.mark.parametrize("op", ["Identity", "Transpose"])

@@ -83,6 +83,7 @@ def weights() -> dict[str, bytes]:
     }
     return {
         **found,
+        **{path.name: path.read_bytes() for path in sorted((_DATA / "onnx").glob("*1*.onnx"))},
         "deflated.npz": npz(zipfile.ZIP_DEFLATED, kernel=KERNEL, bias=BIAS),
         "w.json": json.dumps({"fc": {"kernel": KERNEL.tolist(), "bias": BIAS.tolist()}}).encode(),
     }

@@ -24,7 +24,12 @@ Change = Callable[[NDArray[Any]], NDArray[Any]]
 
 def derived(tensor: Tensor, shape: tuple[int, ...], change: Change, dtype: str | None = None) -> Tensor:
     """Return the tensor that ``change`` makes of one when it is read."""
-    return Tensor(tensor.name, shape, dtype or tensor.dtype, lambda: change(tensor.read()), tensor.stored)
+
+    def read() -> NDArray[Any]:
+        with np.errstate(all="ignore"):  # what is not finite is refused later, by its place
+            return change(tensor.read())
+
+    return Tensor(tensor.name, shape, dtype or tensor.dtype, read, tensor.stored)
 
 
 class Constants:

@@ -96,10 +96,11 @@ class Graph:
             node = _node(proto, own)
             inside = [name for attribute in proto.attribute for name in _names_inside(attribute)]
             self._require_text((proto.op_type, proto.domain, node.name, *node.inputs, *node.outputs, *inside))
+            if not any(node.outputs):  # of no use to others
+                continue
+            self.nodes.append(node)
             for name in dict.fromkeys((*node.inputs, *inside)):
                 self.users.setdefault(name, []).append(node)
-            if any(node.outputs):  # one without is of no use to others
-                self.nodes.append(node)
             for name in filter(None, node.outputs):
                 if name in self.makers:
                     raise FileFormatError(f"{file}: damaged ONNX model: two nodes make {name!r}")
