@@ -19,8 +19,8 @@ with atheris.instrument_imports(include=["dense_cli", "zipfile", "csv", "ast"]):
     from dense_cli.heads import json as weights_json  # noqa: F401
     from dense_cli.heads import npz as weights_npz  # noqa: F401
     from dense_cli.sources import csv, json, jsonl, nested, npy, npyheader, npz, source, stream  # noqa: F401
-    from dense_cli.sources.formats import Request, open_source
     from dense_cli.sources.labels import load_labels
+    from dense_cli.sources.open import Request, open_source
 
 _FOLDER = Path(tempfile.mkdtemp())
 

@@ -214,7 +214,7 @@ ERRORS = [
     (["-w", "nan.npz"], "nan.npz: kernel[2, 1]: expected a finite number, found nan", None),
     (
         ["-w", "w.txt"],
-        "w.txt: expected weights as npz, keras, hdf5, safetensors, onnx, torch, json, found b'kernel\\n'",
+        "w.txt: expected weights as json, npz, keras, hdf5, safetensors, onnx, torch, found b'kernel\\n'",
         None,
     ),
     (["-w", "none.npz"], "none.npz: No such file or directory", None),
@@ -272,7 +272,7 @@ def test_a_failed_run_leaves_no_file_and_an_older_one_as_it_was(run, files):
 
 # --- extras that are not installed ------------------------------------------------------------------
 
-READERS = {"h5py": "keras", "safetensors": "safetensors", "onnx": "onnx", "torch": "torch"}
+READERS = {"h5py": "keras", "onnx": "onnx", "torch": "torch"}
 
 
 @pytest.mark.parametrize("command", [["heads"], ["predict", "x.npy", "-w"], ["decode", "x.npy", "-w"]])
@@ -282,7 +282,6 @@ READERS = {"h5py": "keras", "safetensors": "safetensors", "onnx": "onnx", "torch
         ("h5py", ".keras", "model.weights.h5: reading HDF5"),
         ("h5py", ".weights.h5", "reading HDF5"),
         ("h5py", ".h5", "reading HDF5"),
-        ("safetensors", "__head.safetensors", "reading safetensors"),
         ("onnx", "__head.onnx", "reading ONNX"),
         ("torch", "__head.pt", "reading PyTorch files"),
     ],

@@ -15,9 +15,10 @@ import pytest
 from conftest import Run
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
-from dense_cli.sources.formats import FORMATS, Request, open_source
+from dense_cli.files.formats import FORMATS
+from dense_cli.files.stream import open_stream
+from dense_cli.sources.open import Request, open_source
 from dense_cli.sources.source import Source
-from dense_cli.sources.stream import open_stream
 from dense_cli.sources.whole import read_array
 
 OUTPUTS = Request(outputs=True)
@@ -427,8 +428,13 @@ REFUSED: list[tuple[str, bytes, type[DenseCliError], str]] = [
         DtypeError,
         "structured array (dtype [('a', '<f4')]): expected real numbers",
     ),
-    ("x.npz", b"", FileFormatError, "the file is empty, expected an NPZ archive"),
-    ("x.npz", b"PK\x03\x04", FileFormatError, "not a readable NPZ (zip) file: File is not a zip file"),
+    ("x.npz", b"", FileFormatError, "no data: the input is empty"),
+    (
+        "x.npz",
+        b"PK\x03\x04",
+        FileFormatError,
+        "not a readable zip archive (cut short or damaged?): File is not a zip file",
+    ),
     ("x.npz", npz(), ConfigError, "expected one array, found no arrays"),
     ("x.npz", npz(a=X2, b=X2), ConfigError, "expected one array, found 'a', 'b'"),
     ("x", b"", FileFormatError, "no data: the input is empty"),
@@ -594,6 +600,35 @@ def test_a_pipe_that_ends_early_is_an_error_that_names_the_row(here: Path) -> No
         taken(open_source("x.npy"))
     thread.join()
     assert str(caught.value) == "x.npy: truncated: the data ended in row 5 of 6 (shape (2, 3, 2))"
+
+
+def flipped(folder: Path) -> np.ndarray:
+    """Write x.npz with one bit of its last number flipped, and return what it held before."""
+    x = np.random.default_rng(0).normal(size=(40_000, 5))
+    content = bytearray(npz(x=x))
+    content[content.index(x[-1, -1:].tobytes()) + 2] ^= 4
+    (folder / "x.npz").write_bytes(content)
+    return x
+
+
+def test_a_flipped_bit_in_a_stored_member_is_an_error_before_the_last_row_is_given(here: Path) -> None:
+    x = flipped(here)
+    blocks = open_source("x.npz").blocks(30_000)
+    np.testing.assert_array_equal(next(blocks).x, x[:30_000])
+    with pytest.raises(FileFormatError) as caught:
+        next(blocks)
+    assert str(caught.value) == "x.npz: x: damaged: its bytes do not have the archive's checksum"
+
+
+@pytest.mark.parametrize("batch", [slice(1, 3), slice(None, None, -1), slice(7, None, 1000)], ids=str)
+def test_a_flipped_bit_in_a_stored_member_is_an_error_before_rows_out_of_order(
+    batch: slice, here: Path
+) -> None:
+    x = flipped(here)
+    with pytest.raises(FileFormatError, match="checksum"):
+        next(open_source("x.npz").select(batch).blocks(10))
+    np.savez("x.npz", x)
+    np.testing.assert_array_equal(taken(open_source("x.npz").select(batch))[0], x[batch])
 
 
 def test_every_suffix_belongs_to_one_format() -> None:

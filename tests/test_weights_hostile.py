@@ -161,6 +161,14 @@ def test_damaged_deflate_is_refused(npz):
     assert "zip archive" in refused(file)
 
 
+def test_a_flipped_bit_in_a_stored_kernel_is_refused(npz):
+    file = npz(("kernel.npy", npy(np.ones((400, 300)))), compression=zipfile.ZIP_STORED)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert refused(file) == "kernel: damaged: its bytes do not have the archive's checksum"
+
+
 def test_an_empty_archive_says_what_is_missing(npz):
     assert refused(npz()) == "no kernel: expected kernel and bias, or weight and bias, found none"
     file = npz(("foo.npy", npy(K)), ("bar.npy", npy(B)))
@@ -220,13 +228,24 @@ def test_tensors_at_odd_places_are_read_whole(tmp_path):
 )
 def test_a_header_that_lies_is_refused(tmp_path, header, data, length):
     assert refused(safetensors(tmp_path, header, data, length)).startswith(
-        "not a readable safetensors file: "
+        ("not a readable safetensors file: ", "damaged or renamed: the suffix says safetensors")
     )
 
 
-def test_eight_bit_floats_are_refused_by_name(tmp_path):
-    file = safetensors(tmp_path, {"kernel": entry("F8_E4M3", [4, 3], 0, 12)}, bytes(12))
-    assert refused(file, DtypeError).startswith("kernel has dtype F8_E4M3: expected one of F64, F32")
+def test_floats_of_eight_bits_are_read_and_dtypes_that_are_no_numbers_refused_by_name(tmp_path):
+    # Of each kind: 1, -2, the largest, the smallest, and what is neither.
+    for kind, bits, largest in (("F8_E4M3", "38C07E01", 448), ("F8_E5M2", "3CC07B01", 57344)):
+        file = safetensors(tmp_path, {"kernel": entry(kind, [2, 2], 0, 4)}, bytes.fromhex(bits))
+        smallest = 2.0**-9 if kind == "F8_E4M3" else 2.0**-16
+        np.testing.assert_array_equal(load_weights(file).kernel, [[1, -2], [largest, smallest]])
+    file = safetensors(tmp_path, {"kernel": entry("F8_E4M3", [1, 2], 0, 2)}, b"\x38\xff")
+    assert refused(file, DtypeError) == "kernel[0, 1]: expected a finite number, found nan"
+    entries = {"fc.weight": entry("F8_E4M3", [1, 2], 0, 2), "fc.weight_scale": entry("F32", [], 2, 6)}
+    assert refused(safetensors(tmp_path, entries, bytes(6))).startswith(
+        "head 'fc': a kernel of float8_e4m3fn"
+    )
+    file = safetensors(tmp_path, {"kernel": entry("F8_E8M0", [4, 3], 0, 12)}, bytes(12))
+    assert refused(file, DtypeError).startswith("kernel has dtype F8_E8M0: expected one of F64, F32")
 
 
 # --- JSON -----------------------------------------------------------------------------------------
@@ -235,19 +254,31 @@ def test_eight_bit_floats_are_refused_by_name(tmp_path):
 @pytest.mark.parametrize(
     ("value", "kind", "message"),
     [
-        ({"kernel": [[1, 2], [3]]}, ShapeError, "kernel: ragged: row 1 has length 1, the first has length 2"),
-        ({"kernel": [[1, 2], 3]}, ShapeError, "kernel: ragged: row 1 has a int, the first has length 2"),
-        ({"kernel": [[1, "2"]]}, DtypeError, "kernel[0][1]: expected a number, found a str"),
-        ({"kernel": [[1, None]]}, DtypeError, "kernel[0][1]: expected a number, found a NoneType"),
-        ({"kernel": [[1, True]]}, DtypeError, "kernel[0][1]: expected a number, found a bool"),
-        ({"kernel": [[1, 2]], "bias": [1, {}]}, DtypeError, "bias[1]: expected a number, found a dict"),
+        (
+            {"kernel": [[1, 2], [3]]},
+            ShapeError,
+            "kernel: ragged: [1] has length 1, [0] has length 2: all rows must have the same length",
+        ),
+        (
+            {"kernel": [[1, 2], 3]},
+            ShapeError,
+            "kernel: ragged: found a number at [1], expected a list as elsewhere at that depth",
+        ),
+        ({"kernel": [[1, "2"]]}, DtypeError, "kernel: expected a number, found a string '2' at [0][1]"),
+        ({"kernel": [[1, None]]}, DtypeError, "kernel: expected a number, found null at [0][1]"),
+        ({"kernel": [[1, True]]}, DtypeError, "kernel: expected a number, found true or false at [0][1]"),
+        (
+            {"kernel": [[1, 2]], "bias": [1, {}]},
+            DtypeError,
+            "bias: expected a number, found an object at [1]",
+        ),
         (
             {"kernel": [[[1]]]},
             ShapeError,
             "kernel has rank 3 (shape (1, 1, 1)): expected a kernel of rank 2 (features, units)",
         ),
         ({"x": 1}, FileFormatError, "no kernel: expected kernel and bias, or weight and bias, found none"),
-        ([1], FileFormatError, "expected an object with kernel and bias, found a list"),
+        ([1], FileFormatError, "expected an object of arrays, found a list"),
     ],
 )
 def test_json_that_holds_no_head_is_refused(tmp_path, value, kind, message):

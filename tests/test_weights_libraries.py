@@ -160,7 +160,7 @@ def test_odd_numbers_of_layers_are_names(h5, name):
 def test_names_of_json_that_multiply_are_refused(tmp_path):
     file = tmp_path / "w.json"
     file.write_text(json.dumps({"k" * 100_000: {str(i): [] for i in range(2000)}}))
-    assert refused(file) == "expected at most 67108864 characters of names of heads"
+    assert refused(file) == "expected at most 67108864 characters of names"
 
 
 def test_long_tails_of_graphs_and_models_take_little_time(tmp_path):

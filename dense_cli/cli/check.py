@@ -94,8 +94,8 @@ def _of_weights(options: dict[str, Any], source: Source, wanted: frozenset[str])
     """Check the weights by themselves, before the layer is made of them."""
     import numpy as np
 
+    from dense_cli.files.tensor import require_size
     from dense_cli.heads import heads, select
-    from dense_cli.heads.head import require_size
     from dense_cli.views.check import Finding
     from dense_cli.views.checkweights import transposed_shape, untrained
 

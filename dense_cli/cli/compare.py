@@ -8,10 +8,10 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.types import TOLERANCE
-from dense_cli.sources.formats import FORMATS as INPUT_FORMATS
+from dense_cli.files.formats import holding
 
 if TYPE_CHECKING:
-    from dense_cli.sources.formats import Values
+    from dense_cli.sources.open import Values
     from dense_cli.sources.source import Source
 
 
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 @opts.labels_option
 @click.option(
     "--input-format",
-    type=click.Choice(list(INPUT_FORMATS)),
+    type=click.Choice(holding("arrays")),
     help="Format of standard input, else of A and B.",
 )
 @click.option("--key", metavar="NAME", help="Member of an NPZ or of a JSON object, in A and in B.")
@@ -127,7 +127,7 @@ def compare(first: str, second: str, **options: Any) -> None:
 
 
 def _open(path: str, values: Values, options: dict[str, Any]) -> Source:
-    from dense_cli.sources.formats import Request, open_source
+    from dense_cli.sources.open import Request, open_source
     from dense_cli.sources.streamed import StreamSource, spool
 
     format = options["input_format"] if path == "-" or not options["piped"] else None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.sources.formats import FORMATS as INPUT_FORMATS
+from dense_cli.files.formats import holding
 
 if TYPE_CHECKING:
     from dense_cli.heads import Head
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file")
-@click.option("--input-format", type=click.Choice(list(INPUT_FORMATS)), help="Format of an array file.")
+@click.option("--input-format", type=click.Choice(holding("arrays")), help="Format of an array file.")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
 @opts.output_options("table", "json")
 @opts.memory_option
@@ -53,32 +53,32 @@ def info(file: str, **options: Any) -> None:
 def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
     """Return the heads of a weights file, by its suffix, else its first bytes; None for arrays."""
     from dense_cli.errors import DenseCliError
-    from dense_cli.heads import FORMATS, format_of, heads
+    from dense_cli.files.formats import by_suffix
+    from dense_cli.heads import format_of, heads
 
-    arrays = {suffix for format in INPUT_FORMATS.values() for suffix in format.suffixes}
-    weights = {suffix for format in FORMATS.values() for suffix in format.suffixes}
-    lower = file.lower()
-    named = lower.endswith(tuple(weights - arrays))
+    named = by_suffix(file, "weights") or by_suffix(file, "arrays")
     as_array = options["key"] is not None or options["input_format"] is not None or file == "-"
-    if not named and (as_array or lower.endswith(tuple(arrays - weights))):
+    if (named is None or "arrays" in named.holds) and as_array:
+        return None
+    if named is not None and "weights" not in named.holds:
         return None
     try:
         format = format_of(file)
     except DenseCliError:
-        if named:
+        if named is not None and "arrays" not in named.holds:
             raise
         return None
     try:
         return heads(file, memory=options["memory"])
     except DenseCliError:
-        if named or not arrays.intersection(FORMATS[format].suffixes):
+        if "arrays" not in format.holds:
             raise
         return None  # an NPZ or JSON without a kernel
 
 
 def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
+    from dense_cli.files.tensor import require_size
     from dense_cli.heads import check_shapes
-    from dense_cli.heads.head import require_size
     from dense_cli.views.describe import describe
     from dense_cli.writers.info import Weights
 
@@ -98,8 +98,8 @@ def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
 def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
     import os
 
-    from dense_cli.sources.formats import Request, open_source
     from dense_cli.sources.layout import layouts
+    from dense_cli.sources.open import Request, open_source
     from dense_cli.sources.streamed import StreamSource, spool
     from dense_cli.views.describe import Description
     from dense_cli.writers.info import Array

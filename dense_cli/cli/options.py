@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from dense_cli.cli.types import INDEX, SIZE
-from dense_cli.sources.formats import FORMATS as INPUT_FORMATS
+from dense_cli.files.formats import holding
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -28,7 +28,7 @@ def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
 input_options = _bundle(
     click.option(
         "--input-format",
-        type=click.Choice(list(INPUT_FORMATS)),
+        type=click.Choice(holding("arrays")),
         help="Format of INPUT; default: by suffix, else by the first bytes.",
     ),
     click.option("--key", metavar="NAME", help="Member of an NPZ or of a JSON object."),

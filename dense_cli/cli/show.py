@@ -327,7 +327,7 @@ def in_order(source: Source) -> Source:
 
 def open_input(options: dict[str, Any], *, outputs: bool) -> Source:
     """Open INPUT, or standard input where there is none and it is not a terminal."""
-    from dense_cli.sources.formats import Request, open_source, stdin_is_terminal
+    from dense_cli.sources.open import Request, open_source, stdin_is_terminal
 
     path = options["input"]
     if path is None:
@@ -342,8 +342,8 @@ def open_mask(options: dict[str, Any], dtype: np.dtype[Any]) -> Mask | None:
     """Return the mask that --lengths, --mask or --mask-value (of the layer's dtype) asks for."""
     import numpy as np
 
+    from dense_cli.files.stream import open_stream
     from dense_cli.sources.masks import Mask, as_lengths, as_steps
-    from dense_cli.sources.stream import open_stream
     from dense_cli.sources.whole import read_array
 
     given = [name for name in ("lengths", "mask", "mask_value") if options[name] is not None]

@@ -1,6 +1,6 @@
 """Trained heads: the Dense and TimeDistributed(Dense) layers that a weights file holds.
 
-Formats stand in `FORMATS`, one file of this package for each; a reader is imported when a file needs it.
+What is a flat table of tensors is read from their names; what says more has a file of this package.
 """
 
 from __future__ import annotations
@@ -9,18 +9,19 @@ import os
 import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
-from dense_cli.heads.head import Head, Heads, Tensor, require_size
+from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load, looks_like
+from dense_cli.files.stream import File
+from dense_cli.files.tensor import Tensor, require_size
+from dense_cli.heads.head import Head, Heads
+from dense_cli.heads.pairs import find_heads, listed
 
 __all__ = [
-    "FORMATS",
-    "Format",
     "Head",
     "LoadedHead",
     "activation_of",
@@ -32,30 +33,6 @@ __all__ = [
 ]
 
 _BLOCK = 1 << 16  # numbers that are checked at once: they and their answers stay in the cache
-
-
-@dataclass(frozen=True)
-class Format:
-    """One format of weight files: by its suffixes, else by its first bytes."""
-
-    suffixes: tuple[str, ...]
-    magic: tuple[bytes, ...]
-    reads: str
-    extra: str | None = None
-
-
-_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
-_HDF5 = b"\x89HDF\r\n\x1a\n"
-
-FORMATS: dict[str, Format] = {
-    "npz": Format((".npz",), _ZIP, "dense_cli.heads.npz:read"),
-    "keras": Format((".keras",), _ZIP, "dense_cli.heads.keras:read", "keras"),
-    "hdf5": Format((".h5", ".hdf5"), (_HDF5,), "dense_cli.heads.hdf5:read", "keras"),
-    "safetensors": Format((".safetensors",), (), "dense_cli.heads.safetensors:read", "safetensors"),
-    "onnx": Format((".onnx",), (), "dense_cli.heads.onnx:read", "onnx"),
-    "torch": Format((".pt", ".pth"), (*_ZIP, b"\x80"), "dense_cli.heads.torch:read", "torch"),
-    "json": Format((".json",), (), "dense_cli.heads.json:read"),
-}
 
 
 @dataclass(frozen=True)
@@ -71,7 +48,7 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
     """Return every head that a weights file holds, reading its headers alone.
 
     Args:
-        path: a file of one of `FORMATS`.
+        path: a file of a format that holds weights.
         memory: bytes that may be taken where the format cannot be read without; 4 GiB always may.
 
     Raises:
@@ -87,10 +64,11 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
     """
     file = os.fspath(path)
     with naming(file):
-        name = format_of(file)
-        module, _, function = FORMATS[name].reads.partition(":")
-        found: Heads = getattr(import_module(module), function)(file, memory)
-    return found
+        row = format_of(file)
+        if row.weights is not None:
+            return cast("Heads", load(row.weights)(file, memory))
+        assert row.tensors is not None
+        return find_heads(load(row.tensors)(File(file), memory), file)
 
 
 def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
@@ -143,7 +121,7 @@ def load_weights(
     """Read one head of a weights file; its shapes are checked before any of its numbers are read.
 
     Args:
-        path: a file of one of `FORMATS`.
+        path: a file of a format that holds weights.
         name: which head, as `select` takes it.
         transpose: True: the kernel is stored as (units, features); False: as (features, units);
             None: by the tensor's name, a PyTorch ``weight`` being (units, features).
@@ -254,69 +232,38 @@ def _require_finite(array: NDArray[Any], where: str) -> None:
             raise DtypeError(f"{where}{index}: expected a finite number, found {array[tuple(index)]}")
 
 
-def format_of(file: str) -> str:
+def format_of(path: str) -> Format:
     """Return the format of a file: by its suffix, held against its first bytes, else by them alone.
 
     Raises:
-        FileFormatError: it is none of `FORMATS`, or not the one that its suffix says.
+        FileFormatError: it is none that holds weights, or not the one that its suffix says.
         OSError: there is no such file, or it cannot be read.
     """
-    mode = os.stat(file).st_mode
+    mode = os.stat(path).st_mode
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
-        raise FileFormatError(f"{file}: not a regular file: weights are read from files, not from pipes")
-    with open(file, "rb") as stream:
-        start = stream.read(64)
+        raise FileFormatError(f"{path}: not a regular file: weights are read from files, not from pipes")
+    file = File(path)
+    start = os.pread(file.fileno(), 64, 0)
     if not start:
-        raise FileFormatError(f"{file}: empty file: expected weights, found 0 bytes")
-    lower = file.lower()
-    named = next((name for name, known in FORMATS.items() if lower.endswith(known.suffixes)), None)
+        raise FileFormatError(f"{path}: empty file: expected weights, found 0 bytes")
+    named = by_suffix(path, "weights")
     if named is not None:
-        magic = FORMATS[named].magic
-        if magic and not start.startswith(magic):
+        if not named.fits(start):
             raise FileFormatError(
-                f"{file}: damaged or renamed: the suffix says {named}, the first bytes say {_look(start)}"
+                f"{path}: damaged or renamed: the suffix says {named.name}, "
+                f"the first bytes say {looks_like(start)}"
             )
         return named
-    if start.startswith(_ZIP):
-        return _zipped(file)
-    if start[8:9] == b"{":  # before the one byte of a pickle, which may as well begin a length
-        return "safetensors"
-    for name, known in FORMATS.items():
-        if known.magic and start.startswith(known.magic):
-            return name
+    found = by_content(start, lambda: file, "weights")
+    if found is not None:
+        return found
     if start.lstrip()[:1] == b"{":
-        return "json"
+        return FORMATS["json"]
     if start[:1] == b"\x08":
-        return "onnx"
-    raise FileFormatError(f"{file}: expected weights as {', '.join(FORMATS)}, found {_look(start)}")
-
-
-def _zipped(file: str) -> str:
-    """Return which of the formats that are zip archives a file is, by what it holds."""
-    from dense_cli.heads.archive import open_archive
-
-    with open_archive(file) as archive:
-        names = archive.namelist()
-    if "config.json" in names:
-        return "keras"
-    return "torch" if any(name.endswith("/data.pkl") for name in names) else "npz"
-
-
-def _look(start: bytes) -> str:
-    """Say what first bytes look like."""
-    for looks, magic in (
-        ("a zip archive", _ZIP),
-        ("HDF5", (_HDF5,)),
-        ("an NPY array", (b"\x93NUMPY",)),
-        ("a pickle", (b"\x80",)),
-        ("JSON or text", (b"{", b"[")),
-    ):
-        if start.startswith(magic):
-            return looks
-    return repr(start[:16])
+        return FORMATS["onnx"]
+    known = ", ".join(holding("weights"))
+    raise FileFormatError(f"{path}: expected weights as {known}, found {looks_like(start)}")
 
 
 def _listed(heads: Sequence[Head]) -> str:
-    from dense_cli.heads.pairs import listed
-
     return listed(f"{head.name} {head.kernel_shape}" for head in heads)

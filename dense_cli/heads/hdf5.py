@@ -19,11 +19,12 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, FileFormatError, MissingExtraError, SizeError
-from dense_cli.heads.hdf5guard import require_texts
-from dense_cli.heads.head import Head, Heads, Tensor, widen_bfloat16
+from dense_cli.files.dtypes import require_numeric, widen
+from dense_cli.files.hdf5guard import require_texts
+from dense_cli.files.tensor import Tensor
+from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.kerasconfig import MAX_CONFIG, Layer, layers
 from dense_cli.heads.pairs import collect, distinct, find_heads, listed
-from dense_cli.sources.npyheader import require_numeric
 
 Opener = Callable[[], AbstractContextManager[Any]]
 
@@ -106,7 +107,7 @@ def heads_of(found: Contents, config: list[Layer] | None, file: str) -> Heads:
         return _configured(found, config, file)
     if any(path.endswith("vars/0") for path in found.datasets):
         return _keras3(found, file)
-    return find_heads(found.datasets, found.datasets.__getitem__, file)
+    return find_heads(found.datasets, file)
 
 
 # --- the walk -------------------------------------------------------------------------------------
@@ -209,7 +210,7 @@ def _tensor(dataset: Any, path: str, size: int, file: str, opener: Opener) -> Te
             raw = root[path][()]
         if raw.shape != shape:
             raise FileFormatError(f"{where}: the file changed while it was read")
-        return widen_bfloat16(raw.view("<u2")) if name == "bfloat16" else np.asarray(raw)
+        return widen(raw.view("<u2"), name) if name == "bfloat16" else np.asarray(raw)
 
     return Tensor(path, shape, name, array, stored=stored)
 
@@ -302,9 +303,7 @@ def _keras3(found: Contents, file: str) -> Heads:
 def _legacy(found: Contents, config: list[Layer] | None, file: str) -> Heads:
     """The layout of Keras 2, also of ``.h5`` files by Keras 3: layers in order, weights by their names."""
     heads = Heads()
-    stored = {
-        name: collect(paths, found.datasets.__getitem__)[0] for name, paths in (found.layers or {}).items()
-    }
+    stored = {name: collect(paths, found.datasets)[0] for name, paths in (found.layers or {}).items()}
     if config is None:
         return _checked(_in_order(stored), file)
     for layer in config:

@@ -14,9 +14,10 @@ from contextlib import contextmanager
 from typing import Any
 
 from dense_cli.errors import FileFormatError
-from dense_cli.heads.archive import Section, data_offset, member, open_archive, require_readable
+from dense_cli.files.archive import data_offset, member, open_archive, require_readable
+from dense_cli.files.hdf5guard import require_texts
+from dense_cli.files.stream import File, Section
 from dense_cli.heads.hdf5 import heads_of, open_hdf5, parse_config, scan
-from dense_cli.heads.hdf5guard import require_texts
 from dense_cli.heads.head import Heads
 from dense_cli.heads.kerasconfig import MAX_CONFIG
 from dense_cli.heads.pairs import listed
@@ -32,7 +33,8 @@ def read(file: str, memory: int | None = None) -> Heads:
         MissingExtraError: h5py is not installed.
         FileFormatError: a damaged archive, a sharded one, or one without a Dense layer.
     """
-    with open_archive(file) as archive:
+    opened = File(file)
+    with open_archive(opened) as archive:
         members = {info.filename: info for info in archive.infolist()}
         if "model.weights.json" in members:
             raise FileFormatError(
@@ -44,17 +46,17 @@ def read(file: str, memory: int | None = None) -> Heads:
                 raise FileFormatError(f"{file}: no {name} in the Keras archive: found {listed(members)}")
         if members[_CONFIG].file_size > MAX_CONFIG:
             raise FileFormatError(f"{file}: {_CONFIG} claims a size over {MAX_CONFIG} bytes")
-        config = parse_config(member(archive, members[_CONFIG], file, memory), f"{file}: {_CONFIG}")
+        config = parse_config(member(archive, members[_CONFIG], opened, memory), f"{file}: {_CONFIG}")
         weights = members[_WEIGHTS]
         require_readable(weights, file)
         stored = weights.compress_type == zipfile.ZIP_STORED
-        start = data_offset(archive, weights, file) if stored else 0
+        start = data_offset(archive, weights, opened) if stored else 0
 
     def source() -> Any:
         if stored:
-            return Section(file, start, weights.file_size)
-        with open_archive(file) as archive:
-            return io.BytesIO(member(archive, weights, file, memory))
+            return Section(opened, start, weights.file_size)
+        with open_archive(opened) as archive:
+            return io.BytesIO(member(archive, weights, opened, memory))
 
     @contextmanager
     def opener() -> Iterator[Any]:

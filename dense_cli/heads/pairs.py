@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from dense_cli.errors import FileFormatError, ShapeError
-from dense_cli.heads.head import Head, Heads, Tensor
+from dense_cli.files.tensor import Tensor
+from dense_cli.heads.head import Head, Heads
 
 # "kernel", "head/kernel", "dense.kernel", "fc.weight", Keras 2's "dense/kernel:0".
 _NESTED = re.compile(r"(?:(?P<prefix>.*)(?P<sep>[/.]))?(?P<base>kernel|weight)(?P<tail>(?::0)?)", re.DOTALL)
@@ -47,15 +48,14 @@ def pairs(names: Iterable[str]) -> list[Pair]:
     return found
 
 
-def find_heads(names: Iterable[str], tensor: Callable[[str], Tensor], file: str) -> Heads:
-    """Return a head for every kernel of rank 2 among ``names``; ``tensor(name)`` reads one header.
+def find_heads(tensors: Mapping[str, Tensor], file: str) -> Heads:
+    """Return a head for every kernel of rank 2 among ``tensors``; those named like no head are not looked at.
 
     Raises:
         ShapeError: there are kernels, and none of them has rank 2.
         FileFormatError: nothing is named like a kernel.
     """
-    known = list(names)
-    heads, others = collect(known, tensor)
+    heads, others = collect(tensors, tensors)
     if not heads and others:
         raise ShapeError(
             f"{file}: {others[0].name} has rank {len(others[0].shape)} (shape {others[0].shape}): "
@@ -63,17 +63,17 @@ def find_heads(names: Iterable[str], tensor: Callable[[str], Tensor], file: str)
         )
     if not heads:
         raise FileFormatError(
-            f"{file}: no kernel: expected kernel and bias, or weight and bias, found {listed(known)}"
+            f"{file}: no kernel: expected kernel and bias, or weight and bias, found {listed(tensors)}"
         )
     return distinct(heads)
 
 
-def collect(names: Iterable[str], tensor: Callable[[str], Tensor]) -> tuple[Heads, list[Tensor]]:
+def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads, list[Tensor]]:
     """Return the heads among ``names``, and the kernels of another rank than 2."""
     heads = Heads()
     others = []
     for pair in pairs(names):
-        kernel = tensor(pair.kernel)
+        kernel = tensors[pair.kernel]
         if len(kernel.shape) != 2:
             others.append(kernel)
             continue
@@ -83,13 +83,22 @@ def collect(names: Iterable[str], tensor: Callable[[str], Tensor]) -> tuple[Head
                 name=pair.prefix or "head",
                 path=pair.prefix or pair.kernel,
                 kernel=kernel,
-                bias=None if pair.bias is None else tensor(pair.bias),
+                bias=None if pair.bias is None else tensors[pair.bias],
                 transposed=pair.transposed,
                 aliases=(pair.kernel,),
                 table=pair.bias is None and bool(_TABLE.search(last)),
+                refusal=_scaled(kernel, tensors),
             )
         )
     return heads, others
+
+
+def _scaled(kernel: Tensor, names: Iterable[str]) -> str | None:
+    """Why a kernel of float8 cannot be run: its scale stands beside it."""
+    if not kernel.dtype.startswith("float8"):
+        return None
+    scale = next((name for name in names if name.startswith(f"{kernel.name}_scale")), None)
+    return None if scale is None else f"a kernel of {kernel.dtype} with a scale beside it ({scale})"
 
 
 def distinct(heads: Heads) -> Heads:

@@ -20,11 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, MissingExtraError
-from dense_cli.heads.archive import open_archive, require_readable
-from dense_cli.heads.head import Heads, Tensor, widen_bfloat16
+from dense_cli.files.archive import open_archive, require_readable, zip_errors
+from dense_cli.files.dtypes import require_numeric, widen
+from dense_cli.files.stream import File
+from dense_cli.files.tensor import Tensor, Tensors
+from dense_cli.heads.head import Heads
 from dense_cli.heads.pairs import find_heads
 from dense_cli.limits import TEXT_COST, require_bytes
-from dense_cli.sources.npyheader import require_numeric
 from dense_cli.text import encodable
 
 _DEPTH = 200  # of nested containers; a state dict has a few
@@ -51,7 +53,7 @@ def read(file: str, memory: int | None = None) -> Heads:
         archived = stream.read(2) == b"PK"
     records: list[int] = []
     if archived:
-        with open_archive(file) as archive:
+        with zip_errors(file), open_archive(File(file)) as archive:
             for info in archive.infolist():
                 require_readable(info, file)
                 records.append(info.file_size)
@@ -98,7 +100,7 @@ def read(file: str, memory: int | None = None) -> Heads:
             raise FileFormatError(f"{file}: damaged: no record of the archive has {next(iter(beyond))} bytes")
     elif len(sizes) > len(stored):
         raise FileFormatError(f"{file}: damaged: {len(sizes)} storages, and numbers of {len(stored)}")
-    return find_heads(tensors, lambda name: _tensor(tensors[name], name, file), file)
+    return find_heads(Tensors(tensors, lambda name: _tensor(tensors[name], name, file)), file)
 
 
 class _Held(io.FileIO):
@@ -176,7 +178,7 @@ def _tensor(value: Any, name: str, file: str) -> Tensor:
             raise DtypeError(f"{file}: {name} is a sparse, quantised or empty tensor: expected plain numbers")
         plain = value.detach().resolve_conj().resolve_neg()
         if dtype == "bfloat16":
-            return widen_bfloat16(plain.contiguous().view(torch.uint16).numpy())
+            return widen(plain.contiguous().view(torch.uint16).numpy(), dtype)
         try:
             found = np.array(plain.numpy())  # a copy: torch maps the file
         except (TypeError, RuntimeError) as error:

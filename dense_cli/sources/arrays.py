@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import IO, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import FileFormatError, naming
+from dense_cli.files.tensor import Tensor
 from dense_cli.sources.source import Block, Places, check_shape, check_steps
 
 
@@ -48,45 +47,19 @@ class ArrayStore:
 
 
 @dataclass(eq=False, repr=False)
-class FileStore:
-    """Rows of a C-order array inside a file, read when asked for.
+class TensorStore:
+    """Rows of a tensor in a file, read when asked for."""
 
-    Reads rather than a memory map: a mapped file that shrinks kills the process with SIGBUS, and
-    its pages count as this process's memory.
-    """
-
-    file: IO[bytes]
-    name: str
-    offset: int
-    dtype: np.dtype[Any]
+    tensor: Tensor
     features: int
 
-    def take(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
-        size = self.features * self.dtype.itemsize
-        if isinstance(rows, slice):
-            out = np.empty((rows.stop - rows.start, self.features), self.dtype)
-            self._read(self.offset + rows.start * size, out)
-            return out
-        # One read for each run of rows that follow each other in the file: a loop that must be lean.
-        begins = np.flatnonzero(np.diff(rows, prepend=-2) != 1)
-        lengths = np.diff(begins, append=len(rows)) * size
-        places = self.offset + rows[begins] * size
-        file = self.file.fileno()
-        with naming(self.name):
-            runs = zip(lengths.tolist(), places.tolist(), strict=True)
-            data = b"".join([os.pread(file, *run) for run in runs])
-        if len(data) < len(rows) * size:
-            raise FileFormatError(f"{self.name}: the file ended while it was read")
-        return np.frombuffer(data, self.dtype).reshape(len(rows), self.features)
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        return self.tensor.numbers
 
-    def _read(self, at: int, out: NDArray[Any]) -> None:
-        view = out.view(np.uint8).reshape(-1).data
-        while view:
-            with naming(self.name):
-                got = os.preadv(self.file.fileno(), [view], at)
-            if not got:
-                raise FileFormatError(f"{self.name}: the file ended at byte {at} while it was read")
-            view, at = view[got:], at + got
+    def take(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
+        assert self.tensor.rows is not None
+        return self.tensor.rows(rows)
 
 
 @dataclass(eq=False, repr=False)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dense_cli.errors import ConfigError
-from dense_cli.sources.formats import Request
+from dense_cli.sources.open import Request
 
 # What densecli itself writes: where finished outputs are read, they are found by these names.
 OUTPUTS = ("probabilities", "log_probabilities", "logits")

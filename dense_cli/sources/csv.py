@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
+from dense_cli.files.stream import ByteStream
 from dense_cli.sources.choose import outputs_of
-from dense_cli.sources.formats import Request
+from dense_cli.sources.open import Request
 from dense_cli.sources.source import Places, Source
-from dense_cli.sources.stream import ByteStream
 from dense_cli.sources.streamed import Chunk, StreamSource
 
 _SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)

@@ -1,7 +1,4 @@
-"""JSON: a nested list, or an object that holds one. Parsed whole, by orjson.
-
-Memory: the text, Python's objects for it (about 32 bytes a number) and the array.
-"""
+"""JSON: a nested list, or an object that holds one, or what densecli printed."""
 
 from __future__ import annotations
 
@@ -10,12 +7,13 @@ from typing import Any
 import numpy as np
 
 from dense_cli.errors import ConfigError, FileFormatError, ShapeError
+from dense_cli.files.json import kind, parse
+from dense_cli.files.nested import to_array
+from dense_cli.files.stream import ByteStream
 from dense_cli.sources.arrays import ArraySource, ArrayStore, RaggedSource
 from dense_cli.sources.choose import OUTPUTS, choose, outputs_of
-from dense_cli.sources.formats import Request
-from dense_cli.sources.nested import to_array
+from dense_cli.sources.open import Request
 from dense_cli.sources.source import Source
-from dense_cli.sources.stream import BOM, ByteStream
 
 
 def read(stream: ByteStream, request: Request) -> Source:
@@ -28,9 +26,9 @@ def read(stream: ByteStream, request: Request) -> Source:
     if isinstance(value, dict):
         value, name = member(value, request, name)
     elif request.key is not None:
-        raise ConfigError(f"{name}: --key {request.key}: expected an object, found {_kind(value)}")
+        raise ConfigError(f"{name}: --key {request.key}: expected an object, found {kind(value)}")
     if not isinstance(value, (list, int, float)):
-        raise FileFormatError(f"{name}: expected a nested list of numbers, found {_kind(value)}")
+        raise FileFormatError(f"{name}: expected a nested list of numbers, found {kind(value)}")
     return ArraySource.of(name, to_array(value, name, nulls=nulls))
 
 
@@ -60,38 +58,6 @@ def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
     lengths = np.array([len(array) for array in arrays])
     rows = ArrayStore(np.concatenate(arrays))
     return RaggedSource(name, rows, lengths, np.cumsum(lengths) - lengths, range(len(arrays)))
-
-
-def parse(text: bytes, name: str, *, line: int | None = None) -> Any:
-    """Return what a JSON text says.
-
-    Raises:
-        FileFormatError: it is not JSON in UTF-8; the message has the line and column.
-    """
-    import orjson
-
-    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
-        raise FileFormatError(
-            f"{name}: expected JSON in UTF-8, found UTF-16", hint="iconv -f UTF-16 -t UTF-8"
-        )
-    text = text.removeprefix(BOM)
-    at = name if line is None else f"{name}: line {line}"
-    if not text.strip():
-        raise FileFormatError(f"{at}: no data: expected JSON, found nothing")
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as e:
-        what = f"{e.msg}, {f'line {e.lineno} ' if line is None else ''}column {e.colno}"
-        hint = None
-        if "depth" in e.msg:
-            what = "nested too deeply for an array"
-        elif "infinity" in e.msg:
-            what = f"a number is beyond the range of float64: line {e.lineno} column {e.colno}"
-        elif "unexpected content after" in e.msg:
-            hint = "one value per line is JSON Lines: --input-format jsonl"
-        elif b"NaN" in text or b"Infinity" in text:
-            hint = "NaN and Infinity are not JSON: use NPY or CSV for them"
-        raise FileFormatError(f"{at}: not JSON: {what}", hint=hint) from None
 
 
 def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str]:
@@ -129,13 +95,3 @@ def _join_steps(steps: list[Any], request: Request, name: str) -> list[Any]:
         if found and all(isinstance(p, list) for p in found):
             return found
     raise FileFormatError(f"{name}: expected {request.values} in every one of its steps")
-
-
-def _kind(value: Any) -> str:
-    return {
-        str: "a string",
-        dict: "an object",
-        list: "a list",
-        type(None): "null",
-        bool: "true or false",
-    }.get(type(value), "a number")

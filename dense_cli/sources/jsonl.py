@@ -11,11 +11,12 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
-from dense_cli.sources.formats import Request
-from dense_cli.sources.json import member, parse
-from dense_cli.sources.nested import to_array
+from dense_cli.files.json import parse
+from dense_cli.files.nested import to_array
+from dense_cli.files.stream import BOM, ByteStream
+from dense_cli.sources.json import member
+from dense_cli.sources.open import Request
 from dense_cli.sources.source import Places, Source
-from dense_cli.sources.stream import BOM, ByteStream
 from dense_cli.sources.streamed import Chunk, StreamSource
 
 

@@ -83,7 +83,7 @@ def load_labels(path: str | os.PathLike[str], units: int | None = None) -> list[
 
 
 def _read(file: str) -> bytes:
-    from dense_cli.sources.stream import open_stream
+    from dense_cli.files.stream import open_stream
 
     stream = open_stream(file)
     with stream.file:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, ShapeError, naming
-from dense_cli.sources.arrays import ArraySource, FileStore, OrderedStore, RaggedSource
+from dense_cli.files.stream import TemporaryFile
+from dense_cli.files.tensor import Extent
+from dense_cli.sources.arrays import ArraySource, OrderedStore, RaggedSource, TensorStore
 from dense_cli.sources.source import Block, Places, Source, check_steps
-from dense_cli.sources.stream import TemporaryFile
 
 
 class Chunk(NamedTuple):
@@ -155,8 +156,9 @@ def spool(stream: StreamSource) -> ArraySource | RaggedSource:
             file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).data)
         places.append(chunk.places)
     with naming(f"{stream.name} in the temporary folder"):
-        file.flush()
-    store = FileStore(file, stream.name, 0, stream.dtype, features)
+        whole = file.reopened(stream.name)
+    count = sum(map(len, places))
+    store = TensorStore(Extent.of(whole, 0, (count, features), stream.dtype).tensor(stream.name), features)
     if None not in shape:
         return ArraySource.over(stream.name, store, tuple(n or 0 for n in shape[:-1]))
 

@@ -104,7 +104,7 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         ShapeError: an empty file, or samples that differ in more than their time steps.
         FileFormatError, OSError: it cannot be read.
     """
-    from dense_cli.sources.stream import open_stream
+    from dense_cli.files.stream import open_stream
     from dense_cli.sources.whole import read_array
 
     stream = open_stream(path)

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.sources.formats import read_source
-from dense_cli.sources.stream import ByteStream
+from dense_cli.files.stream import ByteStream
+from dense_cli.sources.open import read_source
 
 
 def read_array(stream: ByteStream) -> NDArray[Any]:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
+from dense_cli.files.tensor import Tensor
 from dense_cli.heads import Head
-from dense_cli.sources.npyheader import NpyHeader
 from dense_cli.text import encodable, shown
 from dense_cli.views.describe import Described, Place
 from dense_cli.writers.heads import as_json, write_table
@@ -24,7 +23,7 @@ class Array(NamedTuple):
 
     name: str
     found: Described
-    header: NpyHeader | None
+    header: Tensor | None
     size: int | None
 
     @property
@@ -39,19 +38,12 @@ class Array(NamedTuple):
     @property
     def order(self) -> str | None:
         """How the array lies in memory."""
-        if self.header is None:
-            return None
-        return "Fortran" if self.header.fortran_order else "C"
+        return None if self.header is None else self.header.order
 
     @property
     def byte_order(self) -> str | None:
         """The byte order of its numbers, None where a number is one byte."""
-        if self.header is None:
-            return None
-        own = "<" if sys.byteorder == "little" else ">"
-        return {"<": "little", ">": "big", "=": {"<": "little", ">": "big"}[own]}.get(
-            self.header.dtype.byteorder
-        )
+        return None if self.header is None else self.header.byte_order
 
 
 class Weights(NamedTuple):

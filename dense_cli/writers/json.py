@@ -9,8 +9,8 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from dense_cli.files.stream import TemporaryFile
 from dense_cli.pipeline import Part
-from dense_cli.sources.stream import TemporaryFile
 from dense_cli.writers.items import Items
 from dense_cli.writers.numbers import Nest, class_texts, measure_texts, row_texts
 from dense_cli.writers.run import Writer

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
+from dense_cli.files.stream import TemporaryFile
 from dense_cli.layers.dense import compute_dtype
 from dense_cli.pipeline import Part
-from dense_cli.sources.stream import TemporaryFile
 from dense_cli.writers.run import Run, Writer
 
 _HEADER = 128  # bytes: what numpy.save writes for arrays of a few axes

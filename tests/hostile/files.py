@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import struct
+import warnings
 import zipfile
 
 import numpy as np
@@ -49,6 +50,13 @@ def _zip(*members: tuple[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
     return file.getvalue()
 
 
+def _twice() -> bytes:
+    """Return an archive with two members of one name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return _zip(("x.npy", _GOOD), ("x.npy", seeds.npy(seeds.X2 + 1)))
+
+
 def _edited(content: bytes, *edits: tuple[bytes, int, bytes]) -> bytes:
     """Return ``content`` with bytes set at places counted from the first of a signature."""
     out = bytearray(content)
@@ -87,11 +95,14 @@ def npy() -> dict[str, Case]:
             npy_claim("(0, 1152921504606846976, 4)", fortran="True"),
             "impossible size",
         ),
-        "negative": (npy_claim("(-1, 4)"), "negative dimension"),
-        "shape of bools": (npy_claim("(True, 4)"), "not a tuple of integers"),
-        "shape of floats": (npy_claim("(2.0, 4)"), "not a tuple of integers"),
-        "65 axes": (npy_claim(str((1,) * 65)), "65 dimensions"),
-        "unknown dtype": (npy_claim("(1, 4)", "'<q99'"), "unknown dtype"),
+        "negative": (
+            npy_claim("(-1, 4)"),
+            "invalid NPY header: expected a shape of at most 32 sizes, found (-1,",
+        ),
+        "shape of bools": (npy_claim("(True, 4)"), "invalid NPY header: expected a shape"),
+        "shape of floats": (npy_claim("(2.0, 4)"), "invalid NPY header: shape is not valid: (2.0, 4)"),
+        "65 axes": (npy_claim(str((1,) * 65)), "expected a shape of at most 32 sizes"),
+        "unknown dtype": (npy_claim("(1, 4)", "'<q99'"), "descr is not a valid dtype descriptor: '<q99'"),
         "list dtype": (npy_claim("(1, 4)", "[('a', '<f8')]"), "structured array"),
         "comma dtype": (npy_claim("(1, 4)", "'f8,f8'"), "structured array"),
         "void": (npy_claim("(1, 4)", "'V8'", data=bytes(32)), "raw bytes"),
@@ -126,23 +137,35 @@ def npz() -> dict[str, Case]:
         "no members": (_zip(), "expected one array, found no arrays"),
         "no arrays": (_zip(("readme.txt", b"hello")), "expected one array, found no arrays"),
         "two arrays": (_zip(("a.npy", _GOOD), ("b.npy", _GOOD)), "expected one array, found 'a', 'b'"),
-        "directory cut off": (good[:-30], "not a readable NPZ"),
+        "directory cut off": (good[:-30], "not a readable zip archive"),
         "directory before the start": (
             _edited(good, (b"PK\x05\x06", 16, struct.pack("<I", len(good)))),
             "zip",
         ),
-        "cut in half": (good[: len(good) // 2], "not a readable NPZ"),
-        "text": (b"hello", "not a readable NPZ"),
+        "cut in half": (good[: len(good) // 2], "not a readable zip archive"),
+        "text": (b"hello", "not npz"),
         "encrypted": (_edited(good, (b"PK\x03\x04", 6, b"\x01"), (b"PK\x01\x02", 8, b"\x01")), "encrypted"),
         "other compression": (
             _edited(good, (b"PK\x03\x04", 8, b"\x63"), (b"PK\x01\x02", 10, b"\x63")),
             "zip",
         ),
-        "sizes that lie": (_edited(good, (b"PK\x01\x02", 20, struct.pack("<II", 1 << 30, 1 << 30))), None),
+        "sizes that lie": (
+            _edited(good, (b"PK\x01\x02", 20, struct.pack("<II", 1 << 30, 1 << 30))),
+            "the member holds 1073741696",
+        ),
+        "a flipped bit": (_edited(good, (_GOOD[-4:], 0, b"\x01")), "Bad CRC-32"),
+        "a flipped bit, deflated": (
+            _edited(_zip(("x.npy", _GOOD), compression=deflated), (b"PK\x01\x02", 16, b"\0\0\0\0")),
+            "Bad CRC-32",
+        ),
+        "two members of one name": (_twice(), "2 members named x.npy"),
         "claim": (_zip(("x.npy", claim)), "impossible size"),
-        "claim, deflated": (_zip(("x.npy", npy_claim("(10000000, 4)")), compression=deflated), "truncated"),
+        "claim, deflated": (
+            _zip(("x.npy", npy_claim("(10000000, 4)")), compression=deflated),
+            "the member holds 0",
+        ),
         "pickle": (_zip(("x.npy", pickled)), "object array (a pickle): never loaded"),
-        "member cut": (_zip(("x.npy", _GOOD[:-20]), compression=deflated), "truncated"),
+        "member cut": (_zip(("x.npy", _GOOD[:-20]), compression=deflated), "the member holds 172"),
         "empty member": (_zip(("x.npy", b"")), "truncated or empty"),
         "bomb": (_zip(("x.npy", bomb + bytes(rows * 32)), compression=deflated), None),
         "a name that climbs": (_zip(("../../evil.npy", _GOOD)), None),
@@ -188,7 +211,10 @@ def json_() -> dict[str, Case]:
         "names of 100,000": (json.dumps({"k" * 100_000: [1], "l": [1]}).encode(), "expected one array"),
         "a name with an escape": (b'{"\\u001b[31m": [["x"]]}', r"[\x1b[31m]: expected a number"),
         "byte order mark": (b"\xef\xbb\xbf[[1, 2]]", None),
-        "the same name twice": (b'{"x": [[1, 2]], "x": [[3, 4]]}', None),
+        "the same name twice": (b'{"x": [[1, 2]], "x": [[3, 4]]}', "an object has two members named x"),
+        "the same name, escaped": (b'{"x": [[1, 2]], "\\u0078": [[3, 4]]}', "two members named x"),
+        "the same name inside": (b'{"x": [1], "y": {"a": "}", "a": {}}}', "two members named a"),
+        "one name in two objects": (b'{"x": [[1, 2]], "y": {"x": "{"}, "z": {"x": {}}}', None),
         "denormal": (b"[[5e-324, -0.0]]", None),
     }
 

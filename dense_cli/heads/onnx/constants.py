@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.heads.head import Tensor
+from dense_cli.files.tensor import Tensor
 from dense_cli.heads.onnx.graph import Graph, Node
 from dense_cli.heads.onnx.tensors import stored_tensor
 

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.heads.head import Head, Tensor
+from dense_cli.files.tensor import Tensor
+from dense_cli.heads.head import Head
 from dense_cli.heads.onnx.activations import OBSERVERS, End, follow
 from dense_cli.heads.onnx.constants import Constants, derived
 from dense_cli.heads.onnx.graph import Node

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.heads.head import Tensor
+from dense_cli.files.tensor import Tensor
 from dense_cli.heads.onnx.constants import Constants, derived, spread_over
 from dense_cli.heads.onnx.graph import Node
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError
-from dense_cli.heads.head import Tensor, read_array
-from dense_cli.sources.npyheader import require_numeric
+from dense_cli.files.dtypes import require_numeric
+from dense_cli.files.stream import File
+from dense_cli.files.tensor import Tensor
 
 _EXTERNAL = 1  # TensorProto.EXTERNAL
 
@@ -106,7 +107,9 @@ def _external(
         )
     # ONNX stores little-endian numbers.
     stored = dtype.newbyteorder("<") if dtype.kind in "iufb" else dtype
-    return read_array(data, offset, shape, stored, "C")
+    numbers = np.empty(math.prod(shape), stored)
+    File(data).fill(numbers, offset)
+    return numbers.reshape(shape)
 
 
 def _beside(file: str, location: str, where: str) -> str:

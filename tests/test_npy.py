@@ -1,4 +1,4 @@
-"""dense_cli.sources.npyheader: what an NPY header may say, and what is refused."""
+"""dense_cli.files.npy: what an NPY header may say, and what is refused."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError
-from dense_cli.sources.npyheader import NpyHeader, read_header, require_numeric
+from dense_cli.files.dtypes import require_numeric
+from dense_cli.files.npy import NpyHeader, read_header
 
 
 def header(text: str, version: tuple[int, int] = (2, 0)) -> io.BytesIO:

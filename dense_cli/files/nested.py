@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, ShapeError
 
 
-def to_array(value: Any, name: str, *, nulls: bool = False) -> NDArray[Any]:
+def to_array(value: Any, name: str, *, nulls: bool = False, booleans: bool = True) -> NDArray[Any]:
     """Return a nested list of numbers as an array.
 
-    With ``nulls``, null is NaN: densecli writes it so.
+    With ``nulls``, null is NaN: densecli writes it so. Without ``booleans``, true and false are no numbers.
 
     Raises:
         ShapeError: a single number, an empty list, or rows that differ in length.
@@ -33,8 +33,10 @@ def to_array(value: Any, name: str, *, nulls: bool = False) -> NDArray[Any]:
         except (TypeError, ValueError):
             array = np.empty(0, object)
     if array.dtype.kind not in "fiub":
-        _explain(value, name, nulls)
+        _explain(value, name, nulls, booleans)
         raise ShapeError(f"{name}: the lists are nested deeper than an array can be")
+    if not booleans:
+        _explain(value, name, nulls, booleans)  # NumPy makes 1 of a true among numbers
     if not array.size:
         if array.shape == (0,):
             raise ShapeError(f"{name}: no samples: the list is empty")
@@ -42,11 +44,12 @@ def to_array(value: Any, name: str, *, nulls: bool = False) -> NDArray[Any]:
     return array
 
 
-def _explain(value: Any, name: str, nulls: bool) -> None:
+def _explain(value: Any, name: str, nulls: bool, booleans: bool) -> None:
     """Raise the error that names the first thing in ``value`` that keeps it from being an array."""
     # Depth first, with a stack of iterators, as small as the nesting is deep: a hostile one must not
     # exhaust Python's.
     stack: list[Iterator[tuple[int, Any]]] = [iter([(0, value)])]
+    numbers = {int, float} | ({bool} if booleans else set()) | ({type(None)} if nulls else set())
     path: list[int] = []
     widths: dict[int, tuple[int, list[int]]] = {}
     leaf: list[int] | None = None
@@ -67,7 +70,7 @@ def _explain(value: Any, name: str, nulls: bool) -> None:
                     f"{_at(first) or 'the list'} has length {width}: all rows must have the same length"
                 )
             stack.append(iter(enumerate(item)))
-        elif isinstance(item, (int, float)) or (item is None and nulls):
+        elif type(item) in numbers:
             leaf = leaf or [*path]
             if depth != len(leaf) or depth in widths:
                 raise ShapeError(
@@ -75,7 +78,7 @@ def _explain(value: Any, name: str, nulls: bool) -> None:
                     f"expected a list as elsewhere at that depth"
                 )
         else:
-            kinds = {str: "a string", dict: "an object", type(None): "null"}
+            kinds = {str: "a string", dict: "an object", type(None): "null", bool: "true or false"}
             text = f" {item[:20]!r}" if isinstance(item, str) else ""
             found = f"found {kinds.get(type(item), 'something else')}{text}"
             if not path:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import errno
 import io
-import os
 import zipfile
 import zlib
 from collections import Counter
@@ -15,26 +14,34 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from dense_cli.errors import DenseCliError, FileFormatError
-from dense_cli.heads.head import require_inflated
+from dense_cli.files.stream import File, Section
+from dense_cli.files.tensor import require_inflated
 from dense_cli.limits import require_bytes
 
+MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _LOCAL_HEADER = 30  # bytes before the member's name
 
 
-@contextmanager
-def open_archive(file: str) -> Iterator[zipfile.ZipFile]:
-    """Open a zip archive; whatever is wrong with it inside the ``with`` becomes a FileFormatError.
+def open_archive(file: File) -> zipfile.ZipFile:
+    """Open a zip archive, at a place of its own in the file.
 
     Raises:
         FileFormatError: not a zip archive, damaged, cut short, or with two members of one name.
         OSError: the file cannot be read.
     """
+    with zip_errors(file.label):
+        archive = zipfile.ZipFile(io.BufferedReader(Section(file)))
+    [(name, times)] = Counter(archive.namelist()).most_common(1) or [("", 1)]
+    if times > 1:
+        raise FileFormatError(f"{file.label}: the zip archive has {times} members named {name[:80]}")
+    return archive
+
+
+@contextmanager
+def zip_errors(file: str) -> Iterator[None]:
+    """Turn whatever a damaged archive makes of zipfile and zlib into a FileFormatError."""
     try:
-        with zipfile.ZipFile(file) as archive:
-            [(name, times)] = Counter(archive.namelist()).most_common(1) or [("", 1)]
-            if times > 1:
-                raise FileFormatError(f"{file}: the zip archive has {times} members named {name[:80]}")
-            yield archive
+        yield
     except DenseCliError:
         raise
     except OSError as error:
@@ -69,61 +76,28 @@ def require_readable(info: zipfile.ZipInfo, file: str) -> None:
         )
 
 
-def data_offset(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str) -> int:
+def data_offset(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File) -> int:
     """Return where in the file a stored member's bytes begin, all of them being there."""
-    with archive.open(info):  # checks the local header against the directory
+    with zip_errors(file.label), archive.open(info):  # checks the local header against the directory
         pass
-    with open(file, "rb") as stream:
-        stream.seek(info.header_offset)
-        header = stream.read(_LOCAL_HEADER)
-        size = os.fstat(stream.fileno()).st_size
+    # The lengths of the name and of the extra field may differ from those in the directory.
+    header = Section(file, info.header_offset, _LOCAL_HEADER).read()
     lengths = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
     start = info.header_offset + _LOCAL_HEADER + sum(lengths)
-    if start + info.file_size > size:
+    if start + info.file_size > file.size:
+        there = max(file.size - start, 0)
         raise FileFormatError(
-            f"{file}: {info.filename[:80]} claims {info.file_size} bytes, {max(size - start, 0)} are there"
+            f"{file.label}: {info.filename[:80]} claims {info.file_size} bytes, {there} are there"
         )
     return start
 
 
-def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: str, memory: int | None) -> bytes:
+def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File, memory: int | None) -> bytes:
     """Return a whole member, its size being one that is allowed."""
-    require_readable(info, file)
-    where = f"{file}: {info.filename[:80]}"
-    stored = min(info.compress_size, os.stat(file).st_size)
+    require_readable(info, file.label)
+    where = f"{file.label}: {info.filename[:80]}"
+    stored = min(info.compress_size, file.size)
     require_bytes(info.file_size, where, "the zip member", memory)
     require_inflated(info.file_size, stored, where, "the zip member", memory)
-    return archive.read(info)
-
-
-class Section(io.RawIOBase):
-    """A part of a file as a file of its own."""
-
-    def __init__(self, file: str, start: int, size: int) -> None:
-        self._file = open(file, "rb", buffering=0)
-        self._start, self._size, self._at = start, size, 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._at
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
-        self._at = max(base + offset, 0)
-        return self._at
-
-    def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
-        wanted = min(len(buffer), max(self._size - self._at, 0))
-        self._file.seek(self._start + self._at)
-        got = self._file.readinto(memoryview(buffer)[:wanted]) or 0
-        self._at += got
-        return got
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+    with zip_errors(file.label):
+        return archive.read(info)

@@ -1,20 +1,20 @@
-"""The table of array formats, and the one way to open an array."""
+"""The one way to open an input: a file or standard input, in any format that holds arrays."""
 
 from __future__ import annotations
 
 import os
 import stat
 import sys
-from importlib import import_module
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
 from dense_cli.errors import FileFormatError
+from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from dense_cli.files.stream import ByteStream
     from dense_cli.sources.source import Source
-    from dense_cli.sources.stream import ByteStream
 
 
 Values = Literal["probabilities", "logits", "classes"]
@@ -32,27 +32,6 @@ class Request(NamedTuple):
     values: Values = "probabilities"
 
 
-class Format(NamedTuple):
-    """A row of the table; ``reads`` is loaded when a file of this format is opened."""
-
-    name: str
-    suffixes: tuple[str, ...]
-    magic: bytes | None
-    reads: str
-
-
-FORMATS = {
-    f.name: f
-    for f in (
-        Format("json", (".json",), None, "dense_cli.sources.json:read"),
-        Format("jsonl", (".jsonl", ".ndjson"), None, "dense_cli.sources.jsonl:read"),
-        Format("npy", (".npy",), b"\x93NUMPY", "dense_cli.sources.npy:read"),
-        Format("npz", (".npz",), b"PK\x03\x04", "dense_cli.sources.npz:read"),
-        Format("csv", (".csv",), None, "dense_cli.sources.csv:read"),
-    )
-}
-
-
 def open_source(
     path: str, format: str | None = None, request: Request = Request(), memory: int | None = None
 ) -> Source:
@@ -68,41 +47,39 @@ def open_source(
         SizeError: a row, or what must be held whole, takes more memory than is allowed.
         OSError: it cannot be opened or read.
     """
-    from dense_cli.sources.stream import open_stream
+    from dense_cli.files.stream import open_stream
 
     return read_source(open_stream(path, memory), format, request)
 
 
 def read_source(stream: ByteStream, format: str | None = None, request: Request = Request()) -> Source:
     """Read an opened file as a `Source`, as `open_source` does."""
-    if format is None:
-        suffix = os.path.splitext(stream.name)[1].lower()
-        format = next((f.name for f in FORMATS.values() if suffix in f.suffixes), None) or sniff(stream)
-    module, function = FORMATS[format].reads.split(":")
-    reader = cast("Callable[[ByteStream, Request], Source]", getattr(import_module(module), function))
-    return reader(stream, request)
+    row = FORMATS[format] if format is not None else by_suffix(stream.name, "arrays") or sniff(stream)
+    if row.arrays is not None:
+        reader = cast("Callable[[ByteStream, Request], Source]", load(row.arrays))
+        return reader(stream, request)
+    from dense_cli.sources.tensors import read
+
+    return read(stream, request, row)
 
 
-def sniff(stream: ByteStream) -> str:
+def sniff(stream: ByteStream) -> Format:
     """Return the format that the first bytes (or the first line that is not blank, for text) speak of."""
-    from dense_cli.sources.stream import BOM
+    from dense_cli.files.stream import BOM
 
-    first = stream.peek(1)
-    if not first:
+    if not stream.peek(1):
         raise FileFormatError(f"{stream.name}: no data: the input is empty")
-    if first in b"\x93P":
-        head = stream.peek(6)
-        for format in FORMATS.values():
-            if format.magic and head.startswith(format.magic):
-                return format.name
+    found = by_content(stream.ready(16), stream.whole, "arrays")
+    if found is not None:
+        return found
     line = stream.peek_line(1 << 20)
     text = line.removeprefix(BOM).strip()
     if text[:1] in (b"[", b"{"):
-        return _json_or_lines(stream, line, text)
+        return FORMATS[_json_or_lines(stream, line, text)]
     if text[:1].isdigit() or text[:1] in (b"-", b"+", b".", b'"') or b"," in text:
-        return "csv"
+        return FORMATS["csv"]
     raise FileFormatError(
-        f"{stream.name}: expected an array as {', '.join(FORMATS)}, "
+        f"{stream.name}: expected an array as {', '.join(holding('arrays'))}, "
         f"found {text[:20].decode('utf-8', 'replace')!r}",
         hint="name the format with --input-format",
     )

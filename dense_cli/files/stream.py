@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import select
+import shutil
+import stat
 from contextlib import suppress
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import naming
+from dense_cli.errors import FileFormatError, naming
 from dense_cli.limits import TEXT_COST, allowed, require_bytes
 
 BOM = b"\xef\xbb\xbf"  # which some editors put before UTF-8 text
@@ -19,10 +23,73 @@ _CHUNK = 1 << 18  # a Linux pipe holds 64 KiB; files are read in larger pieces
 
 
 class File(io.FileIO):
-    """A file that is closed with the last source that reads from it: sources are read when asked for."""
+    """A file that is closed with the last of those that read from it; ``label`` is what messages call it."""
+
+    def __init__(self, file: str | int, mode: str = "r", label: str | None = None) -> None:
+        super().__init__(file, mode)
+        self.label = label if label is not None else str(file)
 
     def __del__(self) -> None:
         self.close()
+
+    @property
+    def size(self) -> int:
+        """How many bytes it has now."""
+        return os.fstat(self.fileno()).st_size
+
+    def fill(self, out: NDArray[Any], at: int) -> None:
+        """Fill ``out`` with the bytes that begin at ``at``.
+
+        Raises:
+            FileFormatError: they are no longer there.
+        """
+        view = out.view(np.uint8).reshape(-1).data
+        while view:
+            with naming(self.label):
+                got = os.preadv(self.fileno(), [view], at)
+            if not got:
+                raise FileFormatError(f"{self.label}: the file ended at byte {at} while it was read")
+            view, at = view[got:], at + got
+
+    def runs(self, lengths: list[int], places: list[int]) -> bytes:
+        """Return so many bytes from each of these places, joined."""
+        file = self.fileno()
+        with naming(self.label):
+            data = b"".join(map(os.pread, repeat(file), lengths, places))
+        if len(data) < sum(lengths):
+            raise FileFormatError(f"{self.label}: the file ended while it was read")
+        return data
+
+
+class Section(io.RawIOBase):
+    """A part of a file as a file of its own, with a place of its own."""
+
+    def __init__(self, file: File, start: int = 0, size: int | None = None) -> None:
+        self.file = file
+        self._start, self._size, self._at = start, file.size - start if size is None else size, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._at
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        self._at = base + offset
+        return self._at
+
+    def readinto(self, buffer: Any, /) -> int:
+        wanted = min(len(buffer), max(self._size - self._at, 0))
+        with naming(self.file.label):
+            got = os.preadv(self.file.fileno(), [memoryview(buffer)[:wanted]], self._start + self._at)
+        self._at += got
+        return got
 
 
 class TemporaryFile(io.BufferedRandom):
@@ -33,6 +100,11 @@ class TemporaryFile(io.BufferedRandom):
 
         with tempfile.TemporaryFile(buffering=0) as file:
             super().__init__(File(os.dup(file.fileno()), "r+b"))
+
+    def reopened(self, label: str) -> File:
+        """Return what was written as a file to read."""
+        self.flush()
+        return File(os.dup(self.fileno()), label=label)
 
     def __del__(self) -> None:
         with suppress(OSError, ValueError):  # a full disk has been told of by then; or it was never opened
@@ -51,11 +123,37 @@ class ByteStream:
         self.memory = memory
         self._fd = file.fileno()
         self._held = b""
+        self._whole: File | None = None
         try:
             # Where the data begin in a regular file: not at 0 where a shell has read part of it.
             self.origin = os.lseek(self._fd, 0, os.SEEK_CUR)
         except OSError:
             self.origin = 0
+
+    @property
+    def regular(self) -> bool:
+        """Whether it is a file whose bytes can be had in any order, not a pipe."""
+        return stat.S_ISREG(os.fstat(self._fd).st_mode)
+
+    def whole(self) -> File:
+        """Return a file that holds this stream from its beginning: itself, or a copy of it."""
+        if self._whole is None:
+            self._whole = self.file if self.regular and self.origin == 0 else self._copy()
+        return self._whole
+
+    def _copy(self) -> File:
+        copy = TemporaryFile()
+        with naming(f"{self.name} in the temporary folder"):
+            shutil.copyfileobj(self, copy)
+            return copy.reopened(self.name)
+
+    def start(self, size: int) -> bytes:
+        """Return up to ``size`` bytes from its beginning, without taking them, before anything is taken."""
+        return self.peek(size) if self._whole is None else os.pread(self._whole.fileno(), size, 0)
+
+    def ready(self, size: int) -> bytes:
+        """Return up to ``size`` of the bytes that were read ahead, without taking them or waiting."""
+        return self._held[:size]
 
     def _more(self) -> bytes:
         with naming(self.name):
@@ -171,5 +269,5 @@ def open_stream(path: str, memory: int | None = None) -> ByteStream:
         OSError: there is no such file, it is a directory, or it may not be read.
     """
     if path == "-":
-        return ByteStream(File(os.dup(0)), "standard input", memory)
+        return ByteStream(File(os.dup(0), label="standard input"), "standard input", memory)
     return ByteStream(File(path), path, memory)

@@ -1,0 +1,147 @@
+"""JSON, parsed whole by orjson: the one parser of inputs and of weights.
+
+Memory: the text, Python's objects for it (about 32 bytes a number) and the array.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+import orjson
+from numpy.typing import NDArray
+
+from dense_cli.errors import FileFormatError
+from dense_cli.files.nested import to_array
+from dense_cli.files.stream import BOM, ByteStream, File
+from dense_cli.files.tensor import Tensor, Tensors
+
+_MAX_NAMES = 64 << 20  # characters of all names together
+# A text, and whether it is a name. Between two texts stand numbers, brackets, commas and braces.
+_TEXT = re.compile(rb'"((?:[^"\\]|\\.)*+)"(\s*:)?', re.DOTALL)
+_BRACE = re.compile(rb"[{}]")
+
+
+def tensors(file: File, memory: int | None = None) -> Tensors:
+    """Return the lists of a JSON object by their names, those in objects inside by ``outer/inner``.
+
+    Raises:
+        FileFormatError: not JSON, not an object, one with two members of one name, or an index of shards.
+        SizeError: more JSON than fits the memory that is allowed.
+    """
+    value = parse(ByteStream(file, file.label, memory=memory).text(), file.label)
+    if not isinstance(value, dict):
+        raise FileFormatError(f"{file.label}: expected an object of arrays, found {kind(value)}")
+    if "weight_map" in value:
+        raise FileFormatError(
+            f"{file.label}: the index of sharded weights: densecli reads one file",
+            hint="give the shard that holds the head: the index names it",
+        )
+    lists: dict[str, list[Any]] = {}
+    letters = 0
+    try:
+        for name, item in _named(value, ""):
+            letters += len(name)
+            if letters > _MAX_NAMES:
+                raise FileFormatError(f"{file.label}: expected at most {_MAX_NAMES} characters of names")
+            if name in lists:
+                raise FileFormatError(f"{file.label}: two arrays are named {name[:80]}")
+            lists[name] = item
+    except RecursionError as error:
+        raise FileFormatError(f"{file.label}: objects nested too deeply") from error
+    return Tensors(lists, lambda name: _tensor(name, lists[name], f"{file.label}: {name}"))
+
+
+def parse(text: bytes, name: str, *, line: int | None = None) -> Any:
+    """Return what a JSON text says.
+
+    Raises:
+        FileFormatError: it is not JSON in UTF-8 (the message has the line and column), or an object has two
+            members of one name, of which JSON does not say which is meant.
+    """
+    if text.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise FileFormatError(
+            f"{name}: expected JSON in UTF-8, found UTF-16", hint="iconv -f UTF-16 -t UTF-8"
+        )
+    text = text.removeprefix(BOM)
+    at = name if line is None else f"{name}: line {line}"
+    if not text.strip():
+        raise FileFormatError(f"{at}: no data: expected JSON, found nothing")
+    try:
+        value = orjson.loads(text)
+    except orjson.JSONDecodeError as e:
+        what = f"{e.msg}, {f'line {e.lineno} ' if line is None else ''}column {e.colno}"
+        hint = None
+        if "depth" in e.msg:
+            what = "nested too deeply for an array"
+        elif "infinity" in e.msg:
+            what = f"a number is beyond the range of float64: line {e.lineno} column {e.colno}"
+        elif "unexpected content after" in e.msg:
+            hint = "one value per line is JSON Lines: --input-format jsonl"
+        elif b"NaN" in text or b"Infinity" in text:
+            hint = "NaN and Infinity are not JSON: use NPY or CSV for them"
+        raise FileFormatError(f"{at}: not JSON: {what}", hint=hint) from None
+    if isinstance(value, dict) and (twice := _twice(text)) is not None:
+        raise FileFormatError(f"{at}: an object has two members named {twice[:80]}")
+    return value
+
+
+def kind(value: Any) -> str:
+    """Return what a value of JSON is, for a message."""
+    return {
+        str: "a string",
+        dict: "an object",
+        list: "a list",
+        type(None): "null",
+        bool: "true or false",
+    }.get(type(value), "a number")
+
+
+def _twice(text: bytes) -> str | None:
+    """Return the first name that an object of a valid JSON text has twice: orjson keeps the last of them.
+
+    Only the texts are looked at one by one; what is between them is searched for braces.
+    """
+    objects: list[set[bytes]] = []
+    end = 0
+    for match in _TEXT.finditer(text):
+        for brace in _BRACE.findall(text, end, match.start()):
+            if brace == b"{":
+                objects.append(set())
+            else:
+                objects.pop()
+        end = match.end()
+        if match[2] is None:
+            continue
+        name = match[1]
+        if b"\\" in name:
+            name = orjson.loads(b'"' + name + b'"').encode()
+        if name in objects[-1]:
+            return name.decode()
+        objects[-1].add(name)
+    return None
+
+
+def _named(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, list[Any]]]:
+    """Give the lists of an object, by their names after those of the objects around them."""
+    for key, item in value.items():
+        if isinstance(item, dict):
+            yield from _named(item, f"{prefix}{key}/")
+        elif isinstance(item, list):
+            yield prefix + key, item
+
+
+def _tensor(name: str, value: list[Any], where: str) -> Tensor:
+    shape: tuple[int, ...] = ()
+    level: Any = value
+    while isinstance(level, list):
+        shape += (len(level),)
+        level = level[0] if level else None
+    return Tensor(name, shape, "float64", partial(_array, value, where))
+
+
+def _array(value: list[Any], where: str) -> NDArray[np.float64]:
+    return to_array(value, where, booleans=False).astype(np.float64, copy=False)
