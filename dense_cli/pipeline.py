@@ -183,7 +183,7 @@ class _Worker:
         mask = None
         if self.mask is not None:
             mask = self.mask.rows(block.places(), x)
-            if self.mask.value is not None:
+            if self.mask.value is not None and self.layer is not None:
                 x = np.where(mask[:, None], x, self.wide.type(0))
         targets = None if self.targets is None else self.targets.rows(block.places(), mask, self.units)
         rows = x
@@ -191,7 +191,7 @@ class _Worker:
         logits = buffer[at : at + len(x)]
         if self.layer is None:
             logits[:] = x
-            require_distributions(logits, block, self.name, self.dtype)
+            require_distributions(logits, block, self.name, self.dtype, mask)
         else:
             if len(x) < self.rows:
                 padded = np.zeros((self.rows, self.features), self.wide)
@@ -220,8 +220,14 @@ class _Worker:
         ) from None
 
 
-def require_distributions(values: NDArray[Any], block: Block, name: str, dtype: np.dtype[Any]) -> None:
-    """Check that every row sums to 1 and holds nothing negative; rows with NaN are let pass.
+def require_distributions(
+    values: NDArray[Any],
+    block: Block,
+    name: str,
+    dtype: np.dtype[Any],
+    mask: NDArray[np.bool_] | None = None,
+) -> None:
+    """Check that every row sums to 1 and holds nothing negative; padding and rows with NaN are let pass.
 
     Raises:
         ShapeError: a row is not a distribution; the message says which.
@@ -230,6 +236,8 @@ def require_distributions(values: NDArray[Any], block: Block, name: str, dtype: 
     with np.errstate(all="ignore"):
         sums = values.sum(axis=1)
     wrong = (np.abs(sums - 1) > atol) | (values.min(axis=1) < 0)
+    if mask is not None:
+        wrong &= mask
     if not wrong.any():
         return
     row = int(np.flatnonzero(wrong)[0])

@@ -491,3 +491,17 @@ def test_samples_backwards_are_all_there(samples, run, here):
         json.loads(line) for line in run("decode", "y.npy", "-b", "::-1", "-f", "jsonl").out.splitlines()
     ]
     assert [line["sample"] for line in found] == [*reversed(range(samples))]
+
+
+def test_padded_steps_of_finished_outputs_need_not_be_distributions(run, here):
+    np.save("y.npy", [[[0.25, 0.75], [0, 0]], [[0.5, 0.5], [0.75, 0.25]]])
+    (here / "lengths.json").write_text("[1, 2]")
+    (here / "mask.json").write_text("[[1, 0], [1, 1]]")
+    for option in (["--mask-value", "0"], ["--lengths", "lengths.json"], ["--mask", "mask.json"]):
+        assert run("decode", "y.npy", *option) == (b"1\n0 0\n", "", 0)
+    # Nothing is set to zero where no layer runs, so a row that is called padding keeps its numbers.
+    marked = run("slice", "y.npy", "--mask-value", "0.5", "-b", "1", "-f", "csv")
+    assert marked == (b"sample,t,class,mask,p0,p1\n1,0,0,0,0.5,0.5\n1,1,0,1,0.75,0.25\n", "", 0)
+    refused = run("decode", "y.npy")
+    assert refused.code == 2
+    assert "found a sum of 0 at [0][1]" in refused.err
