@@ -129,6 +129,53 @@ def test_the_softmax_of_a_softmax_is_told_with_its_bound(run: Run, here: Path):
     )
 
 
+def test_logits_are_told_as_such_and_nothing_that_only_holds_for_distributions(run: Run, here: Path):
+    np.save("y.npy", logits(8, 16, 6))
+    findings = found(run, "y.npy")
+    assert list(findings) == ["sums"]
+    assert findings["sums"]["evidence"].startswith("16 of 16 rows do not sum to 1: their sums run from ")
+    assert findings["sums"]["evidence"].endswith("; they look like logits or hidden states")
+
+
+def test_log_probabilities_are_told_as_such_and_nothing_else(run: Run, here: Path):
+    np.save("y.npy", np.log(softmax(logits(8, 16, 40))))
+    assert found(run, "y.npy") == {
+        "sums": {
+            "check": "sums",
+            "evidence": "these are log-probabilities: nothing is positive, and exp of every row sums to 1",
+            "advice": "check exp of them",
+            "first": [0],
+        }
+    }
+
+
+def test_scores_of_sigmoids_are_told_as_such_and_nothing_else(run: Run, here: Path):
+    np.save("y.npy", 1 / (1 + np.exp(-logits(9, 16, 6))))
+    findings = found(run, "y.npy")
+    assert list(findings) == ["sums"]
+    assert findings["sums"]["evidence"].endswith(
+        "; they look like scores of classes by themselves (sigmoids?)"
+    )
+
+
+def test_what_sums_to_1_and_is_negative_is_a_finding_in_most_rows_too(run: Run, here: Path):
+    np.save("y.npy", np.tile([1.5, -0.5, 0.0], (4, 1)) + logits(0.1, 4, 1) * [1, -1, 0])
+    assert list(found(run, "y.npy")) == ["negative"]
+
+
+@pytest.mark.parametrize("activation", ["linear", "sigmoid", "relu", "log_softmax"])
+def test_outputs_of_a_layer_that_claims_no_distribution_are_not_checked_for_one(
+    run: Run, here: Path, activation
+):
+    np.save("x.npy", logits(20, 16, 4))
+    done = run("check", "x.npy", "-u", "6", "-a", activation, "-f", "json")
+    assert json.loads(done.out)["checks"] == ["finite", "never-chosen", "constant", "padding"]
+    assert json.loads(done.out)["findings"] == []
+    assert done.err == (
+        f"Note: {activation} gives no distributions: what only holds for them is not checked\n"
+    )
+
+
 def test_no_finding_is_said_with_the_checks_that_were_run(run: Run, here: Path):
     np.save("y.npy", good())
     done = run("check", "y.npy", "--skip", "sums", "--skip", "padding")

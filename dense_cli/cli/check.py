@@ -61,6 +61,8 @@ def check(skip: tuple[str, ...], **options: Any) -> None:
 
     from dense_cli.cli import show
     from dense_cli.cli.layer import LayerOptions
+    from dense_cli.cli.notes import note
+    from dense_cli.views.check import OF_DISTRIBUTIONS, SUM_TO_ONE
     from dense_cli.writers.check import write_json, write_table
     from dense_cli.writers.screen import Screen
 
@@ -78,6 +80,9 @@ def check(skip: tuple[str, ...], **options: Any) -> None:
         shape = (*job.source.shape[:-1], job.units)
         done = wanted - (set() if options["labels"] else {"labels"})
         done -= set() if options["weights"] else {"transposed", "untrained"}
+        if job.layer is not None and (name := job.layer.dense.activation.name) not in SUM_TO_ONE:
+            done -= OF_DISTRIBUTIONS
+            note(f"{name} gives no distributions: what only holds for them is not checked")
     findings.sort(key=lambda finding: NAMES.index(finding.check))
     order = [name for name in NAMES if name in done]
     with show.output(options) as out:
@@ -130,13 +135,15 @@ def _of_outputs(job: Any, wanted: frozenset[str]) -> list[Finding]:
     """Check the outputs, row by row."""
     from dense_cli.errors import ShapeError
     from dense_cli.sources.labels import load_labels
-    from dense_cli.views.check import Checks, Finding, OutputInfo
+    from dense_cli.views.check import SUM_TO_ONE, Checks, Finding, OutputInfo
 
     findings = []
     # Samples that are picked keep their numbers, so how many there are says nothing of these.
     lead = job.source.shape[:-1] if job.options["batch"] is None else (None, *job.source.shape[1:-1])
     layer = job.layer.dense if job.layer is not None else None
-    checks = Checks(OutputInfo((*lead, job.units), job.dtype, layer is not None), frozenset(NAMES) - wanted)
+    claimed = None if layer is None else layer.activation.name in SUM_TO_ONE
+    info = OutputInfo((*lead, job.units), job.dtype, layer is not None, claimed)
+    checks = Checks(info, frozenset(NAMES) - wanted)
     square = "transposed" in wanted and job.options["weights"] is not None
     for i, block in enumerate(_check_rows(job)):
         checks.add(block)

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.views.describe import AxisSums, tolerance
+from dense_cli.views.describe import AxisSums, Rows, tolerance
 from dense_cli.views.measures import measure
 
 Place = tuple[int, ...]
@@ -42,11 +42,19 @@ class CheckRows(NamedTuple):
 
 
 class OutputInfo(NamedTuple):
-    """What is known of the outputs before the first row; ``ran``: a layer gives them."""
+    """What is known of the outputs before the first row.
+
+    Attributes:
+        shape: their shape.
+        dtype: their dtype.
+        ran: whether a layer gives them.
+        distributions: whether their rows are distributions; None where only the rows can tell.
+    """
 
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
     ran: bool = False
+    distributions: bool | None = None
 
     @property
     def n(self) -> int:
@@ -62,7 +70,7 @@ class Check(Protocol):
     def __init__(self, info: OutputInfo) -> None: ...
 
     def add(self, block: CheckRows) -> None:
-        """CheckRows at further rows."""
+        """Look at further rows."""
 
     def finding(self) -> Finding | None:
         """Return what was found."""
@@ -466,6 +474,14 @@ OUTPUT_CHECKS: tuple[type[Check], ...] = (
     Padding,
 )
 
+# Activations whose rows sum to 1.
+SUM_TO_ONE = ("softmax", "sparsemax")
+
+# What holds of distributions alone.
+OF_DISTRIBUTIONS = frozenset(
+    check.name for check in (Sums, Negative, Axis, OneClass, DoubleSoftmax, Saturated, Uniform)
+)
+
 # What a finding explains is not told again.
 _EXPLAINS = {
     "axis": ("sums",),
@@ -476,18 +492,46 @@ _EXPLAINS = {
 
 
 class Checks:
-    """Runs the checks of outputs that are not skipped."""
+    """Runs the checks of outputs that are not skipped, and of distributions only where there are such."""
 
     def __init__(self, info: OutputInfo, skip: frozenset[str] = frozenset()) -> None:
+        if info.distributions is False:
+            skip |= OF_DISTRIBUTIONS
         self._checks = [check(info) for check in OUTPUT_CHECKS if check.name not in skip]
+        self._given = info.distributions is None
+        self._tolerance = tolerance(info.dtype)
+        self._rows = Rows(self._tolerance)
+        self._ones = 0  # rows that sum to 1, whatever is negative in them
 
     def add(self, block: CheckRows) -> None:
-        """CheckRows at further rows."""
+        """Look at further rows."""
         for check in self._checks:
             check.add(block)
+        if not self._given:
+            return
+        finite = np.isfinite(block.y)
+        self._rows.add(block.y, finite)
+        with np.errstate(all="ignore"):
+            ones = np.abs(block.y.sum(axis=1) - 1) <= self._tolerance
+        self._ones += int(np.count_nonzero(ones & finite.all(axis=1)))
 
     def findings(self) -> list[Finding]:
         """Return what was found, without what another finding explains."""
         found = [finding for check in self._checks if (finding := check.finding()) is not None]
         explained = {name for finding in found for name in _EXPLAINS.get(finding.check, ())}
+        if self._given and 2 * self._ones < self._rows.rows:
+            # What holds of distributions says nothing of other numbers, but that they are none.
+            found = [_none(finding, self._rows) for finding in found]
+            explained |= OF_DISTRIBUTIONS - {"sums", "axis"}
         return [finding for finding in found if finding.check not in explained]
+
+
+def _none(finding: Finding, rows: Rows) -> Finding:
+    """Return the finding of ``sums`` with what the numbers are, where most rows are no distributions."""
+    if finding.check != "sums":
+        return finding
+    if rows.log_ones == rows.rows:
+        evidence = "these are log-probabilities: nothing is positive, and exp of every row sums to 1"
+        return finding._replace(evidence=evidence, advice="check exp of them")
+    look = "scores of classes by themselves (sigmoids?)" if rows.within_1 else "logits or hidden states"
+    return finding._replace(evidence=f"{finding.evidence}; they look like {look}")

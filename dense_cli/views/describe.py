@@ -301,7 +301,7 @@ class Rows:
         self.rows = self.ones = self.hot = self.log_ones = 0
         self.off = 0.0
         self.least, self.most = math.inf, -math.inf
-        self.whole = True
+        self.whole = self.within_1 = True
 
     def add(self, values: NDArray[np.float64], finite: NDArray[np.bool_]) -> None:
         """Count further rows; those that hold NaN or infinity are left out."""
@@ -317,6 +317,7 @@ class Rows:
             if ones.any():
                 self.off = max(self.off, float(np.abs(sums[ones] - 1).max()))
             self.whole = self.whole and bool((values == np.floor(values)).all())
+            self.within_1 = self.within_1 and bool((values.min() >= 0) and (values.max() <= 1))
             if self.whole:
                 self.hot += int(np.count_nonzero(ones & (values.max(axis=1) == 1)))
             self.log_ones += int(np.count_nonzero(np.abs(np.exp(values).sum(axis=1) - 1) <= self._tolerance))
