@@ -17,6 +17,7 @@ def load_head(
     *,
     activation: str | None = None,
     transpose: bool | None = None,
+    bias: str | None = None,
     dtype: DTypeLike = "float32",
 ) -> Dense | TimeDistributed:
     """Return a built layer with the weights of one head of a file.
@@ -26,6 +27,7 @@ def load_head(
         name: which head; None is the only one, or the model's output layer.
         activation: None is what the file says, else softmax.
         transpose: whether the kernel is stored as (units, features); None: by the tensor's name.
+        bias: the name of the array that is the bias; None: the head's own.
         dtype: what the layer computes in.
 
     Returns:
@@ -41,7 +43,7 @@ def load_head(
     >>> layer
     Dense(2, activation='softmax')
     """
-    loaded = load_weights(file, name, transpose=transpose)
+    loaded = load_weights(file, name, transpose=transpose, bias=bias)
     head = loaded.head
     dense = Dense.from_weights(
         loaded.kernel,

@@ -55,6 +55,7 @@ def test_json_has_everything_a_table_has(run, copy):
                 "refusal": None,
             }
         ],
+        "unowned_biases": [],
     }
 
 

@@ -10,7 +10,7 @@ from dense_cli.cli import options as opts
 from dense_cli.files.formats import holding
 
 if TYPE_CHECKING:
-    from dense_cli.heads import Head
+    from dense_cli.heads.head import Heads
     from dense_cli.writers.info import Array, Weights
 
 
@@ -50,7 +50,7 @@ def info(file: str, **options: Any) -> None:
             (write_arrays_json if json else write_arrays)(out, arrays, screen)
 
 
-def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
+def _heads(file: str, options: dict[str, Any]) -> Heads | None:
     """Return the heads of a weights file, by its suffix, else its first bytes; None for arrays."""
     from dense_cli.errors import DenseCliError
     from dense_cli.files.formats import by_suffix
@@ -76,7 +76,7 @@ def _heads(file: str, options: dict[str, Any]) -> list[Head] | None:
         return None  # an NPZ or JSON without a kernel
 
 
-def _weights(file: str, heads: list[Head], memory: int | None) -> Weights:
+def _weights(file: str, heads: Heads, memory: int | None) -> Weights:
     from dense_cli.files.tensor import require_size
     from dense_cli.heads import check_shapes
     from dense_cli.views.describe import describe

@@ -37,11 +37,15 @@ _BLOCK = 1 << 16  # numbers that are checked at once: they and their answers sta
 
 @dataclass(frozen=True)
 class LoadedHead:
-    """A head's numbers: kernel of shape (features, units), bias of shape (units,) or None."""
+    """A head's numbers: kernel of shape (features, units), bias of shape (units,) or None.
+
+    ``unowned``: where it has no bias, the names of those that would fit and belong to no head.
+    """
 
     kernel: NDArray[Any]
     bias: NDArray[Any] | None
     head: Head
+    unowned: tuple[str, ...] = ()
 
 
 def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
@@ -74,8 +78,8 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
 def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
     """Return the head that ``name`` means: its name, its path, or an alias that no other head has.
 
-    Without a name: the only head, else the model's output layer, else the only one that is not an
-    embedding table by its name.
+    Without a name: the only head, else the model's output layer, else the only one that can be run and is
+    not an embedding table by its name.
 
     Raises:
         ConfigError: no head is meant, or several; the message lists them all.
@@ -84,7 +88,7 @@ def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
         for choice in (
             list(heads),
             [head for head in heads if head.output],
-            [head for head in heads if not head.table],
+            [head for head in heads if not head.table and head.refusal is None],
         ):
             if len(choice) == 1:
                 return choice[0]
@@ -114,6 +118,7 @@ def load_weights(
     name: str | None = None,
     *,
     transpose: bool | None = None,
+    bias: str | None = None,
     features: int | None = None,
     units: int | None = None,
     memory: int | None = None,
@@ -125,6 +130,7 @@ def load_weights(
         name: which head, as `select` takes it.
         transpose: True: the kernel is stored as (units, features); False: as (features, units);
             None: by the tensor's name, a PyTorch ``weight`` being (units, features).
+        bias: the name of the array that is the bias; None: the head's own.
         features: what the layer's input has, held against the kernel.
         units: how many classes there should be, held against the kernel.
         memory: bytes that an array may take; 4 GiB always may be taken.
@@ -138,18 +144,34 @@ def load_weights(
         FileFormatError, ConfigError, SizeError, MissingExtraError, OSError: as `heads` and `select` do.
     """
     file = os.fspath(path)
-    head = select(heads(file, memory=memory), name, file)
+    found = heads(file, memory=memory)
+    head = select(found, name, file)
     if head.refusal is not None:
         raise FileFormatError(f"{file}: head {head.name!r}: {head.refusal}")
     if transpose is not None:
         head = replace(head, transposed=transpose)
+    if bias is not None:
+        head = replace(head, bias=_array(found, bias, file))
     check_shapes(head, file, features, units)
     for tensor in (head.kernel, head.bias):
         if tensor is not None:
             require_size(tensor, file, memory)
     kernel = _numbers(head.kernel, file)
-    bias = None if head.bias is None else _numbers(head.bias, file)
-    return LoadedHead(kernel.T if head.transposed else kernel, bias, head)
+    numbers = None if head.bias is None else _numbers(head.bias, file)
+    unowned = (
+        [] if head.bias is not None else [t.name for t in found.unowned if t.shape == (head.kernel_shape[1],)]
+    )
+    return LoadedHead(kernel.T if head.transposed else kernel, numbers, head, tuple(unowned))
+
+
+def _array(found: Heads, name: str, file: str) -> Tensor:
+    """Return an array of the file by its name."""
+    if name not in found.tensors:
+        known = listed(tensor.name for tensor in found.unowned)
+        raise ConfigError(
+            f"{file}: no array named {name!r} for --bias; biases that belong to no head: {known}"
+        )
+    return found.tensors[name]
 
 
 def activation_of(head: Head, asked: str | None, file: str) -> str | None:

@@ -101,6 +101,12 @@ def parse_config(text: str | bytes, file: str) -> list[Layer]:
 
 def heads_of(found: Contents, config: list[Layer] | None, file: str) -> Heads:
     """Return the heads among what a walk found, named by the model's config where there is one."""
+    heads = _named(found, config, file)
+    heads.tensors = found.datasets
+    return heads
+
+
+def _named(found: Contents, config: list[Layer] | None, file: str) -> Heads:
     if found.layers is not None:
         return _legacy(found, config or None, file)  # a class of its user's has no layers in its config
     if config:

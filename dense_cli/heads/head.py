@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -71,8 +71,16 @@ class Head:
 
 
 class Heads(list[Head]):
-    """The heads of one file; ``others`` says of its other layers, by name, why they are none."""
+    """The heads of one file.
+
+    Attributes:
+        others: of the file's other layers, by name, why they are none.
+        tensors: the file's arrays by their names, where they can be had so.
+        unowned: biases that belong to no kernel, and would fit a head that has none.
+    """
 
     def __init__(self, heads: Iterable[Head] = (), others: dict[str, str] | None = None) -> None:
         super().__init__(heads)
         self.others = others or {}
+        self.tensors: Mapping[str, Tensor] = {}
+        self.unowned: tuple[Tensor, ...] = ()

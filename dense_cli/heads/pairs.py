@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from dense_cli.errors import FileFormatError, ShapeError
 from dense_cli.files.tensor import Tensor
 from dense_cli.heads.head import Head, Heads
+from dense_cli.heads.quantised import Scales
 
 # "kernel", "head/kernel", "dense.kernel", "fc.weight", Keras 2's "dense/kernel:0".
 _NESTED = re.compile(r"(?:(?P<prefix>.*)(?P<sep>[/.]))?(?P<base>kernel|weight)(?P<tail>(?::0)?)", re.DOTALL)
@@ -18,6 +19,9 @@ _JOINED = re.compile(r"(?P<prefix>.+)(?P<sep>_)(?P<base>kernel|weight)(?P<tail>)
 _LETTER = re.compile(r"(?:(?P<prefix>.*)(?P<sep>[/._]))?(?P<base>W)(?P<tail>)", re.DOTALL)
 _BIAS = {"kernel": "bias", "weight": "bias", "W": "b"}
 _NOT_DENSE = re.compile(r".*(recurrent|depthwise|pointwise)", re.DOTALL)
+# What is named like a bias, and the names that one of them would go with.
+_BIAS_LIKE = re.compile(r"(?P<start>.*[/.])?(?:\w*bias\w*|b|b_\w+|\w+_b|intercept_)(?::0)?", re.DOTALL)
+_WITH_BIAS = ("weight", "kernel", "scale", "gamma", "kernel:0", "gamma:0", "weight_v", "qweight")
 _TABLE = re.compile(r"emb|^wte$|^wpe$|^shared$", re.IGNORECASE)
 
 
@@ -56,6 +60,7 @@ def find_heads(tensors: Mapping[str, Tensor], file: str) -> Heads:
         FileFormatError: nothing is named like a kernel.
     """
     heads, others = collect(tensors, tensors)
+    heads.tensors, heads.unowned = tensors, _unowned(heads, tensors)
     if not heads and others:
         raise ShapeError(
             f"{file}: {others[0].name} has rank {len(others[0].shape)} (shape {others[0].shape}): "
@@ -72,11 +77,14 @@ def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads,
     """Return the heads among ``names``, and the kernels of another rank than 2."""
     heads = Heads()
     others = []
-    for pair in pairs(names):
+    known = list(names)
+    scales = Scales(known, tensors)
+    for pair in pairs(known):
         kernel = tensors[pair.kernel]
         if len(kernel.shape) != 2:
             others.append(kernel)
             continue
+        kernel, refusal = scales.applied(kernel, pair.transposed)
         last = re.split(r"[/.]", pair.prefix)[-1]
         heads.append(
             Head(
@@ -87,33 +95,42 @@ def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads,
                 transposed=pair.transposed,
                 aliases=(pair.kernel,),
                 table=pair.bias is None and bool(_TABLE.search(last)),
-                refusal=_scaled(kernel, tensors),
+                refusal=refusal,
             )
         )
+    for name, packed, why in scales.packed():
+        heads.append(Head(name, path=name, kernel=packed, bias=None, aliases=(packed.name,), refusal=why))
     return heads, others
 
 
-def _scaled(kernel: Tensor, names: Iterable[str]) -> str | None:
-    """Why a kernel of float8 cannot be run: its scale stands beside it."""
-    if not kernel.dtype.startswith("float8"):
-        return None
-    scale = next((name for name in names if name.startswith(f"{kernel.name}_scale")), None)
-    return None if scale is None else f"a kernel of {kernel.dtype} with a scale beside it ({scale})"
+def _unowned(heads: Heads, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
+    """Return the biases that belong to no kernel and have as many numbers as a head without one has units."""
+    bare = {head.kernel.name: head.kernel_shape[1] for head in heads if not head.bias and not head.refusal}
+    known = {name for head in heads if head.bias for name in (head.kernel.name, head.bias.name)}
+    found = []
+    for name in tensors if bare else ():
+        match = _BIAS_LIKE.fullmatch(name)
+        if match is None or name in known:
+            continue
+        beside = {f"{match['start'] or ''}{other}" for other in _WITH_BIAS} - bare.keys()
+        if any(other in tensors for other in beside):
+            continue
+        tensor = tensors[name]
+        if len(tensor.shape) == 1 and tensor.size in bare.values():
+            found.append(tensor)
+    return tuple(found)
 
 
 def distinct(heads: Heads) -> Heads:
     """Return ``heads`` where those that share a name go by their first alias, or else by their path."""
     for other in ("alias", "path"):
         count = Counter(head.name for head in heads)
-        heads = Heads(
-            (
-                replace(head, name=head.aliases[0] if other == "alias" else head.path)
-                if count[head.name] > 1
-                else head
-                for head in heads
-            ),
-            heads.others,
-        )
+        heads[:] = [
+            replace(head, name=head.aliases[0] if other == "alias" else head.path)
+            if count[head.name] > 1
+            else head
+            for head in heads
+        ]
     return heads
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import orjson
 
-from dense_cli.heads import Head
+from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.pairs import listed
 from dense_cli.text import encodable, shown
 from dense_cli.writers.screen import Screen
@@ -35,13 +34,18 @@ def as_json(head: Head) -> dict[str, Any]:
     }
 
 
-def write_json(out: BinaryIO, file: str, heads: Sequence[Head]) -> None:
-    """Write ``{"file": …, "heads": [{"name", "path", "kernel_shape", "dtype", …}]}``."""
-    rows = [as_json(head) for head in heads]
-    out.write(orjson.dumps({"file": encodable(file), "heads": rows}) + b"\n")
+def document(file: str, heads: Heads, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return ``{"file": …, "heads": rows, "unowned_biases": [{"name", "shape"}]}``."""
+    unowned = [{"name": encodable(bias.name), "shape": bias.shape} for bias in heads.unowned]
+    return {"file": encodable(file), "heads": rows, "unowned_biases": unowned}
 
 
-def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen) -> None:
+def write_json(out: BinaryIO, file: str, heads: Heads) -> None:
+    """Write the `document` of the heads, with ``"name", "path", "kernel_shape", "dtype", …`` of each."""
+    out.write(orjson.dumps(document(file, heads, [as_json(head) for head in heads])) + b"\n")
+
+
+def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     """Print a row per head; ``output`` marks where the model ends."""
     columns = {
         "head": [Cell(shown(head.name, _LONGEST_NAME), likeliest=head.output) for head in heads],
@@ -68,6 +72,9 @@ def write_table(out: BinaryIO, file: str, heads: Sequence[Head], screen: Screen)
     for refusal in dict.fromkeys(filter(None, map(_refusal, heads))):
         refused = listed(head.name for head in heads if _refusal(head) == refusal)
         write_lines(out, screen, shown(f"refused: {refused}: {refusal}"))
+    if heads.unowned:
+        names = listed(f"{bias.name} {bias.shape}" for bias in heads.unowned)
+        write_lines(out, screen, shown(f"biases that belong to no head (--bias takes one): {names}"))
 
 
 def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:

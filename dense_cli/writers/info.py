@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, BinaryIO, NamedTuple
 
 import orjson
 
 from dense_cli.files.tensor import Tensor
-from dense_cli.heads import Head
+from dense_cli.heads.head import Heads
 from dense_cli.text import encodable, shown
 from dense_cli.views.describe import Described, Place
-from dense_cli.writers.heads import as_json, write_table
+from dense_cli.writers.heads import as_json, document, write_table
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.table import Cell, render, write_lines
 
@@ -50,7 +49,7 @@ class Weights(NamedTuple):
     """A weights file, its heads, and what kernel and bias of each hold."""
 
     file: str
-    heads: Sequence[Head]
+    heads: Heads
     ranges: list[dict[str, Described]]
 
 
@@ -174,7 +173,7 @@ def write_weights_json(out: BinaryIO, weights: Weights, screen: Screen) -> None:
         as_json(head) | {name: _described(found) for name, found in ranges.items()}
         for head, ranges in zip(weights.heads, weights.ranges, strict=True)
     ]
-    out.write(orjson.dumps({"file": encodable(weights.file), "heads": rows}) + b"\n")
+    out.write(orjson.dumps(document(weights.file, weights.heads, rows)) + b"\n")
 
 
 def _number(value: float | None) -> str:
