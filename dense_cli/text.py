@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import reprlib
 
 # What a terminal would act on instead of showing: C0 and C1 controls, DEL, line separators, lone surrogates,
 # bidirectional marks and overrides (Unicode TR #36, "Trojan Source"). And what it would not show at all, so
@@ -77,6 +78,16 @@ def shown(text: str, most: int = 1200) -> str:
     \x1b] … long
     """
     return clip(printable(clip(text, 4 * most)), most)
+
+
+def glimpse(value: object) -> str:
+    """Return the start of ``repr(value)``, which may be nested without end, for a message.
+
+    >>> glimpse([[[]]] * 1000)
+    '[[[]], [[]], [[]], [[]], [[]], [[]], ...]'
+    """
+    text = repr(value[:40]) if isinstance(value, str) else reprlib.repr(value)
+    return text if len(text) <= 60 else text[:59] + "…"
 
 
 def encodable(text: str) -> str:

@@ -503,6 +503,35 @@ def test_a_sparse_file_of_eight_gibibytes_is_read_where_it_is_asked_for(tmp_path
     )
 
 
+@pytest.mark.parametrize(
+    ("name", "content", "shape"),
+    [
+        ("t.json", b"[" + b"[0]," * (2 << 20) + b"[0]]", "(2097153, 1)"),
+        ("t.jsonl", b"[0]\n" * (2 << 20), "(2097152, 1)"),
+        ("t.csv", b"0\n" * (4 << 20), "(4194304,)"),
+        ("t.csv", b"0,-1\n" * (2 << 20), "(2097152, 2)"),
+    ],
+    ids=["json", "jsonl", "csv", "csv of steps"],
+)
+def test_targets_take_a_small_multiple_of_their_text(
+    name: str, content: bytes, shape: str, folder: Path
+) -> None:
+    (folder / name).write_bytes(content)
+    limits = {resource.RLIMIT_AS: 450 << 20}
+    ended = densecli("predict", "x2.npy", "-w", "w.npz", "--targets", name, cwd=folder, limits=limits)
+    assert ended == failed(f"{name}: expected one target for each class, shape (6,), found {shape}")
+
+
+def test_lines_without_labels_take_no_memory(folder: Path) -> None:
+    (folder / "l.txt").write_bytes(b"\n" * (64 << 20))
+    limits = {resource.RLIMIT_AS: 640 << 20}
+    args = ["predict", "x2.npy", "-w", "w.npz", "-f", "csv"]
+    ended = densecli(*args, "--labels", "l.txt", cwd=folder, limits=limits)
+    (folder / "l.txt").write_bytes(b"\n\n\n")
+    assert ended == densecli(*args, "--labels", "l.txt", cwd=folder)
+    assert ended.code == 0
+
+
 @pytest.mark.parametrize("option", ["--labels", "--mask", "--lengths", "--targets", "--weights"])
 def test_a_sparse_file_of_eight_gibibytes_is_refused_in_little_memory(option: str, folder: Path) -> None:
     with open(folder / "sparse", "wb") as file:

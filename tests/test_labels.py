@@ -44,6 +44,21 @@ def test_a_text_file_has_one_label_a_line_unaltered(write, text, labels):
 
 def test_without_a_number_of_classes_there_are_as_many_as_labels(write):
     assert load_labels(write("labels.txt", "cat\ndog\n\n")) == ["cat", "dog"]
+    assert load_labels(write("labels.txt", "cat\r\n\r\ndog\r\n\r\n\n")) == ["cat", "", "dog"]
+
+
+@pytest.mark.parametrize(
+    ("text", "count"), [("", 0), ("\n\n", 0), ("a\n\nb\n\n", 3), ("a\n" * 99 + "\n", 99)]
+)
+def test_the_lines_of_a_text_that_does_not_fit_are_counted_without_blank_ones_at_the_end(write, text, count):
+    with pytest.raises(ShapeError) as caught:
+        load_labels(write("labels.txt", text), 5)
+    assert str(caught.value).endswith(f": expected 5, one for each class, found {count} labels")
+
+
+def test_more_labels_than_a_layer_has_classes_are_refused_before_they_take_memory(write):
+    with pytest.raises(ShapeError, match=r"expected 16777216 labels at most, found 16777217$"):
+        load_labels(write("labels.txt", "a\n" * ((1 << 24) + 1)))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dense_cli.errors import DtypeError, ShapeError
+from dense_cli.errors import DtypeError, FileFormatError, ShapeError
 from dense_cli.sources.targets import load_targets
 from dense_cli.views.explain import AUTO, explain, rounded
 from dense_cli.views.measures import OF_ROWS, Summary, measure
@@ -200,6 +200,83 @@ def test_targets_are_numbers_or_labels_in_any_text(here, name, content):
         1,
         2,
     ]
+
+
+# Larger than what is parsed at once, and not cut at the same place.
+MANY = np.random.default_rng(3).integers(-1, 1200, (50_000, 7))
+
+
+@pytest.mark.parametrize("layout", ["compact", "spaced", "indented", "float", "labels"])
+def test_large_targets_in_any_layout_are_the_same(here: Path, layout: str):
+    rows = MANY.tolist()
+    labels = [f"l{i}" for i in range(1200)] if layout == "labels" else None
+    if layout == "float":
+        rows = MANY.astype(float).tolist()
+    if labels is not None:
+        rows = [[labels[c] for c in row] for row in np.abs(MANY).tolist()]
+    separators = (",", ":") if layout == "compact" else None
+    Path("t.json").write_text(
+        json.dumps(rows, indent=1 if layout == "indented" else None, separators=separators)
+    )
+    Path("t.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    expected = np.abs(MANY) if labels is not None else MANY
+    for name in ("t.json", "t.jsonl"):
+        targets = load_targets(name, labels)
+        assert (targets.values.tolist(), len(targets.shapes)) == (expected.reshape(-1).tolist(), 50_000)
+    if layout != "float":
+        space = " " if layout == "spaced" else ""
+        Path("t.csv").write_text("".join(f",{space}".join(map(str, row)) + "\n" for row in rows))
+        assert load_targets("t.csv", labels).values.tolist() == expected.reshape(-1).tolist()
+
+
+def test_large_targets_of_differing_lengths_stand_at_their_samples(here: Path):
+    rng = np.random.default_rng(4)
+    rows = [rng.integers(0, 900, n).tolist() for n in rng.integers(0, 12, 60_000)]
+    Path("t.json").write_text(json.dumps(rows))
+    Path("t.jsonl").write_text("\n\n".join(map(json.dumps, rows)))
+    for name in ("t.json", "t.jsonl"):
+        targets = load_targets(name)
+        ends = (targets.offsets + targets.shapes[:, 0]).tolist()
+        values = targets.values.tolist()
+        assert [values[a:b] for a, b in zip(targets.offsets.tolist(), ends, strict=True)] == rows
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("t.json", b"[" + b"[0]," * 400_000 + b",[0]]", "t.json: not JSON: unexpected character"),
+        ("t.json", b"[" + b"0," * (1 << 20) + b"]", "t.json: not JSON: trailing comma"),
+        ("t.json", b"[" + b"[0]," * 400_000 + b"[1.5]]", "t.json: sample 400000: expected a class number"),
+        ("t.json", b"[" + b"[0]," * 400_000 + b"[true]]", "t.json: sample 400000: expected a class number"),
+        (
+            "t.json",
+            b"[" + b"[0]," * 400_000 + b"1]",
+            "t.json: sample 400000 has rank 0, the first has rank 1",
+        ),
+        ("t.json", b"[[0]], [[0]]", "t.json: not JSON: unexpected content after document"),
+        ("t.jsonl", b"[0]\n" * 400_000 + b"[0\n", "t.jsonl: line 400001: not JSON: "),
+        ("t.jsonl", b"[0]\n" * 9 + b"[0], [1]\n", "t.jsonl: line 10: not JSON: "),
+        ("t.csv", b"0\n" * 100_000 + b"1-2\n", "t.csv: sample 100000: expected a class number, found '1-2'"),
+        ("t.csv", b"0\n" * 100_000 + b"1 2\n", "t.csv: sample 100000: expected a class number, found '1 2'"),
+        ("t.csv", b"0,1\n" * 9 + b"0,\n", "t.csv: sample 9: expected a class number, found ''"),
+    ],
+)
+def test_the_first_thing_that_is_no_target_is_named_wherever_it_stands(here: Path, name, content, message):
+    Path(name).write_bytes(content)
+    with pytest.raises((DtypeError, ShapeError, FileFormatError)) as caught:
+        load_targets(name)
+    assert str(caught.value).startswith(message)
+
+
+def test_a_label_that_looks_like_a_number_is_a_label(here: Path):
+    Path("t.csv").write_text("7\n0\n7\n")
+    assert load_targets("t.csv", ["7", "0"]).values.tolist() == [0, 1, 0]
+    Path("t.csv").write_text("7\n5\n")
+    assert load_targets("t.csv", ["7", "0"]).values.tolist() == [0, 5]
+    Path("t.csv").write_text('"a,b"\nc\n')
+    assert load_targets("t.csv", ["c", "a,b"]).fit((None,)).values.tolist() == [1, 0]
+    Path("t.jsonl").write_text('["c\u2028", "c"]\n["c", "c\u2028"]\n')
+    assert load_targets("t.jsonl", ["c", "c\u2028"]).values.tolist() == [1, 0, 0, 1]
 
 
 def test_targets_of_an_array_may_differ_by_axes_of_one(here):

@@ -271,3 +271,16 @@ def open_stream(path: str, memory: int | None = None) -> ByteStream:
     if path == "-":
         return ByteStream(File(os.dup(0), label="standard input"), "standard input", memory)
     return ByteStream(File(path), path, memory)
+
+
+def decoded(content: bytes, name: str) -> str:
+    """Return UTF-8 as text, without a byte order mark.
+
+    Raises:
+        FileFormatError: it is not UTF-8; the message has the first such byte.
+    """
+    try:
+        return content.decode("utf-8").removeprefix("\ufeff")
+    except UnicodeDecodeError as error:
+        found = f"byte {content[error.start]:#04x} at offset {error.start}"
+        raise FileFormatError(f"{name}: not UTF-8 text: {found}") from error

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import reprlib
+from collections.abc import Mapping
 from typing import Any
 
 import orjson
 
 from dense_cli.errors import FileFormatError, ShapeError, SizeError
+from dense_cli.limits import TEXT_COST, require_bytes
+from dense_cli.text import glimpse
 
 MAX_BYTES = 256 << 20
 _MAX_CLASSES = 1 << 24  # how far ids may reach where nobody says how many classes there are
@@ -47,17 +49,11 @@ def load_labels(path: str | os.PathLike[str], units: int | None = None) -> list[
     ['cat', 'dog', '[PAD]']
     """
     file = os.fspath(path)
-    content = _read(file)
-    try:
-        text = content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            f"{file}: not UTF-8 text: byte {content[error.start]:#04x} at offset {error.start}"
-        ) from error
-    text = text.removeprefix("\ufeff")
+    text = _read(file)
     suffix = os.path.splitext(file)[1].lower()
     value: object = None
     if suffix == ".json" or (not suffix and text.lstrip()[:1] in ("[", "{")):
+        require_bytes(len(text) * TEXT_COST, file, "JSON of such a length")
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError as error:
@@ -68,45 +64,61 @@ def load_labels(path: str | os.PathLike[str], units: int | None = None) -> list[
     if isinstance(value, list):
         for at, name in enumerate(value):
             if not isinstance(name, str):
-                raise FileFormatError(f"{file}: label {at}: expected a string, found {_glimpse(name)}")
+                raise FileFormatError(f"{file}: label {at}: expected a string, found {glimpse(name)}")
         labels = value
     elif suffix == ".json":
-        raise FileFormatError(f"{file}: expected a list of strings or an object, found {_glimpse(value)}")
+        raise FileFormatError(f"{file}: expected a list of strings or an object, found {glimpse(value)}")
     else:
-        labels = [line.removesuffix("\r") for line in text.removesuffix("\n").split("\n")]
-        while labels and not labels[-1] and len(labels) != units:
-            labels.pop()
-    if not labels or (units is not None and len(labels) != units):
-        classes = "at least one" if units is None else f"{units}, one for each class"
-        raise ShapeError(f"{file}: expected {classes}, found {len(labels)} labels")
+        labels = _lines(text, units, file)
+    _require_count(len(labels), units, file)
     return labels
 
 
-def _read(file: str) -> bytes:
-    from dense_cli.files.stream import open_stream
+def _read(file: str) -> str:
+    from dense_cli.files.stream import decoded, open_stream
 
     stream = open_stream(file)
     with stream.file:
         content = stream.read(MAX_BYTES + 1)
     if len(content) > MAX_BYTES:
         raise SizeError(f"{file}: labels too large: expected at most {MAX_BYTES} bytes")
-    return content
+    return decoded(content, file)
 
 
-def _tokens(value: dict[str, Any], file: str) -> list[tuple[str, Any]]:
-    """Return the (token, id) pairs of an object, or of the vocabulary in a tokenizer.json."""
+def _lines(text: str, units: int | None, file: str) -> list[str]:
+    """Return the lines of a text; blank ones at its end count only as far as there are classes for them."""
+    text = text.removesuffix("\n")
+    if units is not None:
+        labels = text.split("\n", units)  # what follows the last that is asked for stays one text
+        if len(labels) == units or (len(labels) > units and not labels.pop().strip("\r\n")):
+            return [line.removesuffix("\r") for line in labels]
+    text = text.rstrip("\r\n")
+    _require_count(text.count("\n") + 1 if text else 0, units, file)
+    return [line.removesuffix("\r") for line in text.split("\n")]
+
+
+def _require_count(count: int, units: int | None, file: str) -> None:
+    if count == 0 or (units is not None and count != units):
+        classes = "at least one" if units is None else f"{units}, one for each class"
+        raise ShapeError(f"{file}: expected {classes}, found {count} labels")
+    if count > _MAX_CLASSES and units is None:
+        raise ShapeError(f"{file}: expected {_MAX_CLASSES} labels at most, found {count}")
+
+
+def _tokens(value: dict[str, Any], file: str) -> Mapping[str, Any]:
+    """Return the tokens and ids of an object, or of the vocabulary in a tokenizer.json."""
     model = value.get("model")
     if not isinstance(model, dict):
-        return list(value.items())
+        return value
     vocabulary = model.get("vocab")
     if isinstance(vocabulary, dict):
-        tokens = dict(vocabulary)
+        tokens = vocabulary  # nothing else reads it
     elif isinstance(vocabulary, list):  # Unigram: [token, score], the id being the place
         tokens = {}
         for at, entry in enumerate(vocabulary):
             if not isinstance(entry, list) or not entry or not isinstance(entry[0], str):
                 raise FileFormatError(
-                    f"{file}: model.vocab[{at}]: expected [token, score], found {_glimpse(entry)}"
+                    f"{file}: model.vocab[{at}]: expected [token, score], found {glimpse(entry)}"
                 )
             tokens[entry[0]] = at
     else:
@@ -115,22 +127,22 @@ def _tokens(value: dict[str, Any], file: str) -> list[tuple[str, Any]]:
     for entry in added if isinstance(added, list) else []:
         if not isinstance(entry, dict) or not isinstance(entry.get("content"), str) or "id" not in entry:
             raise FileFormatError(
-                f"{file}: added_tokens: expected an id and a content, found {_glimpse(entry)}"
+                f"{file}: added_tokens: expected an id and a content, found {glimpse(entry)}"
             )
         tokens[entry["content"]] = entry["id"]
-    return list(tokens.items())
+    return tokens
 
 
-def _by_id(tokens: list[tuple[str, Any]], units: int | None, file: str) -> list[str]:
+def _by_id(tokens: Mapping[str, Any], units: int | None, file: str) -> list[str]:
     names: dict[int, str] = {}
-    for token, number in tokens:
+    for token, number in tokens.items():
         if type(number) is not int or number < 0:
             raise FileFormatError(
-                f"{file}: token {_glimpse(token)}: expected a class number, found {_glimpse(number)}"
+                f"{file}: token {glimpse(token)}: expected a class number, found {glimpse(number)}"
             )
         if number in names:
             raise FileFormatError(
-                f"{file}: class {number} has two tokens, {_glimpse(names[number])} and {_glimpse(token)}"
+                f"{file}: class {number} has two tokens, {glimpse(names[number])} and {glimpse(token)}"
             )
         names[number] = token
     if not names:
@@ -139,12 +151,7 @@ def _by_id(tokens: list[tuple[str, Any]], units: int | None, file: str) -> list[
     if last >= (_MAX_CLASSES if units is None else units):
         classes = f"{_MAX_CLASSES} at most" if units is None else str(units)
         raise ShapeError(
-            f"{file}: token {_glimpse(names[last])} is of class {last}: expected classes below {classes} "
+            f"{file}: token {glimpse(names[last])} is of class {last}: expected classes below {classes} "
             f"({len(names)} labels)"
         )
     return [names.get(number, str(number)) for number in range(last + 1 if units is None else units)]
-
-
-def _glimpse(value: object) -> str:
-    text = repr(value[:40]) if isinstance(value, str) else reprlib.repr(value)  # of any depth
-    return text if len(text) <= 60 else text[:59] + "…"

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import os
-import reprlib
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import DtypeError, FileFormatError, ShapeError
+from dense_cli.errors import DtypeError, ShapeError
+from dense_cli.sources.entries import entries, is_number
+from dense_cli.text import glimpse
 
 
 class Targets(NamedTuple):
@@ -104,13 +103,18 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         ShapeError: an empty file, or samples that differ in more than their time steps.
         FileFormatError, OSError: it cannot be read.
     """
-    from dense_cli.files.stream import open_stream
+    from dense_cli.files.stream import BOM, decoded, open_stream
     from dense_cli.sources.whole import read_array
 
     stream = open_stream(path)
     if not stream.peek(6).startswith((b"\x93NUMPY", b"PK\x03\x04")):
         with stream.file:
-            return _of_samples(path, _samples(stream.text(), path), labels, ignore)
+            text = stream.text()
+        decoded(text, path)
+        gathered = _Gathered(path, labels)
+        for some in entries(text.removeprefix(BOM), path):
+            gathered.add(some)
+        return gathered.targets(ignore)
     array = read_array(stream)
     with np.errstate(over="ignore", invalid="ignore"):  # float16 has no 2**62; a NaN may be signalling
         wrong = ~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62))
@@ -119,84 +123,86 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
     return Targets.of(path, array.astype(np.int64), ignore)
 
 
-def _samples(content: bytes, path: str) -> list[Any]:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise FileFormatError(
-            f"{path}: not UTF-8 text: byte {content[error.start]:#04x} at offset {error.start}"
-        ) from error
-    suffix = os.path.splitext(path)[1].lower()
-    if suffix == ".json" or (suffix in ("", ".jsonl", ".ndjson") and text.lstrip()[:1] in ("[", "{")):
-        return _parsed(text, path, suffix)
-    if suffix in (".jsonl", ".ndjson"):
-        return [
-            _json(line, f"{path}: line {i}") for i, line in enumerate(text.splitlines(), 1) if line.strip()
-        ]
-    try:
-        lines = [line for line in csv.reader(io.StringIO(text, newline=None)) if line]
-    except csv.Error as error:
-        raise FileFormatError(f"{path}: not CSV: {error}") from error
-    if lines and len(lines) > 1 and not any(map(_number, lines[0])) and all(map(_number, lines[1])):
-        del lines[0]  # a header
-    single = all(len(line) == 1 for line in lines)
-    return [line[0] if single else line for line in lines]
+class _Gathered:
+    """The classes that entries of samples name, one after another, and the shape of each sample."""
 
+    def __init__(self, name: str, labels: list[str] | None) -> None:
+        self.name = name
+        self.numbers = {} if labels is None else {label: i for i, label in reversed(list(enumerate(labels)))}
+        self.values: list[NDArray[np.int64]] = []
+        self.shapes: list[NDArray[np.int64]] = []
+        self.samples = 0
 
-def _parsed(text: str, path: str, suffix: str) -> list[Any]:
-    lines = [line for line in text.splitlines() if line.strip()]
-    if suffix != ".json" and len(lines) > 1 and lines[0].rstrip().endswith(("]", "}")):
-        return [_json(line, f"{path}: line {i}") for i, line in enumerate(lines, 1)]
-    value = _json(text, path)
-    if not isinstance(value, list):
-        raise FileFormatError(f"{path}: expected a nested list of classes, found {_glimpse(value)}")
-    return value
+    def add(self, samples: list[Any]) -> None:
+        """Take the entries of further samples."""
+        kinds = set(map(type, samples))
+        if list not in kinds:
+            self._take(samples, np.empty((len(samples), 0), np.int64))
+        elif kinds == {list} and list not in set(map(type, chain.from_iterable(samples))):
+            lengths = np.fromiter(map(len, samples), np.int64, len(samples))
+            self._take(list(chain.from_iterable(samples)), lengths[:, None])
+        else:
+            for sample in samples:
+                self._take_nested(sample)
 
-
-def _json(text: str, where: str) -> Any:
-    import orjson
-
-    try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise FileFormatError(f"{where}: not JSON: {error}") from error
-    if isinstance(value, dict):  # as densecli writes it
-        value = value.get("classes", value.get("class", value))
-    return value
-
-
-def _of_samples(name: str, samples: list[Any], labels: list[str] | None, ignore: int | None) -> Targets:
-    if not samples:
-        raise ShapeError(f"{name}: expected targets, found none")
-    numbers = {} if labels is None else {label: i for i, label in reversed(list(enumerate(labels)))}
-    values: list[int] = []
-    offsets, shapes = [], []
-    for i, sample in enumerate(samples):
-        offsets.append(len(values))
+    def _take_nested(self, sample: Any) -> None:
         try:
             array = np.array(sample, dtype=object)
-        except ValueError:
+        except ValueError:  # its lists differ in length
             array = np.empty(0, object)
-        flat = array.reshape(-1).tolist()
-        for item in flat:
-            values.append(_class(item, numbers, ignore, f"{name}: sample {i}"))
-        shapes.append(array.shape)
-        if len(array.shape) != len(shapes[0]):
-            raise ShapeError(f"{name}: sample {i} has rank {array.ndim}, the first has rank {len(shapes[0])}")
-    return Targets(
-        name,
-        np.array(values, np.int64),
-        np.array(offsets, np.int64),
-        np.array(shapes, np.int64).reshape(len(shapes), -1),
-        ignore,
-    )
+        self._take(array.reshape(-1).tolist(), np.array([array.shape], np.int64))
+
+    def _take(self, items: list[Any], shapes: NDArray[np.int64]) -> None:
+        rank = (self.shapes or [shapes])[0].shape[1]
+        if shapes.shape[1] != rank:
+            raise ShapeError(
+                f"{self.name}: sample {self.samples} has rank {shapes.shape[1]}, the first has rank {rank}"
+            )
+        values = _classes(items, self.numbers)
+        if values is None:
+            samples = self.samples + np.repeat(np.arange(len(shapes)), np.prod(shapes, axis=1))
+            wheres = (f"{self.name}: sample {i}" for i in samples.tolist())
+            values = np.array(
+                [_class(*both, self.numbers) for both in zip(items, wheres, strict=True)], np.int64
+            )
+        self.values.append(values)
+        self.shapes.append(shapes)
+        self.samples += len(shapes)
+
+    def targets(self, ignore: int | None) -> Targets:
+        """Return all that was taken."""
+        if not self.samples:
+            raise ShapeError(f"{self.name}: expected targets, found none")
+        values, shapes = np.concatenate(self.values), np.concatenate(self.shapes)
+        if (shapes == shapes[0]).all():
+            return Targets.of(self.name, values.reshape(len(shapes), *shapes[0].tolist()), ignore)
+        sizes = np.prod(shapes, axis=1)
+        return Targets(self.name, values, np.cumsum(sizes) - sizes, shapes, ignore)
 
 
-def _class(item: Any, numbers: dict[str, int], ignore: int | None, where: str) -> int:
+def _classes(items: list[Any], numbers: dict[str, int]) -> NDArray[np.int64] | None:
+    """Return items of one kind as classes, fast; None where they are not, or one of them is none."""
+    kinds = set(map(type, items))
+    try:
+        if kinds <= {int}:
+            return np.array(items, np.int64)
+        if kinds == {str}:
+            found = list(map(numbers.get, items))
+            if None not in found:
+                return np.array(found, np.int64)
+            digits = "".join(items).replace("-", "").replace(" ", "")
+            if found.count(None) == len(found) and digits.isdecimal() and max(map(len, items)) < 19:
+                return np.array(list(map(int, items)), np.int64)
+    except (ValueError, OverflowError):  # "1-2", or beyond 64 bits
+        pass
+    return None
+
+
+def _class(item: Any, where: str, numbers: dict[str, int]) -> int:
     if isinstance(item, str):
         if item in numbers:
             return numbers[item]
-        if _number(item):
+        if is_number(item):
             return int(item.strip())  # which strips more than int() does
     elif type(item) is int and -(2**63) <= item < 2**63:
         return item
@@ -204,22 +210,12 @@ def _class(item: Any, numbers: dict[str, int], ignore: int | None, where: str) -
         return int(item)
     expected = "a class number or a label" if numbers else "a class number"
     raise DtypeError(
-        f"{where}: expected {expected}, found {_glimpse(item)}",
+        f"{where}: expected {expected}, found {glimpse(item)}",
         hint=None if numbers or not isinstance(item, str) else "names of classes need --labels FILE",
     )
-
-
-def _number(text: str) -> bool:
-    text = text.strip()
-    return text.removeprefix("-").isdecimal() and len(text) < 19
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:
     return (
         "(" + ", ".join("?" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
     )
-
-
-def _glimpse(value: object) -> str:
-    text = repr(value[:40]) if isinstance(value, str) else reprlib.repr(value)  # of any depth
-    return text if len(text) <= 60 else text[:59] + "…"
