@@ -19,9 +19,18 @@ from dense_cli.files.formats import FORMATS
 from dense_cli.files.stream import open_stream
 from dense_cli.sources.open import Request, open_source
 from dense_cli.sources.source import Source
+from dense_cli.sources.streamed import StreamSource, in_order, spool
 from dense_cli.sources.whole import read_array
 
 OUTPUTS = Request(outputs=True)
+
+
+def spooled(name: str) -> Source:
+    """Open finished outputs of which any row can be had."""
+    source = open_source(name, None, OUTPUTS)
+    return spool(source) if isinstance(source, StreamSource) else source
+
+
 X2 = np.array([[1.5, -2.0, 3.25], [0.0, 1e-30, 7.0]])
 X3 = np.arange(12.0).reshape(2, 3, 2)
 
@@ -214,7 +223,7 @@ def test_samples_of_json_lines_may_differ_in_length(here: Path) -> None:
 )
 def test_finished_outputs_are_put_in_their_places(name: str, content: str, here: Path) -> None:
     Path(name).write_text(content)
-    source = open_source(name, None, OUTPUTS).select(slice(None))
+    source = in_order(open_source(name, None, OUTPUTS))
     assert source.shape in ((2, 2, 2), (None, None, 2))
     rows, places = taken(source)
     assert places == [[0, 0], [0, 1], [1, 0], [1, 1]]
@@ -222,23 +231,27 @@ def test_finished_outputs_are_put_in_their_places(name: str, content: str, here:
 
 
 @pytest.mark.parametrize(
-    ("name", "content"),
+    ("name", "content", "samples"),
     [
-        ("y.json", '{"layer":null,"shape":[2,null,2],"probabilities":[[[0.5,0.5],[1,0]],[[0,1]]]}'),
+        ("y.json", '{"layer":null,"shape":[2,null,2],"probabilities":[[[0.5,0.5],[1,0]],[[0,1]]]}', (0, 1)),
         (
             "y.jsonl",
             '{"sample":3,"t":0,"probabilities":[0.5,0.5]}\n{"sample":7,"t":0,"probabilities":[0,1]}\n'
             '{"sample":3,"t":1,"probabilities":[1,0]}\n',
+            (3, 7),
         ),
-        ("y.csv", "sample,t,class,p0,p1\n0,0,0,0.5,0.5\n0,1,0,1,0\n5,0,1,0,1\n"),
+        ("y.csv", "sample,t,class,p0,p1\n0,0,0,0.5,0.5\n0,1,0,1,0\n5,0,1,0,1\n", (0, 5)),
     ],
 )
-def test_finished_outputs_may_differ_in_length(name: str, content: str, here: Path) -> None:
+def test_finished_outputs_may_differ_in_length_and_keep_their_numbers(
+    name: str, content: str, samples: tuple[int, int], here: Path
+) -> None:
     Path(name).write_text(content)
-    source = open_source(name, None, OUTPUTS).select(slice(None))
+    source = spooled(name)
+    first, second = samples
     assert source.shape == (2, None, 2)
-    assert taken(source) == ([[0.5, 0.5], [1, 0], [0, 1]], [[0, 0], [0, 1], [1, 0]])
-    assert taken(source.select(slice(-1, None))) == ([[0, 1]], [[1, 0]])
+    assert taken(source) == ([[0.5, 0.5], [1, 0], [0, 1]], [[first, 0], [first, 1], [second, 0]])
+    assert taken(source.select(slice(-1, None))) == ([[0, 1]], [[second, 0]])
 
 
 def test_null_is_nan_only_where_densecli_wrote_it(here: Path) -> None:
@@ -248,9 +261,18 @@ def test_null_is_nan_only_where_densecli_wrote_it(here: Path) -> None:
     assert str(caught.value) == "y.json[probabilities]: expected a number, found null at [0][0][0]"
 
 
-def test_a_table_with_a_sample_column_is_features_where_a_layer_runs(here: Path) -> None:
-    Path("x.csv").write_text("sample,t,class,p0,p1\n0,1,0,0.5,0.25\n")
-    assert read("x.csv").tolist() == [[0, 1, 0, 0.5, 0.25]]
+def test_places_and_classes_that_densecli_prints_are_no_features_where_a_layer_runs(here: Path) -> None:
+    Path("x.csv").write_text("sample,t,class,label,p0,p1\n3,1,0,cat,0.5,0.25\n")
+    Path("x.jsonl").write_text('{"sample":3,"t":1,"probabilities":[0.5,0.25],"class":0,"label":"cat"}\n')
+    for name in ("x.csv", "x.jsonl"):
+        assert taken(open_source(name)) == ([[0.5, 0.25]], [[3, 1]])
+
+
+def test_a_table_of_other_columns_that_begins_with_sample_is_features(here: Path) -> None:
+    Path("x.csv").write_text("sample,length,class\n0,1,2\n")
+    Path("x.jsonl").write_text('{"sample":0,"x":[1,2],"class":3}\n')
+    assert read("x.csv").tolist() == [[0, 1, 2]]
+    assert read("x.jsonl").tolist() == [[1, 2]]
 
 
 # --- blocks, samples and places ------------------------------------------------------------------
@@ -514,12 +536,12 @@ def test_what_is_not_an_array_of_numbers_is_refused_with_its_place(
         (
             "y.jsonl",
             '{"sample":0,"t":4,"probabilities":[1]}\n' * 2,
-            "y.jsonl: expected each sample and step once, found [0, 4] twice",
+            "y.jsonl: expected each row once, found sample 0, t 4 twice",
         ),
         (
             "y.csv",
             "sample,t,class,p0\n0,0,0,1\n0,1,0,1\n0,2,0,1\n1,0,0,1\n1,2,0,1\n",
-            "y.csv: expected every time step up to t = 2 of sample 1, found a gap",
+            "y.csv: expected the steps that other samples have, found a gap before sample 1, t 2",
         ),
         (
             "y.csv",
@@ -533,7 +555,7 @@ def test_outputs_that_do_not_hold_what_is_needed_are_refused(
 ) -> None:
     Path(name).write_text(content)
     with pytest.raises(DenseCliError) as caught:
-        taken(open_source(name, None, OUTPUTS).select(slice(None)))
+        taken(spooled(name))
     assert str(caught.value) == message
 
 

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from dense_cli.errors import FileFormatError, ShapeError
-from dense_cli.sources.arrays import ArraySource, RaggedSource
-from dense_cli.sources.source import Source
-from dense_cli.sources.streamed import Chunk, StreamSource, spool
+from dense_cli.sources.arrays import ArraySource
+from dense_cli.sources.placed import PlacedSource
+from dense_cli.sources.source import Chunk, Source
+from dense_cli.sources.streamed import StreamSource, in_order, spool
 
 X = np.arange(24.0).reshape(4, 3, 2)
 F8 = np.dtype(np.float64)
@@ -47,7 +48,7 @@ def test_samples_and_steps_are_those_of_the_array(
 
 def test_samples_that_differ_in_length_are_sliced_by_those_that_have_a_step() -> None:
     source = spool(stream([X[0], X[1][:1], X[2][:2]]))
-    assert isinstance(source, RaggedSource)
+    assert isinstance(source, PlacedSource)
     assert source.shape == (3, None, 2)
     assert source.steps == range(3)
     assert taken(source.at([1])) == ([X[0, 1].tolist(), X[2, 1].tolist()], [[0, 1], [2, 1]])
@@ -109,3 +110,14 @@ def test_a_selection_of_nothing_is_an_empty_array() -> None:
     source = spool(stream([X[0]], shape=(None, None, 2)).select(slice(5, 6)))  # type: ignore[arg-type]
     assert source.shape == (0, 0, 2)
     assert taken(source) == ([], [])
+
+
+def test_lines_that_come_one_by_one_are_put_in_order() -> None:
+    def chunks() -> Iterator[Chunk]:
+        for place in ([1, 2], [1, 0], [0, 3], [0, 1]):
+            yield Chunk(
+                np.array([[float(10 * place[0] + place[1])]]), np.array([place]), pause=True, stated=True
+            )
+
+    source = in_order(StreamSource("stream", F8, chunks()))
+    assert taken(source) == ([[10], [12], [1], [3]], [[1, 0], [1, 2], [0, 1], [0, 3]])

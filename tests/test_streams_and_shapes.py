@@ -50,9 +50,27 @@ def test_a_sample_that_a_stream_does_not_have_is_an_error(batch: int, run: Run) 
         assert (ran.err, ran.code) == (f"Error: standard input: sample {batch} is out of range\n", 2)
 
 
-def test_an_array_of_the_last_step_holds_the_samples_that_have_it(run: Run) -> None:
-    assert array(run("slice", "-u", 2, *LINEAR, "-t", -1, "-f", "npy", stdin=RAGGED)) == [[5, 6]]
+def test_an_array_of_a_step_holds_the_samples_that_have_it(run: Run) -> None:
+    assert array(run("slice", "-u", 2, *LINEAR, "-t", 1, "-f", "npy", stdin=RAGGED)) == [[3, 4]]
     assert array(run("slice", "-u", 2, *LINEAR, "-t", 0, "-f", "npy", stdin=RAGGED)) == [[1, 2], [7, 8]]
+
+
+def test_a_step_counted_from_the_end_is_each_samples_own(run: Run) -> None:
+    args = ["slice", "-u", 2, *LINEAR, "--show", "logits"]
+    assert array(run(*args, "-t", -1, "-f", "npy", stdin=RAGGED)) == [[5, 6], [7, 8]]
+    assert array(run(*args, "-t", -2, "-f", "npy", stdin=RAGGED)) == [[3, 4]]
+    lines = [json.loads(line) for line in run(*args, "-t", -1, "-f", "jsonl", stdin=RAGGED).out.splitlines()]
+    assert [(line["sample"], line["t"], line["logits"]) for line in lines] == [(0, 2, [5, 6]), (1, 0, [7, 8])]
+    found = json.loads(run(*args, "-t", -1, "-f", "json", stdin=RAGGED).out)
+    assert (found["shape"], found["steps"][0]["t"]) == ([2, 1, 2], -1)
+    ran = run(*args, "-t", -4, "-f", "npy", stdin=RAGGED)
+    assert (ran.err, ran.code) == (
+        "Error: standard input: time step -4 is out of range: there are 3 (0 to 2)\n",
+        2,
+    )
+    ran = run(*args, "-t", ":-1", "-f", "npy", stdin=RAGGED)
+    message = "standard input: samples differ in time steps, so a slice cannot count from the end"
+    assert (ran.err, ran.code) == (f"Error: {message}\nHint: -t -1 is each sample's own last step\n", 2)
 
 
 def test_an_array_of_steps_that_all_samples_have_is_written(run: Run) -> None:
@@ -162,3 +180,179 @@ def test_printed_outputs_of_no_samples_are_named_as_such(run: Run, here: Path) -
     assert run("predict", "x.npy", "-u", 2, "-o", "y.json").code == 0
     ran = run("info", "y.json")
     assert (ran.err, ran.code) == ("Error: y.json[probabilities]: no samples: the list is empty\n", 2)
+
+
+X4 = [[[n, t] for t in range(2)] for n in range(4)]
+FORMATS = ["x.npy", "x.jsonl", "-"]
+
+
+@pytest.fixture
+def four(here: Path) -> None:
+    """Four samples of two steps in every form, with lengths, a mask and targets of their own."""
+    np.save("x.npy", np.array(X4, np.float64))
+    Path("x.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in X4))
+    Path("lengths.json").write_text("[2, 1, 0, 1]")
+    Path("mask.json").write_text("[[1, 1], [1, 0], [0, 1], [0, 0]]")
+    Path("targets.json").write_text("[[0, 1], [1, 1], [0, 0], [1, 0]]")
+
+
+@pytest.mark.parametrize("format", ["csv", "json"])
+@pytest.mark.parametrize(
+    "options",
+    [["--lengths", "lengths.json"], ["--mask", "mask.json"], ["--targets", "targets.json"], ["-k", 1]],
+    ids=lambda options: options[0],
+)
+@pytest.mark.parametrize("command", [["slice"], ["slice", "-t", "1"], ["slice", "-t", "::-1"], ["predict"]])
+def test_samples_picked_of_a_stream_are_those_of_a_file(
+    command: list[str], options: list[Any], format: str, four: None, run: Run
+) -> None:
+    piped = Path("x.npy").read_bytes()
+    for batch in ("3", "1::2", "-1", "::-1"):
+        args = ["-u", 2, "-b", batch, *options, "-f", format]
+        wanted = run(*command, "x.npy", *args)
+        assert wanted.code == 0
+        for name, piece in (("x.jsonl", 1), ("-", 60), ("-", 1 << 16)):
+            found = run(*command, name, *args, stdin=piped, piece=piece)
+            assert found == wanted, (name, batch)
+
+
+def test_a_sample_picked_has_its_own_number_lengths_and_targets(four: None, run: Run) -> None:
+    args = ["slice", "-u", 2, *LINEAR, "-b", 3, "--targets", "targets.json", "--lengths", "lengths.json"]
+    lines = "sample,t,class,mask,rank,loss,p0,p1\n"
+    for name in FORMATS:
+        ran = run(*args[:1], name, *args[1:], "-a", "softmax", "-f", "csv", stdin=Path("x.npy").read_bytes())
+        assert ran.text.startswith(lines)
+        assert [line.split(",")[:5] for line in ran.text.splitlines()[1:]] == [
+            ["3", "0", "0", "1", "2"],
+            ["3", "1", "0", "0", ""],
+        ]
+
+
+def outputs(places: list[tuple[int, int]]) -> bytes:
+    """Lines of finished outputs of which each is certain of the class 10 · sample + t."""
+    return b"".join(
+        b'{"sample":%d,"t":%d,"probabilities":%s,"class":%d}\n'
+        % (n, t, json.dumps(np.eye(40)[10 * n + t].tolist()).encode(), 10 * n + t)
+        for n, t in places
+    )
+
+
+def classes_of(ran: Any) -> list[tuple[int, int, int]]:
+    assert ran.code == 0, ran.err
+    lines = [json.loads(line) for line in ran.out.splitlines()]
+    return [(line["sample"], line["t"], line["class"]) for line in lines]
+
+
+BY_SAMPLE = [(n, t) for n in (2, 3) for t in (1, 2)]
+BY_STEP = [(n, t) for t in (1, 2) for n in (2, 3)]
+
+
+@pytest.mark.parametrize("places", [BY_SAMPLE, BY_STEP], ids=["by sample", "by step"])
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ([], BY_STEP),
+        (["-t", 1], [(2, 1), (3, 1)]),
+        (["-t", "1:2"], [(2, 1), (3, 1)]),
+        (["-t", "2:"], [(2, 2), (3, 2)]),
+        (["-t", -1], [(2, 2), (3, 2)]),
+        (["-t", "::-1"], [(2, 2), (3, 2), (2, 1), (3, 1)]),
+        (["-b", 3], [(3, 1), (3, 2)]),
+        (["-b", "3:"], [(3, 1), (3, 2)]),
+        (["-b", "-1"], [(3, 1), (3, 2)]),
+        (["-b", "-2:-1", "-t", "1:"], [(2, 1), (2, 2)]),
+        (["-b", "::-1", "-t", 2], [(3, 2), (2, 2)]),
+    ],
+    ids=str,
+)
+def test_finished_outputs_keep_the_numbers_they_state(
+    options: list[Any], found: list[tuple[int, int]], places: list[tuple[int, int]], run: Run
+) -> None:
+    ran = run("slice", *options, "-f", "jsonl", stdin=outputs(places))
+    assert classes_of(ran) == [(n, t, 10 * n + t) for n, t in found]
+
+
+@pytest.mark.parametrize("places", [BY_SAMPLE, BY_STEP], ids=["by sample", "by step"])
+def test_masks_and_targets_of_finished_outputs_are_those_of_the_numbers_they_state(
+    places: list[tuple[int, int]], run: Run, here: Path
+) -> None:
+    Path("lengths.json").write_text("[0, 0, 2, 3]")
+    Path("targets.json").write_text(str([[10 * n + t for t in range(3)] for n in range(4)]))
+    ran = run("decode", "--lengths", "lengths.json", stdin=outputs(places))
+    assert ran.text == "21\n31 32\n"
+    for step in ([], ["-t", 1], ["-t", "1:"]):
+        ran = run("slice", "--targets", "targets.json", *step, "-f", "json", stdin=outputs(places))
+        assert json.loads(ran.out)["summary"]["accuracy"] == 1
+
+
+def test_steps_of_a_json_document_keep_their_numbers(run: Run) -> None:
+    def document(*steps: int) -> bytes:
+        found = [{"t": t, "probabilities": np.eye(40)[[t, 10 + t]].tolist()} for t in steps]
+        return json.dumps({"layer": None, "shape": [2, len(steps), 40], "steps": found}).encode()
+
+    ran = run("slice", "-f", "jsonl", "-t", 2, stdin=document(2, 1))
+    assert classes_of(ran) == [(0, 2, 2), (1, 2, 12)]
+    assert run("decode", stdin=document(2, 1)).text == "1 2\n11 12\n"
+    ran = run("slice", "-t", 0, stdin=document(2, 1))
+    assert (ran.err, ran.code) == (
+        "Error: standard input: time step 0 is out of range: there are 1, 2\n",
+        2,
+    )
+    ran = run("decode", stdin=document(1, 1))
+    assert (ran.err, ran.code) == ("Error: standard input: expected each step once, found t 1 twice\n", 2)
+    # The last step of samples that differ in length has no number of its own.
+    assert run("decode", stdin=document(-1)).text == "39\n9\n"
+
+
+@pytest.mark.parametrize("piece", [1, 1 << 16])
+def test_steps_are_decoded_in_their_order_whatever_that_of_the_lines(piece: int, run: Run) -> None:
+    for places, text in (
+        ([(0, 1), (0, 0)], "0 1\n"),
+        ([(1, 2), (1, 0), (0, 3), (0, 1)], "10 12\n1 3\n"),
+        ([(3, 0), (3, 1), (2, 0), (2, 1)], "30 31\n20 21\n"),
+        ([(1, 0), (0, 0), (1, 1), (0, 1)], "10 11\n0 1\n"),
+    ):
+        ran = run("decode", "--input-format", "jsonl", stdin=outputs(places), piece=piece)
+        assert (ran.text, ran.err, ran.code) == (text, "", 0)
+
+
+@pytest.mark.parametrize("piece", [1, 1 << 16])
+@pytest.mark.parametrize("command", [["decode"], ["slice"], ["slice", "-t", 0], ["check"], ["info"]], ids=str)
+def test_a_row_that_comes_twice_is_refused(command: list[Any], piece: int, run: Run) -> None:
+    for places in ([(0, 0), (0, 0)], [(0, 0), (0, 1), (0, 0)], [(0, 0), (1, 0), (0, 0), (1, 1)]):
+        ran = run(*command, "-", "--input-format", "jsonl", stdin=outputs(places), piece=piece)
+        message = "Error: standard input: expected each row once, found sample 0, t 0 twice\n"
+        assert (ran.err, ran.code) == (message, 2)
+
+
+@pytest.mark.parametrize("command", [["decode"], ["check"], ["info"]], ids=str)
+def test_a_sample_that_comes_back_is_refused(command: list[Any], run: Run) -> None:
+    ran = run(*command, "-", "--input-format", "jsonl", stdin=outputs([(0, 0), (0, 1), (1, 0), (0, 2)]))
+    message = "standard input: sample 0 comes back after another: expected the rows of a sample together"
+    assert (ran.err.splitlines()[0], ran.code) == (f"Error: {message}", 2)
+    ran = run("slice", "-f", "jsonl", stdin=outputs([(0, 0), (0, 1), (1, 0), (0, 2)]))
+    assert classes_of(ran) == [(0, 0, 0), (1, 0, 10), (0, 1, 1), (0, 2, 2)]
+
+
+def test_samples_without_steps_come_once(run: Run) -> None:
+    line = b'{"sample":%d,"probabilities":[1.0,0.0],"class":0}\n'
+    for numbers in ([0, 0], [0, 1, 0], [5, 3, 9, 5]):
+        ran = run("decode", "--input-format", "jsonl", stdin=b"".join(line % n for n in numbers))
+        message = f"Error: standard input: expected each row once, found sample {numbers[0]} twice\n"
+        assert (ran.err, ran.code) == (message, 2)
+    ran = run("decode", "--input-format", "jsonl", "-f", "jsonl", stdin=b"".join(line % n for n in [5, 3, 9]))
+    assert [json.loads(line)["sample"] for line in ran.out.splitlines()] == [5, 3, 9]
+
+
+@pytest.mark.parametrize("suffix", ["csv", "jsonl"])
+def test_what_densecli_prints_is_input_of_a_further_layer(suffix: str, run: Run, here: Path) -> None:
+    np.save("x.npy", np.array(X4, np.float64))
+    for command, batch, order in ((["predict"], "::-1", [3, 2, 1, 0]), (["slice"], "1:", [1, 2, 3])):
+        made = run(*command, "x.npy", "-u", 2, "-b", batch, "-f", suffix)
+        ran = run("predict", "-u", 2, *LINEAR, "-f", "jsonl", stdin=made.out)
+        lines = [json.loads(line) for line in ran.out.splitlines()]
+        assert [(line["sample"], line["t"]) for line in lines] == [(n, t) for n in order for t in (0, 1)]
+        whole = np.load(io.BytesIO(run("predict", "x.npy", "-u", 2, "-f", "npy").out))
+        assert [line["probabilities"] for line in lines] == pytest.approx(whole[order].reshape(-1, 2))
+        found = json.loads(run("predict", "-u", 2, *LINEAR, "-f", "json", stdin=made.out).out)
+        assert found["shape"] == [len(order), 2, 2]

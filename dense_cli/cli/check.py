@@ -165,8 +165,8 @@ def _check_rows(job: Any) -> Any:
     """Give the rows that count, as the checks see them."""
     import numpy as np
 
-    from dense_cli.cli import show
     from dense_cli.pipeline import MEMORY, block_rows
+    from dense_cli.sources.streamed import in_order
     from dense_cli.views.check import CheckRows
     from dense_cli.views.evaluate import View
 
@@ -179,7 +179,7 @@ def _check_rows(job: Any) -> Any:
         classes = np.where(np.isfinite(wide).all(axis=1), wide.argmax(axis=1), -1)
         return CheckRows(wide, places, classes, x, logits)
 
-    source = show.in_order(job.source)
+    source = in_order(job.source)
     if job.layer is not None:
         for part in job.parts(source, View(arrays=("probabilities", "logits"))):
             arrays = part.result.arrays

@@ -43,6 +43,7 @@ def decode(**options: Any) -> None:
     from dense_cli.cli import show
     from dense_cli.errors import ConfigError
     from dense_cli.sources.labels import load_labels
+    from dense_cli.sources.streamed import in_order
     from dense_cli.text import encodable, printable
     from dense_cli.views.decode import Decoder, Rules
     from dense_cli.views.evaluate import View, gives_distributions
@@ -72,7 +73,7 @@ def decode(**options: Any) -> None:
     decoder = Decoder(rules)
     with show.output(options) as out:
         writer = WRITERS[format](out, rules)
-        for part in job.parts(show.in_order(job.source), View(top=1, measures=measures)):
+        for part in job.parts(in_order(job.source), View(top=1, measures=measures)):
             seen = part.result
             assert seen.top_values is not None
             steps = (part.block.places(), seen.classes, seen.top_values[:, 0], part.mask, seen.measures)

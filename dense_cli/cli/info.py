@@ -100,7 +100,7 @@ def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
 
     from dense_cli.sources.layout import layouts
     from dense_cli.sources.open import Request, open_source
-    from dense_cli.sources.streamed import StreamSource, spool
+    from dense_cli.sources.streamed import in_order
     from dense_cli.views.describe import Description
     from dense_cli.writers.info import Array
 
@@ -111,8 +111,7 @@ def _arrays(file: str, options: dict[str, Any]) -> list[Array]:
     for key in keys:
         request = Request(key, outputs=True)
         source = open_source(file, options["input_format"], request, options["memory"])
-        if isinstance(source, StreamSource) and source.by_step:
-            source = spool(source)
+        source = in_order(source)
         description = Description(source.shape, source.dtype)
         for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
             description.add(block.x, block.places())

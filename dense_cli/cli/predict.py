@@ -24,7 +24,9 @@ def predict(**options: Any) -> None:
       densecli predict x.npy -u 3 -f npy | densecli slice - --time 0
     """
     from dense_cli.cli import show
+    from dense_cli.sources.streamed import in_order
 
     job = show.Job.open(options, outputs=False)
+    job.source = in_order(job.source)
     run, format = job.plan()
     show.write(job, run, format, [(None, job.parts(job.source, run.view))])

@@ -211,7 +211,7 @@ class Job:
         # How many samples a stream has shows in the end: then masks and targets are held against it.
         counting = self.lead[0] is None and (self.mask is not None or self.targets is not None)
         progress = Progress(rows, shown=not self.options["no_progress"])
-        done = counted = 0
+        counted = 0
         try:
             for part in run_pipeline(
                 source,
@@ -232,12 +232,11 @@ class Job:
                     samples = part.block.places()[:, 0]
                     self.summary.add(part.result.classes, part.result.measures, samples, part.mask)
                 counted += 0 if part.mask is None else int(part.mask.sum())
-                done += len(part.result.classes)
                 if counting and len(part.result.classes):
                     last = int(part.block.places()[-1, 0])
                 yield part
                 progress.advance(len(part.result.classes))
-            self._check_end(source, done, counted, last + 1)
+            self._check_end(source, counted, last + 1)
         except GeneratorExit:
             pass  # the writer has enough; what was seen so far is still told
         finally:
@@ -248,11 +247,9 @@ class Job:
             count = "1 row has" if lost == 1 else f"{lost} rows have"
             note(f"{count} NaN or infinity in the input or the logits, and so no class; the first is {where}")
 
-    def _check_end(self, source: Source, rows: int, counted: int, samples: int) -> None:
+    def _check_end(self, source: Source, counted: int, samples: int) -> None:
         """Hold what was asked against a stream whose length is known only now."""
         batch = self.options["batch"]
-        if isinstance(batch, int) and not rows and source.shape[0] is None:
-            raise ShapeError(f"{source.name}: sample {batch} is out of range")
         lengths = self.mask.lengths if self.mask is not None else None
         if lengths is not None and batch is None and len(source.shape) > 2 and None in self.lead:
             asked = int(lengths.sum())
@@ -316,13 +313,6 @@ def _with_view(run: Run, format: str) -> Run:
     if view.explain is not None and "logits" not in arrays:
         arrays += ("logits",)
     return run._replace(view=view._replace(arrays=arrays))
-
-
-def in_order(source: Source) -> Source:
-    """Return a source whose samples follow each other: finished outputs may come step by step."""
-    from dense_cli.sources.streamed import StreamSource, spool
-
-    return spool(source) if isinstance(source, StreamSource) and source.by_step else source
 
 
 def open_input(options: dict[str, Any], *, outputs: bool) -> Source:
@@ -397,14 +387,19 @@ def output(options: dict[str, Any]) -> Iterator[BinaryIO]:
 def _batch(source: Source, batch: int | slice) -> Source:
     if isinstance(batch, slice):
         return source.select(batch)
+    from dense_cli.sources.streamed import StreamSource
+
     size = source.shape[0]
+    message = f"{source.name}: sample {batch} is out of range"
     if size is not None and not -size <= batch < size:
-        raise ShapeError(f"{source.name}: sample {batch} is out of range: there are {size} (0 to {size - 1})")
+        raise ShapeError(f"{message}: there are {size} (0 to {size - 1})")
     if abs(batch) < 2**62:  # NumPy counts no further
         selected = source.select(slice(batch, batch + 1 or None))
-        if size is not None or selected.shape[0] != 0:
+        if size is None and isinstance(selected, StreamSource):
+            return selected.required(message)
+        if selected.shape[0] != 0:
             return selected
-    raise ShapeError(f"{source.name}: sample {batch} is out of range")
+    raise ShapeError(message)
 
 
 def _processors() -> int:

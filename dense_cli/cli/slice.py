@@ -12,7 +12,8 @@ from dense_cli.cli.types import INDEX
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from dense_cli.sources.arrays import ArraySource, RaggedSource
+    from dense_cli.sources.arrays import ArraySource
+    from dense_cli.sources.placed import PlacedSource
     from dense_cli.sources.streamed import StreamSource
 
 
@@ -42,7 +43,7 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     import math
 
     from dense_cli.cli import show
-    from dense_cli.sources.arrays import RaggedSource
+    from dense_cli.sources.placed import PlacedSource
     from dense_cli.sources.streamed import StreamSource, spool
     from dense_cli.writers.formats import FORMATS
 
@@ -54,7 +55,7 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     source: Any = job.source
     steps = _steps(times, source)
     run, format = job.plan(slicing=True)
-    ragged = isinstance(source, RaggedSource)
+    ragged = isinstance(source, PlacedSource)
     # Not every sample has the step: how many do shows as they come.
     shape = (None if ragged else run.shape[0], None if ragged else len(steps), *run.shape[2:])
     run = run._replace(shape=shape, keeps_time=not single)
@@ -71,27 +72,56 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
         show.write(job, run, format, ((t, job.parts(source.at([t]), run.view, most)) for t in run.steps))
 
 
-def _steps(times: Sequence[Any], source: ArraySource | RaggedSource | StreamSource) -> Sequence[int]:
-    """Return the time steps asked for, in the order asked for."""
+def _steps(times: Sequence[Any], source: ArraySource | PlacedSource | StreamSource) -> Sequence[int]:
+    """Return the time steps asked for, in the order asked for; negative ones are of each sample by itself."""
     from dense_cli.errors import ShapeError
+    from dense_cli.sources.placed import PlacedSource
 
     known = source.steps
     if known is None:  # a stream of unknown length: the one step asked for is looked for as it flows
         return list(times)
+    numbers: Sequence[int] = known if isinstance(known, range) else known.tolist()
     if not times:
-        return known
-    steps: list[int] | range | tuple[int, ...] = []
+        return numbers
+    ragged = isinstance(source, PlacedSource)
+    steps: Sequence[int] = []
     for time in times:
-        if not isinstance(time, int):
-            # One slice of the steps of a long sample stays a range.
-            steps = [*steps, *known[time]] if steps else known[time]
-        elif -len(known) <= time < len(known):
-            steps = [*steps, known[time]]
-        else:
+        if isinstance(time, int):
+            found: Sequence[int] = [_step(time, numbers, source.name, ragged)]
+        elif ragged and any(n is not None and n < 0 for n in (time.start, time.stop)):
             raise ShapeError(
-                f"{source.name}: time step {time} is out of range: "
-                f"there are {len(known)} (0 to {len(known) - 1})"
+                f"{source.name}: samples differ in time steps, so a slice cannot count from the end",
+                hint="-t -1 is each sample's own last step",
             )
+        else:
+            found = _sliced(numbers, time)
+        # One slice of the steps of a long sample stays a range.
+        steps = [*steps, *found] if steps else found
     if not steps:
-        raise ShapeError(f"{source.name}: no time step is left of {len(known)}")
+        raise ShapeError(f"{source.name}: no time step is left of {len(numbers)}")
     return steps
+
+
+def _step(time: int, numbers: Sequence[int], name: str, ragged: bool) -> int:
+    """Return the number of a step, negative for one that is counted from each sample's own end."""
+    from dense_cli.errors import ShapeError
+
+    size = numbers[-1] + 1 if numbers else 0
+    number = time if time >= 0 or ragged else size + time
+    if number in numbers or (number < 0 and ragged and -number <= len(numbers)):
+        return number
+    if len(numbers) == size:
+        there = f"there are {size} (0 to {size - 1})"
+    else:
+        there = f"there are {', '.join(map(str, numbers[:8]))}{', …' if len(numbers) > 8 else ''}"
+    raise ShapeError(f"{name}: time step {time} is out of range: {there}")
+
+
+def _sliced(numbers: Sequence[int], time: Any) -> Sequence[int]:
+    """Return which of the numbers of steps a slice of 0, 1, … up to the last of them holds."""
+    size = numbers[-1] + 1 if numbers else 0
+    wanted: range = range(size)[time]
+    if len(numbers) == size:
+        return wanted
+    kept = [number for number in numbers if number in wanted]
+    return kept if wanted.step > 0 else kept[::-1]

@@ -1,8 +1,8 @@
-"""Sources of which any row can be had at any time: arrays in memory, in a file, of differing lengths."""
+"""Sources of which any row can be had at any time: arrays in memory and in a file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from dense_cli.files.tensor import Tensor
 from dense_cli.sources.source import Block, Places, check_shape, check_steps
+
+Numbers = range | NDArray[np.int64]
 
 
 class Store(Protocol):
@@ -83,25 +85,36 @@ class OrderedStore:
 
 @dataclass(eq=False, repr=False)
 class ArraySource:
-    """An array of which any row can be had; `axes` are the numbers kept of each axis before the last."""
+    """An array of which any row can be had.
+
+    ``axes`` are the positions kept of each axis before the last. ``numbers`` say what samples, steps and so
+    on are called: by default by their positions.
+    """
 
     name: str
     store: Store
     lead: tuple[int, ...]
     axes: tuple[range | tuple[int, ...], ...]
+    numbers: tuple[Numbers, ...]
 
     @classmethod
-    def of(cls, name: str, array: NDArray[Any]) -> ArraySource:
-        """Return the source of an array in memory; a 1-D array is one sample."""
+    def of(cls, name: str, array: NDArray[Any], steps: NDArray[np.int64] | None = None) -> ArraySource:
+        """Return the source of an array in memory; a 1-D array is one sample; ``steps`` number axis 1."""
         array = array[None] if array.ndim == 1 else array
         check_shape(array.shape, name)
         rows = ArrayStore(array.reshape(-1, array.shape[-1]))
-        return cls.over(name, rows, array.shape[:-1])
+        numbers: list[Numbers] = [range(n) for n in array.shape[:-1]]
+        if steps is not None:
+            numbers[1] = evenly(steps)
+        return cls.over(name, rows, array.shape[:-1], tuple(numbers))
 
     @classmethod
-    def over(cls, name: str, store: Store, lead: tuple[int, ...]) -> ArraySource:
+    def over(
+        cls, name: str, store: Store, lead: tuple[int, ...], numbers: tuple[Numbers, ...] | None = None
+    ) -> ArraySource:
         """Return the source of all rows of ``store``, which stand in C order in ``lead``."""
-        return cls(name, store, lead, tuple(range(n) for n in lead))
+        axes = tuple(range(n) for n in lead)
+        return cls(name, store, lead, axes, axes if numbers is None else numbers)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -112,22 +125,29 @@ class ArraySource:
         return (*map(len, self.axes), self.store.features)
 
     @property
-    def steps(self) -> range | tuple[int, ...]:
-        """The time steps, the numbers kept of axis 1.
+    def steps(self) -> Numbers:
+        """The numbers of the time steps.
 
         Raises:
             ShapeError: there is no such axis.
         """
         check_steps(self.shape, self.name)
-        return self.axes[1]
+        return self.numbers[1]
 
     def select(self, batch: slice) -> ArraySource:
-        """Return the source of some samples."""
-        return replace(self, axes=(self.axes[0][batch], *self.axes[1:]))
+        """Return the source of some samples, by their numbers."""
+        kept = kept_of(self.numbers[0], batch)
+        axis = kept if isinstance(kept, range) else tuple(kept.tolist())
+        return replace(self, axes=(axis, *self.axes[1:]))
 
     def at(self, steps: Sequence[int]) -> ArraySource:
-        """Return the source of these time steps, in this order."""
-        kept = steps if isinstance(steps, range) else tuple(steps)
+        """Return the source of these time steps, in this order; all of them are among `steps`."""
+        own = self.numbers[1]
+        kept: range | tuple[int, ...]
+        if not _counted(own):
+            kept = tuple(np.searchsorted(np.asarray(own), np.asarray(steps, np.int64)).tolist())
+        else:
+            kept = steps if isinstance(steps, range) else tuple(steps)
         return replace(self, axes=(self.axes[0], kept, *self.axes[2:]))
 
     def blocks(self, rows: int) -> Iterator[Block]:
@@ -137,96 +157,52 @@ class ArraySource:
         for start in range(0, total, rows):
             stop = min(start + rows, total)
 
-            def places(start: int = start, stop: int = stop) -> Places:
+            def positions(start: int = start, stop: int = stop) -> list[NDArray[np.int64]]:
                 found = np.unravel_index(np.arange(start, stop), shape)
-                return np.stack(
-                    [_numbers(axis, at) for at, axis in zip(found, self.axes, strict=True)], axis=1
-                )
+                return [_chosen(axis, at) for at, axis in zip(found, self.axes, strict=True)]
+
+            def places(positions: Callable[[], list[NDArray[np.int64]]] = positions) -> Places:
+                found = zip(positions(), self.numbers, strict=True)
+                return np.stack([_chosen(numbers, at) for at, numbers in found], axis=1)
 
             if whole:
                 x = self.store.take(slice(start, stop))
             else:
-                x = self.store.take(np.ravel_multi_index(tuple(places().T), self.lead))
+                x = self.store.take(np.ravel_multi_index(tuple(positions()), self.lead))
             yield Block(x, start, places)
 
 
-@dataclass(eq=False, repr=False)
-class RaggedSource:
-    """Samples whose number of time steps differs, of which any row can be had.
+def evenly(numbers: NDArray[np.int64]) -> Numbers:
+    """Return numbers as a range where they are evenly spaced, as is usual."""
+    if len(numbers) < 2:
+        return range(int(numbers[0]), int(numbers[0]) + 1) if len(numbers) else range(0)
+    step = int(numbers[1]) - int(numbers[0])
+    if step and (np.diff(numbers) == step).all():
+        return range(int(numbers[0]), int(numbers[-1]) + step, step)
+    return numbers
 
-    ``lengths`` (samples,) and ``offsets``, the first row of each sample, hold for every sample read;
-    ``samples`` are the numbers of those kept.
+
+def kept_of(numbers: Numbers, batch: slice) -> Numbers:
+    """Return the positions of the numbers that a slice keeps of 0, 1, … up to the highest of them.
+
+    >>> kept_of(range(4), slice(None, None, -1)), kept_of(np.array([2, 5, 9]), slice(5, -1))
+    (range(3, -1, -1), array([1]))
     """
-
-    name: str
-    store: Store
-    lengths: NDArray[np.int64]
-    offsets: NDArray[np.int64]
-    samples: range
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.store.dtype
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        return (len(self.samples), None, self.store.features)
-
-    @property
-    def steps(self) -> range:
-        """The time steps of the longest sample."""
-        return range(int(self.lengths[list(self.samples)].max(initial=0)))
-
-    def select(self, batch: slice) -> RaggedSource:
-        """Return the source of some samples."""
-        return replace(self, samples=self.samples[batch])
-
-    def at(self, steps: Sequence[int]) -> PlacedSource:
-        """Return the source of these time steps of the samples that have them."""
-        numbers = np.asarray(self.samples, dtype=np.int64)
-        sample, t = np.repeat(numbers, len(steps)), np.tile(np.asarray(steps, dtype=np.int64), len(numbers))
-        has = t < self.lengths[sample]
-        places = np.stack([sample[has], t[has]], axis=1)
-        return PlacedSource(self.name, self.store, places, self.offsets[places[:, 0]] + places[:, 1])
-
-    def blocks(self, rows: int) -> Iterator[Block]:
-        numbers = np.asarray(self.samples, dtype=np.int64)
-        sample = np.repeat(numbers, self.lengths[numbers])
-        first = np.repeat(np.cumsum(self.lengths[numbers]) - self.lengths[numbers], self.lengths[numbers])
-        t = np.arange(len(sample)) - first
-        placed = PlacedSource(self.name, self.store, np.stack([sample, t], axis=1), self.offsets[sample] + t)
-        return placed.blocks(rows)
+    if _counted(numbers):
+        return range(len(numbers))[batch]
+    own = np.asarray(numbers, np.int64)
+    wanted = range(int(own.max()) + 1)[batch]
+    least, most = sorted((wanted[0], wanted[-1])) if wanted else (0, -1)
+    kept = np.flatnonzero((own >= least) & (own <= most) & ((own - least) % wanted.step == 0))
+    return kept[::-1] if wanted.step < 0 else kept
 
 
-@dataclass(eq=False, repr=False)
-class PlacedSource:
-    """Chosen rows of a store with a place each: a time step of samples of differing lengths."""
-
-    name: str
-    store: Store
-    at: Places
-    rows: NDArray[np.int64]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return self.store.dtype
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        return (len(np.unique(self.at[:, 0])), None, self.store.features)
-
-    def select(self, batch: slice) -> PlacedSource:
-        """Return the source of some samples."""
-        keep = np.isin(self.at[:, 0], np.unique(self.at[:, 0])[batch])
-        return replace(self, at=self.at[keep], rows=self.rows[keep])
-
-    def blocks(self, rows: int) -> Iterator[Block]:
-        for start in range(0, len(self.rows), rows):
-            part = slice(start, start + rows)
-            yield Block(self.store.take(self.rows[part]), start, lambda part=part: self.at[part])  # type: ignore[misc]
+def _counted(numbers: Numbers) -> bool:
+    """Whether numbers are 0, 1, 2, …, which are positions."""
+    return isinstance(numbers, range) and numbers == range(len(numbers))
 
 
-def _numbers(axis: range | tuple[int, ...], at: NDArray[np.int64]) -> NDArray[np.int64]:
+def _chosen(axis: Numbers | tuple[int, ...], at: NDArray[np.int64]) -> NDArray[np.int64]:
     if isinstance(axis, range):
-        return at * axis.step + axis.start
+        return at if axis == range(len(axis)) else at * axis.step + axis.start
     return np.asarray(axis, dtype=np.int64)[at]

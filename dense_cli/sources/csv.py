@@ -14,8 +14,8 @@ from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatE
 from dense_cli.files.stream import ByteStream
 from dense_cli.sources.choose import outputs_of
 from dense_cli.sources.open import Request
-from dense_cli.sources.source import Places, Source
-from dense_cli.sources.streamed import Chunk, StreamSource
+from dense_cli.sources.source import Chunk, Places, Source
+from dense_cli.sources.streamed import StreamSource
 
 _SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
@@ -33,12 +33,12 @@ class _Columns(NamedTuple):
 def read(stream: ByteStream, request: Request) -> Source:
     """Read a table of numbers, a batch of samples; ``nan`` and ``inf`` are read as such.
 
-    With ``request.outputs`` a table whose header is densecli's own (``sample,t,class,p0,p1,…``) is
-    read as what it says: `sample` and `t` are places, and only the numbers are numbers.
+    A table whose header is densecli's own (``sample,t,class,p0,p1,…``) is read as what it says: `sample` and
+    `t` are places, and only the numbers are numbers.
     """
     if request.key is not None:
         raise ConfigError(f"{stream.name}: --key picks a member of NPZ and JSON; a CSV has none")
-    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request), placed=request.outputs)
+    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request), memory=stream.memory)
 
 
 def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
@@ -59,7 +59,7 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
         if kept and width is None:
             cells = _cells(kept[0])
             width = len(cells)
-            if request.outputs and cells[0] == "sample":
+            if cells[0] == "sample" and (request.outputs or _is_own(cells)):
                 columns = _own(cells, request, stream.name)
             if _is_header(cells):
                 kept, numbers = kept[1:], numbers[1:]
@@ -80,7 +80,7 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
             yield Chunk(x, np.arange(sample, sample + len(x))[:, None], pause, whole=True)
         else:
             places = _places(x[:, : columns.places], numbers, stream.name)
-            yield Chunk(np.ascontiguousarray(x[:, columns.places :]), places, pause)
+            yield Chunk(np.ascontiguousarray(x[:, columns.places :]), places, pause, stated=True)
         sample += len(x)
     if not sample:
         raise FileFormatError(f"{stream.name}: no data: expected rows of numbers, found none")
@@ -115,6 +115,12 @@ def _rows(stream: ByteStream) -> Iterator[tuple[list[bytes], Sequence[int], bool
             starts.append(line - len(parts) + 1)
             parts, size = [], 0
         yield rows, starts, pause
+
+
+def _is_own(cells: list[str]) -> bool:
+    """Whether a header is one that densecli prints."""
+    places = cells[: cells.index("class")] if "class" in cells else []
+    return places != [] and places == ["sample", "t", *(f"axis{i}" for i in range(2, 32))][: len(places)]
 
 
 def _own(cells: list[str], request: Request, name: str) -> _Columns:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, FileFormatError, ShapeError
 from dense_cli.files.json import kind, parse
 from dense_cli.files.nested import to_array
 from dense_cli.files.stream import ByteStream
-from dense_cli.sources.arrays import ArraySource, ArrayStore, RaggedSource
+from dense_cli.sources.arrays import ArraySource, ArrayStore
 from dense_cli.sources.choose import OUTPUTS, choose, outputs_of
 from dense_cli.sources.open import Request
+from dense_cli.sources.placed import arrange
 from dense_cli.sources.source import Source
 
 
@@ -42,9 +44,9 @@ def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
                 f"{name}: the steps do not say which samples they are of, because these differ in length",
                 hint="print it with predict -f json, or as JSON Lines (-f jsonl)",
             )
-        return ArraySource.of(
-            name, to_array(_join_steps(value["steps"], request, name), name, nulls=True).swapaxes(0, 1)
-        )
+        steps, numbers = _in_order(value["steps"], name)
+        array = to_array(_join_steps(steps, request, name), name, nulls=True).swapaxes(0, 1)
+        return ArraySource.of(name, array, numbers if array.ndim > 2 else None)
     samples, name = member(value, request, name)
     if not ragged or not samples or request.values == "classes":
         return ArraySource.of(name, to_array(samples, name, nulls=True))
@@ -55,9 +57,8 @@ def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
                 f"{name}: sample {i} has shape {array.shape}: "
                 f"expected rank 2 with {arrays[0].shape[-1]} classes"
             )
-    lengths = np.array([len(array) for array in arrays])
-    rows = ArrayStore(np.concatenate(arrays))
-    return RaggedSource(name, rows, lengths, np.cumsum(lengths) - lengths, range(len(arrays)))
+    places = [np.stack([np.full(len(a), i), np.arange(len(a))], axis=1) for i, a in enumerate(arrays)]
+    return arrange(name, ArrayStore(np.concatenate(arrays)), np.concatenate(places))
 
 
 def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str]:
@@ -87,6 +88,20 @@ def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str
         lists = [k for k in value if k in (*OUTPUTS, "classes") and isinstance(value[k], list)] or lists
     key = choose(lists or [k for k, v in value.items() if isinstance(v, list)], request, name)
     return value[key], f"{name}[{key}]"
+
+
+def _in_order(steps: list[Any], name: str) -> tuple[list[Any], NDArray[np.int64] | None]:
+    """Return the steps of `slice` in order and their numbers, None where they are counted from the end."""
+    numbers = [step.get("t") if isinstance(step, dict) else None for step in steps]
+    if not all(type(t) is int and 0 <= t < 2**62 for t in numbers):
+        return steps, None
+    found = np.array(numbers, np.int64)
+    order = np.argsort(found, kind="stable")
+    found = found[order]
+    twice = np.flatnonzero(np.diff(found) == 0)
+    if len(twice):
+        raise ShapeError(f"{name}: expected each step once, found t {found[twice[0]]} twice")
+    return [steps[i] for i in order], found
 
 
 def _join_steps(steps: list[Any], request: Request, name: str) -> list[Any]:

@@ -14,25 +14,27 @@ from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatE
 from dense_cli.files.json import parse
 from dense_cli.files.nested import to_array
 from dense_cli.files.stream import BOM, ByteStream
+from dense_cli.sources.choose import OUTPUTS
 from dense_cli.sources.json import member
 from dense_cli.sources.open import Request
-from dense_cli.sources.source import Places, Source
-from dense_cli.sources.streamed import Chunk, StreamSource
+from dense_cli.sources.source import Chunk, Places, Source
+from dense_cli.sources.streamed import StreamSource
 
 
 def read(stream: ByteStream, request: Request) -> Source:
     """Read one sample per line: a list of features, or of time steps; or an object that holds one.
 
-    With ``request.outputs`` a line may also be one step, as densecli prints it: its numbers
-    ``sample``, ``t`` and ``index`` say where it stands.
+    A line may also be one row, as densecli prints it: its numbers ``sample``, ``t`` and ``index`` say where
+    it stands. With ``request.outputs`` ``sample`` alone says that it is.
     """
-    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request), placed=request.outputs)
+    return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request), memory=stream.memory)
 
 
 def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
     line = sample = 0
     rank: int | None = None
     features = axes = 0
+    stated: bool | None = None
     error: DenseCliError | None = None
     while error is None:
         lines, pause = stream.lines()
@@ -42,8 +44,9 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
                     f"{stream.name}: no data: expected one sample per line, found an empty input"
                 )
             return
-        same = _of_one_shape(lines) if request.key is None else None
+        same = _of_one_shape(lines) if request.key is None and not stated else None
         if same is not None and (rank is None or (rank, features) == (same.ndim - 1, same.shape[-1])):
+            stated = False
             rank, features, axes = same.ndim - 1, same.shape[-1], same.ndim - 1
             index = np.indices(same.shape[:-1], np.int64).reshape(axes, -1).T
             index[:, 0] += sample
@@ -52,7 +55,6 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
             continue
         xs: list[NDArray[Any]] = []
         places: list[Places] = []
-        whole = True
         try:
             for text in lines:
                 line += 1
@@ -71,16 +73,17 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
                 at = _places(sample, x.shape[:-1]) if place is None else np.array([place])
                 axes = axes or at.shape[1]
                 x = x.reshape(-1, features).astype(np.float64, copy=False)
-                if at.shape[1] != axes or len(at) != len(x):
+                stated = place is not None if stated is None else stated
+                if at.shape[1] != axes or len(at) != len(x) or (place is not None) != stated:
                     raise ShapeError(f"{name}: expected a step with sample, t and index as on line 1")
                 xs.append(x)
                 places.append(at)
-                whole = place is None  # a line that is one step does not say whether its sample goes on
                 sample += 1
         except DenseCliError as e:
             error = e  # the lines before it are given first
         if xs:
-            yield Chunk(np.concatenate(xs), np.concatenate(places), pause, whole)
+            # A line that is one step does not say whether its sample goes on.
+            yield Chunk(np.concatenate(xs), np.concatenate(places), pause, not stated, bool(stated))
     raise error
 
 
@@ -106,12 +109,19 @@ def _sample(
     value = parse(text, file, line=line)
     place: list[int] | None = None
     if isinstance(value, dict):
+        if _is_own(value):
+            request = request._replace(outputs=True)
         if request.outputs and "sample" in value:
             place = _place(value, name)
         value, name = member(value, request, name)
     elif request.key is not None:
         raise ConfigError(f"{name}: --key {request.key}: expected an object")
     return to_array(value, name, nulls=place is not None), place, name
+
+
+def _is_own(value: dict[str, Any]) -> bool:
+    """Whether a line is one that densecli prints."""
+    return "sample" in value and "class" in value and any(name in value for name in (*OUTPUTS, "top"))
 
 
 def _places(sample: int, lead: tuple[int, ...]) -> Places:

@@ -35,6 +35,19 @@ class Block(NamedTuple):
     whole: bool = False
 
 
+class Chunk(NamedTuple):
+    """Rows as a stream gives them; the fields are those of a `Block`.
+
+    ``stated`` says that the rows say themselves where they stand, and may come step by step.
+    """
+
+    x: NDArray[Any]
+    places: Places
+    pause: bool = False
+    whole: bool = False
+    stated: bool = False
+
+
 class Source(Protocol):
     """An input of known or unknown length. A size that is not known (before the end) is None."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,24 +12,16 @@ from numpy.typing import NDArray
 from dense_cli.errors import DenseCliError, ShapeError, naming
 from dense_cli.files.stream import TemporaryFile
 from dense_cli.files.tensor import Extent
-from dense_cli.sources.arrays import ArraySource, OrderedStore, RaggedSource, TensorStore
-from dense_cli.sources.source import Block, Places, Source, check_steps
-
-
-class Chunk(NamedTuple):
-    """Rows as a stream gives them; the fields are those of a `Block`."""
-
-    x: NDArray[Any]
-    places: Places
-    pause: bool = False
-    whole: bool = False
+from dense_cli.sources.arrays import ArraySource, TensorStore
+from dense_cli.sources.placed import PlacedSource, arrange, by_sample
+from dense_cli.sources.source import Block, Chunk, Places, Source, check_steps
 
 
 class StreamSource:
     """Rows that come once, in order: a pipe, or a file that is parsed as it is read.
 
-    Without a ``shape`` the first chunk is waited for to tell the rank and the features. With ``placed``
-    the rows say themselves where they stand, and may come step by step.
+    Without a ``shape`` the first chunk is waited for to tell the rank and the features. ``samples`` are the
+    numbers of the samples that come, where these are known; ``memory`` is what may be held whole.
     """
 
     def __init__(
@@ -39,54 +31,90 @@ class StreamSource:
         chunks: Iterator[Chunk],
         shape: tuple[int | None, ...] | None = None,
         *,
-        placed: bool = False,
+        samples: range | None = None,
+        memory: int | None = None,
     ) -> None:
         self.name = name
         self.dtype = dtype
         self.chunks = chunks
-        self.placed = placed
+        self.memory = memory
         self._shape = shape
+        self._samples = samples
+
+    def _first(self) -> Chunk:
+        first = next(self.chunks)
+        self.chunks = chain([first], self.chunks)
+        return first
 
     @property
     def shape(self) -> tuple[int | None, ...]:
         if self._shape is None:
-            first = next(self.chunks)
-            self.chunks = chain([first], self.chunks)
+            first = self._first()
             self._shape = (*[None] * first.places.shape[1], first.x.shape[1])
         return self._shape
 
     @property
+    def samples(self) -> range | None:
+        """The numbers of the samples, where their number is known."""
+        return range(self.shape[0]) if self._samples is None and self.shape[0] is not None else self._samples
+
+    @property
+    def stated(self) -> bool:
+        """Whether the rows say themselves where they stand, as densecli prints them."""
+        return self.shape[0] is None and self._first().stated
+
+    @property
     def by_step(self) -> bool:
         """Whether the rows come one time step after another, as `slice` prints them."""
-        if not self.placed or len(self.shape) < 3:
+        if not self.stated or len(self.shape) < 3:
             return False
         # Rows of one step may differ in further axes: look on to where the sample or the step changes.
         held: list[Chunk] = []
-        other: Places = np.empty((0, 2), np.int64)
+        places: Places = np.empty((0, 2), np.int64)
+        other = places
         while not len(other) and (chunk := next(self.chunks, None)):
             held.append(chunk)
-            place = held[0].places[0, :2]
-            other = chunk.places[(chunk.places[:, :2] != place).any(axis=1), :2]
+            places = np.concatenate([places[:1], chunk.places[:, :2]])
+            other = places[(places != places[:1]).any(axis=1)]
         self.chunks = chain(held, self.chunks)
-        return bool(len(other) and other[0, 0] != place[0] and other[0, 1] == place[1])
+        return bool(len(other) and other[0, 0] != places[0, 0] and other[0, 1] == places[0, 1])
+
+    def _of(
+        self, chunks: Iterator[Chunk], shape: tuple[int | None, ...], samples: range | None
+    ) -> StreamSource:
+        return StreamSource(self.name, self.dtype, chunks, shape, samples=samples, memory=self.memory)
 
     def select(self, batch: slice) -> Source:
         """Give only some samples; without negative numbers the stream is read no further than needed."""
         start, stop, step = batch.start or 0, batch.stop, batch.step or 1
-        if self.placed or start < 0 or step < 0 or (stop is not None and stop < 0):
+        if start < 0 or step < 0 or (stop is not None and stop < 0):
             return spool(self).select(batch)
         wanted = range(start, 2**62 if stop is None else stop, step)
+        stated = self.stated  # then samples may come in any order
 
         def some() -> Iterator[Chunk]:
             for chunk in self.chunks:
                 sample = chunk.places[:, 0]
                 keep = (sample >= start) & (sample < wanted.stop) & ((sample - start) % step == 0)
-                yield Chunk(chunk.x[keep], chunk.places[keep], chunk.pause, chunk.whole)
-                if len(sample) and sample[-1] + chunk.whole >= wanted.stop:
+                yield chunk._replace(x=chunk.x[keep], places=chunk.places[keep])
+                if not stated and len(sample) and sample[-1] + chunk.whole >= wanted.stop:
                     return
 
-        size = None if self.shape[0] is None else len(range(self.shape[0])[batch])
-        return StreamSource(self.name, self.dtype, some(), (size, *self.shape[1:]))
+        samples = None if self.samples is None else self.samples[batch]
+        return self._of(some(), (None if samples is None else len(samples), *self.shape[1:]), samples)
+
+    def required(self, message: str) -> StreamSource:
+        """Return the same source, which is an error with ``message`` where no row comes."""
+
+        def some() -> Iterator[Chunk]:
+            rows = 0
+            for chunk in self.chunks:
+                rows += len(chunk.x)
+                yield chunk
+            if not rows:
+                raise ShapeError(message)
+
+        return self._of(some(), self.shape, self._samples)
 
     @property
     def steps(self) -> range | None:
@@ -103,11 +131,14 @@ class StreamSource:
             for chunk in self.chunks:
                 keep = chunk.places[:, 1] == step
                 seen |= bool(keep.any())
-                yield Chunk(chunk.x[keep], chunk.places[keep], chunk.pause, chunk.whole)
+                yield chunk._replace(x=chunk.x[keep], places=chunk.places[keep])
             if not seen and self.shape[1] is None:
                 raise ShapeError(f"{self.name}: no sample has a time step {step}")
 
-        return StreamSource(self.name, self.dtype, some(), (self.shape[0], 1, *self.shape[2:]))
+        chunks = some()
+        if self.stated:
+            chunks = by_sample(chunks, self.name, self.memory, single=len(self.shape) == 3)
+        return self._of(chunks, (self.shape[0], 1, *self.shape[2:]), self._samples)
 
     def blocks(self, rows: int) -> Iterator[Block]:
         start, held = 0, 0
@@ -145,47 +176,38 @@ class StreamSource:
             yield block(False)
 
 
-def spool(stream: StreamSource) -> ArraySource | RaggedSource:
+def spool(stream: StreamSource) -> ArraySource | PlacedSource:
     """Return the whole of ``stream`` as a source of which any row can be had, by way of a temporary file."""
     shape = stream.shape
     features = shape[-1] or 0
     file = TemporaryFile()
     places: list[Places] = [np.empty((0, len(shape) - 1), np.int64)]
+    rows = 0
     for chunk in stream.chunks:
+        rows += len(chunk.x)
         with naming(f"{stream.name} in the temporary folder"):
             file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).data)
-        places.append(chunk.places)
+        if None in shape:
+            places.append(chunk.places)
     with naming(f"{stream.name} in the temporary folder"):
         whole = file.reopened(stream.name)
-    count = sum(map(len, places))
-    store = TensorStore(Extent.of(whole, 0, (count, features), stream.dtype).tensor(stream.name), features)
-    if None not in shape:
-        return ArraySource.over(stream.name, store, tuple(n or 0 for n in shape[:-1]))
+    store = TensorStore(Extent.of(whole, 0, (rows, features), stream.dtype).tensor(stream.name), features)
+    if None in shape:
+        return arrange(stream.name, store, np.concatenate(places))
+    lead = tuple(n or 0 for n in shape[:-1])
+    samples = range(lead[0]) if stream.samples is None else stream.samples
+    return ArraySource.over(stream.name, store, lead, (samples, *map(range, lead[1:])))
 
-    # Places are numbered anew from 0, and rows that came step by step are put in order.
-    named = np.concatenate(places)
-    if not len(named):
-        return ArraySource.over(stream.name, store, (0,) * named.shape[1])
-    at = np.stack([np.unique(column, return_inverse=True)[1] for column in named.T], axis=1)
-    order = np.lexsort(at.T[::-1])
-    twice = np.flatnonzero((at[order[1:]] == at[order[:-1]]).all(axis=1))
-    if len(twice):
-        place = named[order[twice[0]]].tolist()
-        raise ShapeError(f"{stream.name}: expected each sample and step once, found {place} twice")
-    lead = tuple(int(n) + 1 for n in at.max(axis=0))
-    if int(np.prod(lead, dtype=np.int64)) == len(at):
-        rows = store if (order[:-1] < order[1:]).all() else OrderedStore(store, order)
-        return ArraySource.over(stream.name, rows, lead)
-    if at.shape[1] != 2:
-        raise ShapeError(
-            f"{stream.name}: samples may differ in time steps only, found rank {at.shape[1] + 1}"
-        )
-    lengths = np.bincount(at[:, 0])
-    offsets = np.cumsum(lengths) - lengths
-    gaps = at[order, 1] != np.arange(len(at)) - np.repeat(offsets, lengths)
-    if gaps.any():
-        sample, t = named[order[gaps.argmax()]].tolist()
-        raise ShapeError(
-            f"{stream.name}: expected every time step up to t = {t} of sample {sample}, found a gap"
-        )
-    return RaggedSource(stream.name, OrderedStore(store, order), lengths, offsets, range(len(lengths)))
+
+def in_order(source: Source) -> Source:
+    """Return a source whose samples follow each other, the steps of each in order.
+
+    Outputs that say where they stand may come step by step, and then wait for the last; else one sample at
+    a time is put in order.
+    """
+    if not isinstance(source, StreamSource) or not source.stated:
+        return source
+    if source.by_step:
+        return spool(source)
+    chunks = by_sample(source.chunks, source.name, source.memory, single=len(source.shape) == 2)
+    return source._of(chunks, source.shape, None)

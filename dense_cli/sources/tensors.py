@@ -16,8 +16,8 @@ from dense_cli.files.tensor import ReadInto, Tensor, Tensors, require_size
 from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.choose import choose
 from dense_cli.sources.open import Request
-from dense_cli.sources.source import Source, check_shape
-from dense_cli.sources.streamed import Chunk, StreamSource
+from dense_cli.sources.source import Chunk, Source, check_shape
+from dense_cli.sources.streamed import StreamSource
 
 _CHUNK = 1 << 20  # bytes of rows that a stream is read by
 

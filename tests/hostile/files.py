@@ -292,7 +292,7 @@ def outputs() -> dict[str, Case]:
         ),
         "a step twice.jsonl": (
             line(sample=0, t=0, probabilities=p) + line(sample=0, t=0, probabilities=p),
-            "expected each sample and step once, found [0, 0] twice",
+            "expected each row once, found sample 0, t 0 twice",
         ),
         "the top alone.jsonl": (line(sample=0, t=0, top=[]), "holds only the likeliest classes"),
         "not a distribution.jsonl": (line(sample=0, t=0, probabilities=[0.5, 0.6]), "found a sum of 1.1"),
