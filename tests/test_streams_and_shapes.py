@@ -356,3 +356,10 @@ def test_what_densecli_prints_is_input_of_a_further_layer(suffix: str, run: Run,
         assert [line["probabilities"] for line in lines] == pytest.approx(whole[order].reshape(-1, 2))
         found = json.loads(run("predict", "-u", 2, *LINEAR, "-f", "json", stdin=made.out).out)
         assert found["shape"] == [len(order), 2, 2]
+
+
+def test_long_doubles_of_a_stream_can_be_gone_back_to(run: Run, here: Path) -> None:
+    x = np.arange(12, dtype=np.longdouble).reshape(3, 2, 2)
+    np.savez_compressed("x.npz", x)
+    ran = run("predict", "x.npz", "-u", 2, *LINEAR, "-b", "::-1", "-f", "npy")
+    assert array(ran) == x[::-1].tolist()

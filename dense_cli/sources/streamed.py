@@ -186,7 +186,7 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
     for chunk in stream.chunks:
         rows += len(chunk.x)
         with naming(f"{stream.name} in the temporary folder"):
-            file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).data)
+            file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).view(np.uint8).data)
         if None in shape:
             places.append(chunk.places)
     with naming(f"{stream.name} in the temporary folder"):
