@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from hostile import seeds
-from hostile.process import Ended, densecli, end, environment, start
+from hostile.process import Ended, densecli, end, environment, peak, start
 from hostile.promise import require_kept
 
 OLD = b"precious old content"
@@ -530,6 +530,20 @@ def test_lines_without_labels_take_no_memory(folder: Path) -> None:
     (folder / "l.txt").write_bytes(b"\n\n\n")
     assert ended == densecli(*args, "--labels", "l.txt", cwd=folder)
     assert ended.code == 0
+
+
+@pytest.mark.parametrize(
+    "args", [["slice", "-f", "npy"], ["slice", "-t", -1, "-f", "npy"], ["predict", "-f", "npy"], ["info"]]
+)
+def test_a_piped_array_takes_little_more_memory_than_a_file(args: list[object], tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", np.zeros((6_000_000, 2, 1), np.int8))
+    command, options = args[0], [*args[1:], *([] if args[0] == "info" else ["-w", "w.npz"])]
+    (tmp_path / "w.npz").write_bytes(seeds.npz(kernel=np.ones((1, 2), np.float32)))
+    from_file = peak(command, "x.npy", *options, cwd=tmp_path)
+    pouring = subprocess.Popen(["cat", "x.npy"], cwd=tmp_path, stdout=subprocess.PIPE)
+    from_pipe = peak(command, "-", *options, cwd=tmp_path, stdin=pouring.stdout)
+    pouring.communicate()
+    assert from_pipe < from_file + (40 << 20)
 
 
 @pytest.mark.parametrize("option", ["--labels", "--mask", "--lengths", "--targets", "--weights"])

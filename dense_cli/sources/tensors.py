@@ -19,7 +19,7 @@ from dense_cli.sources.open import Request
 from dense_cli.sources.source import Chunk, Source, check_shape
 from dense_cli.sources.streamed import StreamSource
 
-_CHUNK = 1 << 20  # bytes of rows that a stream is read by
+_CHUNK = 1 << 20  # bytes that a stream is read by: of rows, or of their places where these take more
 
 
 def read(stream: ByteStream, request: Request, row: Format) -> Source:
@@ -64,7 +64,7 @@ def stream_source(
     lead, features = shape[:-1], shape[-1]
     total = math.prod(lead)
     inner = math.prod(lead[1:])
-    step = max(1, _CHUNK // (features * dtype.itemsize))
+    step = max(1, _CHUNK // max(features * dtype.itemsize, 8 * len(lead)))
 
     def chunks() -> Iterator[Chunk]:
         for start in range(0, total, step):

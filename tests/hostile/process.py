@@ -90,6 +90,15 @@ def densecli(
     return end(start(*args, cwd=cwd, stdin=source, **options), stdin)
 
 
+def peak(*args: object, cwd: Path, stdin: Any = subprocess.DEVNULL) -> int:
+    """Run densecli to its end without a fault, its output unread, and return the bytes it held at most."""
+    process = start(*args, cwd=cwd, stdin=stdin, stdout=subprocess.DEVNULL, stderr=None)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    assert process.returncode == 0
+    return usage.ru_maxrss * 1024
+
+
 def on_terminal(*args: object, cwd: Path, columns: int = 80, env: dict[str, str] | None = None) -> Ended:
     """Run densecli with its standard output on a terminal of so many columns."""
     import fcntl
