@@ -335,6 +335,57 @@ ACTIVATIONS = {
         np.log(softmax(Z)),
         "log_softmax",
     ),
+    "softmax as JAX takes it apart": after(
+        [
+            ("ReduceMax", ["z"], ["m"], {"axes": [1], "keepdims": 0}),
+            ("Max", ["least", "m"], ["n"]),
+            ("Shape", ["x"], ["size"]),
+            ("Slice", ["size", "from", "to"], ["batch"]),
+            ("Concat", ["batch", "one"], ["column"], {"axis": 0}),
+            ("Reshape", ["n", "column"], ["c"]),
+            ("Expand", ["c", "column"], ["w"]),
+            ("Sub", ["z", "w"], ["d"]),
+            ("Exp", ["d"], ["e"]),
+            ("ReduceSum", ["e", "one"], ["s"], {"keepdims": 0}),
+            ("Unsqueeze", ["s", "last"], ["t"]),
+            ("Expand", ["t", "column"], ["v"]),
+            ("Div", ["e", "v"], ["y"]),
+        ],
+        softmax(Z),
+        "softmax",
+        **{
+            "least": scalar(-np.inf),
+            "from": np.array([0]),
+            "to": np.array([1]),
+            "one": np.array([1]),
+            "last": AXES,
+        },
+    ),
+    "silu with a factor of 1": after(
+        [("Mul", ["z", "one"], ["o"]), ("Sigmoid", ["o"], ["s"]), ("Mul", ["z", "s"], ["y"])],
+        Z * sigmoid(Z),
+        "silu",
+        one=np.ones(1, np.float32),
+    ),
+    "gelu as JAX takes it apart": after(
+        [
+            ("Mul", ["c", "z"], ["cz"]),
+            ("Mul", ["z", "cz"], ["cz2"]),
+            ("Mul", ["z", "cz2"], ["cz3"]),
+            ("Add", ["z", "cz3"], ["i"]),
+            ("Mul", ["r", "i"], ["j"]),
+            ("Tanh", ["j"], ["t"]),
+            ("Add", ["one", "t"], ["p"]),
+            ("Mul", ["half", "p"], ["h"]),
+            ("Mul", ["z", "h"], ["y"]),
+        ],
+        GELU_TANH,
+        "gelu(approximate=True)",
+        c=scalar(0.044715),
+        r=scalar(math.sqrt(2 / math.pi)),
+        one=scalar(1),
+        half=scalar(0.5),
+    ),
     "Relu": after([("Relu", ["z"], ["y"])], np.maximum(Z, 0), "relu"),
     "Max with 0": after([("Max", ["c", "z"], ["y"])], np.maximum(Z, 0), "relu", c=scalar(0)),
     "LeakyRelu": after(
@@ -587,6 +638,7 @@ def test_one_of_the_models_own_functions_is_not_taken_for_what_its_name_says(tmp
         [("Add", ["z", "x3"], ["y"])],
         [("Concat", ["z", "x3"], ["y"], {"axis": 1})],
         [("ArgMax", ["z"], ["y"])],
+        [("Identity", ["z"], ["i"]), ("MatMul", ["i", "square"], ["y"])],
         [("Reshape", ["z", "pairs"], ["r"]), ("MatMul", ["r", "one"], ["y"])],
     ],
 )
@@ -597,6 +649,12 @@ def test_a_layer_before_another_layer_is_linear(tmp_path, nodes):
     file = save(tmp_path / "m.onnx", nodes, {**KB, **more, **limits})
     head = heads(file)[0]
     assert (head.name, head.activation, head.activation_refusal) == ("k", "linear", None)
+
+
+def test_a_sum_over_activations_is_another_layer(tmp_path):
+    nodes = [GEMM, ("Relu", ["z"], ["r"]), ("ReduceSum", ["r", "a"], ["y"])]
+    head = heads(save(tmp_path / "m.onnx", nodes, {**KB, "a": AXES}))[0]
+    assert (head.activation, head.output, head.activation_refusal) == ("relu", False, None)
 
 
 def test_a_softmax_over_rows_that_were_cut_anew_is_refused(tmp_path):

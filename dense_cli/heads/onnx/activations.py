@@ -16,7 +16,7 @@ import numpy as np
 
 from dense_cli.heads.onnx.constants import Constants
 from dense_cli.heads.onnx.graph import Graph, Node
-from dense_cli.heads.onnx.moves import MOVES, moves
+from dense_cli.heads.onnx.moves import MOVES, moves, restores
 
 _MOST = 32  # nodes of one walk
 _INPUTS = 4  # of a node that may be part of an activation
@@ -49,6 +49,7 @@ _NUMBERS = {
     "√(1/2)": math.sqrt(0.5),
     "√(2/π)": math.sqrt(2 / math.pi),
     "0.044715": 0.044715,
+    "-∞": -math.inf,
 }
 
 # (op, states or numbers of its inputs) → state. Add and Mul take their inputs in any order.
@@ -63,6 +64,8 @@ STEPS: dict[tuple[str, ...], str] = {
     ("Exp", "linear"): "exponential",
     # softmax and log_softmax taken apart
     ("Sub", "linear", "~max"): "~z-max",
+    ("Max", "~max", "-∞"): "~max",
+    ("Max", "~max, no axis", "-∞"): "~max, no axis",
     ("Exp", "~z-max"): "~exp(z-max)",
     ("Div", "~exp(z-max)", "~sum exp(z-max)"): "softmax",
     ("Div", "exponential", "~sum exp(z)"): "softmax",
@@ -112,6 +115,9 @@ STEPS: dict[tuple[str, ...], str] = {
     ("Mul", "linear", "linear"): "~z²",
     ("Mul", "linear", "~z²"): "~z³",
     ("Mul", "~z³", "0.044715"): "~cz³",
+    ("Mul", "linear", "0.044715"): "~cz",
+    ("Mul", "linear", "~cz"): "~cz²",
+    ("Mul", "linear", "~cz²"): "~cz³",
     ("Add", "linear", "~cz³"): "~z+cz³",
     ("Mul", "~z+cz³", "√(2/π)"): "~inner",
     ("Tanh", "~inner"): "~tanh",
@@ -181,6 +187,8 @@ def _unknown(constants: Constants, points: dict[str, Point], name: str) -> Itera
     for node in constants.graph.users.get(name, ()):
         if node.op in _LAYER_OPS or node.op in OBSERVERS:
             continue
+        if node.op in _REDUCED and points[name].state != "linear":  # else the beginning of a softmax
+            continue
         others = [other for other in node.inputs[:_INPUTS] if other != name]
         merges = node.op in _MERGES and len(others) == 1 and constants.get(others[0]) is None
         if not merges or others[0] in points:
@@ -193,6 +201,8 @@ def _step(constants: Constants, units: int, node: Node, points: dict[str, Point]
     parts = frozenset(name for name in node.inputs if name in points).union(*(point.parts for point in known))
     if node.input(0) in points:
         first = points[node.input(0)]
+        if first.state.endswith(_NO_AXIS) and restores(constants, node):
+            return Point(first.state.removesuffix(_NO_AXIS), first.axis, parts)
         if moves(node):
             return Point(first.state, MOVES[node.op](constants, units, node, first.axis), parts)
         if node.op in ATTRIBUTED:
@@ -204,6 +214,8 @@ def _step(constants: Constants, units: int, node: Node, points: dict[str, Point]
     if None in inputs:
         return None
     key = (node.op, *(str(name) for name in inputs))
+    if key[0] + key[-1] in ("Mul1", "Div1", "Add0", "Sub0"):
+        return Point(known[0].state, known[0].axis, parts)
     state = STEPS.get(key)
     if state is None and node.op in ("Add", "Mul", "Max", "Min") and len(key) == 3:
         state = STEPS.get((node.op, key[2], key[1]))
@@ -269,18 +281,28 @@ def _softmax(name: str) -> Callable[[Constants, Node, Point], str | None]:
     return handler
 
 
+_NO_AXIS = ", no axis"  # ends the state of a reduction that kept no axis of size 1
 _REDUCED = {
     "ReduceMax": {"linear": "~max"},
     "ReduceSum": {"~exp(z-max)": "~sum exp(z-max)", "exponential": "~sum exp(z)"},
     "ReduceLogSumExp": {"linear": "~log sum exp(z)"},
 }
+_ONE_EACH = {state for states in _REDUCED.values() for state in states.values()}
 
 
 def _reduce(constants: Constants, node: Node, point: Point) -> str | None:
     axes = constants.ints(node, "axes", 1)
-    if axes is None or len(axes) != 1 or not node.integer("keepdims", 1):
+    state = _REDUCED[node.op].get(point.state)
+    if state is None or axes is None or len(axes) != 1 or not _over_units(constants, node, point, axes[0]):
         return None
-    return _REDUCED[node.op].get(point.state) if _over_units(constants, node, point, axes[0]) else None
+    if node.integer("keepdims", 1):
+        return state
+    return state + _NO_AXIS if point.axis == -1 else None
+
+
+def _expand(constants: Constants, node: Node, point: Point) -> str | None:
+    """One number for each row, written once for each unit."""
+    return point.state if point.state in _ONE_EACH else None
 
 
 def _clip(constants: Constants, node: Node, point: Point) -> str | None:
@@ -345,6 +367,7 @@ ATTRIBUTED: dict[str, Callable[[Constants, Node, Point], str | None]] = {
     "ReduceMax": _reduce,
     "ReduceSum": _reduce,
     "ReduceLogSumExp": _reduce,
+    "Expand": _expand,
     "LeakyRelu": _with("leaky_relu", "negative_slope", "alpha", 0.01),
     "Elu": _with("elu", "alpha", "alpha", 1),
     "Celu": _with("celu", "alpha", "alpha", 1),

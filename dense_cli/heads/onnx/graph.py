@@ -74,6 +74,7 @@ _SAME_RANK = (
     "MatMulInteger Mul Relu Selu Sigmoid Softmax Softplus Softsign Sub Tanh Transpose"
 )
 _SAME_RANK_OPS = frozenset(_SAME_RANK.split())
+_ELEMENTWISE_OPS = _SAME_RANK_OPS - {"MatMul", "MatMulInteger"}
 _RANK_2 = ("Gemm", "Flatten", "ai.onnx.ml.LinearClassifier", "ai.onnx.ml.LinearRegressor")
 
 
@@ -135,8 +136,9 @@ class Graph:
         for _ in range(_SEARCHED):  # on to what is made of it
             if at in self.shapes:
                 return len(self.shapes[at])
-            user = next(iter(self.users.get(at, ())), None)
-            if user is None or user.op not in _SAME_RANK_OPS or user.op in ("MatMul", "MatMulInteger"):
+            users = self.users.get(at, ())[:_SEARCHED]
+            user = next((node for node in users if node.op in _ELEMENTWISE_OPS), None)
+            if user is None:
                 break
             at = user.outputs[0]
         return None

@@ -50,11 +50,20 @@ def _last_size(constants: Constants, units: int, node: Node) -> int | None:
     ):
         return units
     name = node.input(1)
-    maker = constants.graph.makers.get(name)
-    if maker is not None and maker.op == "Concat":
-        name = maker.inputs[-1]
+    for _ in range(4):  # a shape is put together of sizes, and cast
+        maker = constants.graph.makers.get(name)
+        if maker is None or maker.op not in ("Concat", "Cast"):
+            break
+        name = maker.inputs[-1] if maker.inputs else ""
     sizes = constants.few(name) if node.op == "Reshape" else None
     return None if sizes is None or not len(sizes) or sizes[-1] <= 0 else int(sizes[-1])
+
+
+def restores(constants: Constants, node: Node) -> bool:
+    """Whether a node puts an axis of size 1 at the end, where a reduction took one away."""
+    if node.op == "Unsqueeze":
+        return constants.ints(node, "axes", 1) == [-1] or _unsqueezed(constants, 1, node, -1) == -2
+    return node.op == "Reshape" and _last_size(constants, 1, node) == 1
 
 
 def _squeezed(constants: Constants, units: int, node: Node, axis: int | None) -> int | None:
