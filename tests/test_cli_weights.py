@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_weights import DATA, EXPORTS, MODEL_FILES, MODELS, need
+from test_weights import DATA, EXPORTS, MODEL_FILES, MODELS
 
 CASES = Path(__file__).parent / "data" / "cases"
 DIGITS = ["digits.keras", "digits.weights.h5", "digits.h5", "digits__head.npz", "digits__head.safetensors"]
@@ -31,7 +31,6 @@ def case(name: str) -> np.ndarray:
 
 @pytest.mark.parametrize(("model", "file"), [*MODEL_FILES, *EXPORTS])
 def test_a_probe_gives_what_keras_gave_unasked_and_with_the_head_named(run, model, file):
-    need(file)
     probe, expected = DATA / f"{model}__probe.npy", np.load(DATA / f"{model}__expected.npy")
     found = json.loads(run("heads", DATA / file, "-f", "json").out)["heads"]
     [head] = [h for h in found if h["output"]] or found
@@ -56,7 +55,6 @@ def test_heads_lists_exactly_those_of_a_model(run, model, file):
 
 @pytest.mark.parametrize(("model", "file"), EXPORTS)
 def test_heads_lists_the_one_head_of_an_export(run, model, file):
-    need(file)
     listed, output, _ = MODELS[model]
     [shape] = [shape for name, shape, _ in listed if name == output]
     [head] = json.loads(run("heads", DATA / file, "-f", "json").out)["heads"]
@@ -272,7 +270,7 @@ def test_a_failed_run_leaves_no_file_and_an_older_one_as_it_was(run, files):
 
 # --- extras that are not installed ------------------------------------------------------------------
 
-READERS = {"h5py": "keras", "onnx": "onnx", "torch": "torch"}
+READERS = {"h5py": "keras", "onnx": "onnx"}
 
 
 @pytest.mark.parametrize("command", [["heads"], ["predict", "x.npy", "-w"], ["decode", "x.npy", "-w"]])
@@ -283,7 +281,6 @@ READERS = {"h5py": "keras", "onnx": "onnx", "torch": "torch"}
         ("h5py", ".weights.h5", "reading HDF5"),
         ("h5py", ".h5", "reading HDF5"),
         ("onnx", "__head.onnx", "reading ONNX"),
-        ("torch", "__head.pt", "reading PyTorch files"),
     ],
 )
 def test_a_missing_library_is_an_error_that_names_the_extra(

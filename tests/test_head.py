@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_weights import DATA, EXPORTS, MODEL_FILES, MODELS, need
+from test_weights import DATA, EXPORTS, MODEL_FILES, MODELS
 
 import dense_cli
 from dense_cli import Dense, Input, Model, TimeDistributed, load_head
@@ -21,7 +21,6 @@ def both(name: str) -> tuple[np.ndarray, np.ndarray]:
 
 @pytest.mark.parametrize(("model", "file"), [*MODEL_FILES, *EXPORTS])
 def test_a_layer_gives_what_keras_gave(model, file):
-    need(file)
     probe, expected = both(model)
     y = load_head(DATA / file)(probe)
     assert y.dtype == np.float32

@@ -225,8 +225,6 @@ def test_a_weights_file_tells_its_heads_and_their_ranges(run: Run, name):
     ],
 )
 def test_weights_of_any_name_are_known_by_their_first_bytes(run: Run, here: Path, file: str, name: str):
-    if file.endswith(".pt"):
-        pytest.importorskip("torch")
     Path(name).write_bytes((DATA / "weights" / file).read_bytes())
     Path(file).write_bytes((DATA / "weights" / file).read_bytes())
     expected = info(run, file)

@@ -54,11 +54,6 @@ def run(name: str, loaded: LoadedHead) -> tuple[np.ndarray, np.ndarray]:
     return powers / powers.sum(-1, keepdims=True), expected
 
 
-def need(file: str) -> None:
-    if file.endswith(".pt"):
-        pytest.importorskip("torch")
-
-
 @pytest.mark.parametrize(("model", "file"), MODEL_FILES)
 def test_a_model_file_lists_exactly_its_heads(model, file):
     listed, output, _ = MODELS[model]
@@ -97,7 +92,6 @@ def test_a_config_gives_the_activation_and_weights_alone_give_none(model, file):
 
 @pytest.mark.parametrize(("model", "file"), EXPORTS)
 def test_an_exported_head_gives_the_same_numbers(model, file):
-    need(file)
     got, expected = run(model, load_weights(DATA / file))
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
@@ -431,7 +425,6 @@ def test_a_pipe_is_refused_and_a_directory_or_missing_file_stays_an_oserror(tmp_
         ("h5py", "c_nested.keras", "keras"),
         ("h5py", "c_nested.h5", "keras"),
         ("onnx", "c_nested__head.onnx", "onnx"),
-        ("torch", "c_nested__head.pt", "torch"),
     ],
 )
 def test_a_missing_library_is_an_error_that_names_the_extra(monkeypatch, library, file, extra):
@@ -442,7 +435,7 @@ def test_a_missing_library_is_an_error_that_names_the_extra(monkeypatch, library
 
 
 def test_the_package_imports_none_of_the_libraries():
-    libraries = ["h5py", "onnx", "torch"]
+    libraries = ["h5py", "onnx"]
     code = f"import dense_cli.heads, sys; print([name for name in {libraries} if name in sys.modules])"
     assert (
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

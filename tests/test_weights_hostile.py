@@ -663,11 +663,11 @@ def test_a_pickle_of_anything_but_tensors_is_refused_and_not_run(tmp_path):
 
     file = tmp_path / "m.pt"
     file.write_bytes(pickle.dumps(Evil()))
-    assert refused(file).startswith("not a PyTorch state dict: ")
+    assert refused(file) == "a pickle that is none of PyTorch's"
     torch.save({"fc.weight": Evil()}, file)
-    assert "its pickle names" in refused(file)
-    torch.save(torch.nn.Linear(2, 2), file)
-    assert "its pickle names torch.nn.modules.linear.Linear" in refused(file)
+    assert refused(file).startswith("no kernel: ")
+    torch.save(torch.nn.Linear(2, 3), file)
+    assert load_weights(file).kernel.shape == (2, 3)
     file.write_bytes(b"PK\x03\x04 cut")
     assert refused(file)
     assert not (tmp_path / "PWNED").exists()
@@ -726,6 +726,6 @@ def test_nothing_is_written_beside_the_files_that_are_read(tmp_path):
         shutil.copy(path, tmp_path)
     before = sorted(tmp_path.iterdir())
     for path in before:
-        if path.suffix != ".npy" and path.suffix != ".pt":
+        if path.suffix != ".npy":
             load_weights(path)
     assert sorted(tmp_path.iterdir()) == before

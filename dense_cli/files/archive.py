@@ -12,14 +12,20 @@ import zlib
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, FileFormatError
+from dense_cli.files.dtypes import widen
 from dense_cli.files.stream import File, Section
-from dense_cli.files.tensor import require_inflated
+from dense_cli.files.tensor import Extent, Rows, Tensor, require_inflated
 from dense_cli.limits import require_bytes
 
-MAGIC = (b"PK\x03\x04", b"PK\x05\x06")
 _LOCAL_HEADER = 30  # bytes before the member's name
+_PIECE = 1 << 20
 
 
 def open_archive(file: File) -> zipfile.ZipFile:
@@ -101,3 +107,73 @@ def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File, memory: 
     require_inflated(info.file_size, stored, where, "the zip member", memory)
     with zip_errors(file.label):
         return archive.read(info)
+
+
+class Checksum:
+    """The checksum of a stored member, which its bytes are held against.
+
+    Bytes that are read from the first to the last are summed up in passing; `finish` reads what is left.
+    """
+
+    def __init__(self, file: File, start: int, info: zipfile.ZipInfo, where: str) -> None:
+        self._file, self._expected, self._where = file, info.CRC, where
+        self._at, self._end, self._sum = start, start + info.file_size, 0  # how far it is summed up
+
+    @property
+    def finished(self) -> bool:
+        """Whether all bytes were held against it."""
+        return self._at == self._end
+
+    def take(self, numbers: NDArray[Any], at: int) -> bool:
+        """Sum up numbers that were read at a place of the file, if they are the next ones."""
+        if at != self._at:
+            return False
+        total = zlib.crc32(numbers.reshape(-1).view(np.uint8).data, self._sum)
+        if at + numbers.nbytes == self._end and total != self._expected:
+            raise FileFormatError(f"{self._where}: damaged: its bytes do not have the archive's checksum")
+        self._at, self._sum = at + numbers.nbytes, total
+        return True
+
+    def finish(self, until: int | None = None) -> None:
+        """Read and sum up what is left, or what is left before a place of the file.
+
+        Raises:
+            FileFormatError: the bytes do not have the checksum.
+        """
+        end = self._end if until is None else until
+        while self._at < end:
+            piece = np.empty(min(end - self._at, _PIECE), np.uint8)
+            self._file.fill(piece, self._at)
+            self.take(piece, self._at)
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """Numbers in a stored member: those that are not read in order are given once all were summed up."""
+
+    extent: Extent
+    checksum: Checksum
+
+    def read(self) -> NDArray[Any]:
+        numbers = self.extent.bytes()
+        self.checksum.take(numbers, self.extent.offset)
+        self.checksum.finish()
+        return self.extent.shaped(numbers)
+
+    def rows(self, wanted: Rows) -> NDArray[Any]:
+        extent, checksum = self.extent, self.checksum
+        if not checksum.finished:
+            if isinstance(wanted, slice):
+                numbers = extent.stored_rows(wanted)
+                if checksum.take(numbers, extent.place(wanted.start)):
+                    if extent.place(wanted.stop) == extent.offset + extent.nbytes:
+                        checksum.finish()
+                    return widen(numbers, extent.dtype)
+            checksum.finish()
+        return extent.rows(wanted)
+
+
+def checked(extent: Extent, checksum: Checksum, name: str) -> Tensor:
+    """Return numbers in a stored member as a tensor that is held against the member's checksum."""
+    tensor, member = extent.tensor(name), _Checked(extent, checksum)
+    return replace(tensor, read=member.read, rows=None if tensor.rows is None else member.rows)

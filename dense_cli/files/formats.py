@@ -93,16 +93,13 @@ FORMATS = {
             (".safetensors",),
             rb".{5}\0{3}\{",
             tensors="dense_cli.files.safetensors:tensors",
-            holds=("weights",),
         ),
         Format("onnx", (".onnx",), weights="dense_cli.heads.onnx:read", holds=("weights",), extra="onnx"),
         Format(
             "torch",
             (".pt", ".pth"),
             _ZIP + b"|" + _PICKLE,
-            weights="dense_cli.heads.torch:read",
-            holds=("weights",),
-            extra="torch",
+            tensors="dense_cli.files.torch:tensors",
         ),
     )
 }

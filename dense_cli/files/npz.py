@@ -8,7 +8,6 @@ The format: https://numpy.org/doc/stable/reference/generated/numpy.savez.html
 from __future__ import annotations
 
 import zipfile
-import zlib
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +15,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError
-from dense_cli.files.archive import data_offset, open_archive, require_readable, zip_errors
+from dense_cli.files.archive import Checksum, checked, data_offset, open_archive, require_readable, zip_errors
 from dense_cli.files.dtypes import require_numeric
 from dense_cli.files.npy import NpyHeader, read_header
-from dense_cli.files.stream import File, Section
-from dense_cli.files.tensor import Extent, ReadInto, Rows, Tensor, Tensors
-
-_PIECE = 1 << 20
+from dense_cli.files.stream import File
+from dense_cli.files.tensor import ReadInto, Tensor, Tensors
 
 
 def tensors(file: File, memory: int | None = None) -> Tensors:
@@ -60,53 +57,15 @@ def _tensor(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: Fi
     start = data_offset(archive, info, file) if info.compress_type == zipfile.ZIP_STORED else 0
     extent = header.extent(file, start + header.data_offset)
     if info.compress_type == zipfile.ZIP_STORED:
-        member = _Stored(extent, start, info.CRC, where)
-        tensor = extent.tensor(name)
-        return replace(tensor, read=member.read, rows=None if tensor.rows is None else member.rows)
+        checksum = Checksum(file, start, info, where)
+        checksum.finish(extent.offset)  # the header
+        return checked(extent, checksum, name)
     return replace(
         extent.tensor(name, stored=min(info.compress_size, file.size)),
         read=lambda: _inflate(file, info, header, where),
         rows=None,
         stream=None if header.fortran_order else lambda: _stream(file, info, header, where),
     )
-
-
-class _Stored:
-    """A stored member, which is held against its checksum.
-
-    Where its rows are asked for from the first to the last, in passing; at the first row that is out of
-    that order all that is left is summed up before it is given.
-    """
-
-    def __init__(self, extent: Extent, start: int, expected: int, where: str) -> None:
-        self._extent, self._expected, self._where = extent, expected, where
-        self._header = self._sum = zlib.crc32(Section(extent.file, start, extent.offset - start).read())
-        self._at = extent.offset  # how far the file is summed up
-        self._end = extent.offset + extent.nbytes
-
-    def read(self) -> NDArray[Any]:
-        numbers = self._extent.bytes()
-        self._at, self._sum = self._extent.offset, self._header
-        self._add(numbers)
-        return self._extent.shaped(numbers)
-
-    def rows(self, wanted: Rows) -> NDArray[Any]:
-        if self._at < self._end:
-            if isinstance(wanted, slice) and self._extent.place(wanted.start) == self._at:
-                numbers = self._extent.rows(wanted)
-                self._add(numbers)
-                return numbers
-            piece = np.empty(_PIECE, np.uint8)
-            while left := self._end - self._at:
-                self._extent.file.fill(piece[:left], self._at)
-                self._add(piece[:left])
-        return self._extent.rows(wanted)
-
-    def _add(self, numbers: NDArray[Any]) -> None:
-        total = zlib.crc32(numbers.reshape(-1).view(np.uint8).data, self._sum)
-        if self._at + numbers.nbytes == self._end and total != self._expected:
-            raise FileFormatError(f"{self._where}: damaged: its bytes do not have the archive's checksum")
-        self._at, self._sum = self._at + numbers.nbytes, total
 
 
 def _stream(file: File, info: zipfile.ZipInfo, header: NpyHeader, where: str) -> ReadInto:

@@ -144,15 +144,19 @@ class Extent:
         features = self.shape[-1]
         size = features * self.stored.itemsize
         if isinstance(wanted, slice):
-            out = np.empty((wanted.stop - wanted.start, features), self.stored)
-            self.file.fill(out, self.place(wanted.start))
-            return widen(out, self.dtype)
+            return widen(self.stored_rows(wanted), self.dtype)
         # One read for each run of rows that follow each other in the file: a loop that must be lean.
         begins = np.flatnonzero(np.diff(wanted, prepend=-2) != 1)
         lengths = np.diff(begins, append=len(wanted)) * size
         places = self.offset + wanted[begins] * size
         data = self.file.runs(lengths.tolist(), places.tolist())
         return widen(np.frombuffer(data, self.stored).reshape(len(wanted), features), self.dtype)
+
+    def stored_rows(self, wanted: slice) -> NDArray[Any]:
+        """Return a slice of the rows as they stand in the file."""
+        out = np.empty((wanted.stop - wanted.start, self.shape[-1]), self.stored)
+        self.file.fill(out, self.place(wanted.start))
+        return out
 
     def tensor(self, name: str, stored: int | None = None) -> Tensor:
         """Return it under a name."""

@@ -37,7 +37,9 @@ def read(stream: ByteStream, request: Request, row: Format) -> Source:
     assert row.tensors is not None
     found: Tensors = load(row.tensors)(stream.whole(), stream.memory)
     name = choose(list(found), request, stream.name)
-    return tensor_source(found[name], f"{stream.name}[{name}]", stream.name, stream.memory)
+    return tensor_source(
+        found[name], f"{stream.name}[{name}]" if name else stream.name, stream.name, stream.memory
+    )
 
 
 def tensor_source(tensor: Tensor, name: str, file: str, memory: int | None) -> Source:

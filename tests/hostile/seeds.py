@@ -5,12 +5,10 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
-_TORCH = (".pt",) if find_spec("torch") is not None else ()
 _DATA = Path(__file__).parent.parent / "data" / "weights"
 
 X2 = np.linspace(-2, 2, 24).reshape(6, 4)
@@ -79,7 +77,7 @@ def weights() -> dict[str, bytes]:
         path.name: path.read_bytes()
         for path in sorted(_DATA.iterdir())
         if path.name.startswith(("a_sequential", "b_seq2seq"))
-        and path.suffix in (".h5", ".keras", ".npz", ".onnx", ".safetensors", *_TORCH)
+        and path.suffix in (".h5", ".keras", ".npz", ".onnx", ".safetensors", ".pt")
     }
     return {
         **found,
