@@ -61,12 +61,15 @@ class Initializer:
     make the initializer anew, as Keras writes them; its repr is the call that makes it.
     """
 
+    _integers = False  # whether it also fills arrays of integers and booleans
+
     def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = "float32") -> NDArray[Any]:
         """Return an array.
 
         Args:
             shape: its shape.
-            dtype: float16, float32 or float64; None is float32.
+            dtype: float16, float32 or float64; None is float32. Zeros, Ones and Constant also take the dtypes
+                of integers and booleans.
 
         Raises:
             ShapeError: ``shape`` is no shape, or none that this initializer can fill.
@@ -74,7 +77,7 @@ class Initializer:
             SeedError: a seed that the backend of Keras refuses.
         """
         with np.errstate(all="ignore"):  # what does not fit the dtype is infinite, as in Keras
-            return self._array(_standard_shape(shape), _standard_dtype(dtype))
+            return self._array(_standard_shape(shape), _standard_dtype(dtype, self._integers))
 
     def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
         raise NotImplementedError("Initializer subclasses must implement the `__call__()` method.")
@@ -111,12 +114,12 @@ def _standard_shape(shape: Sequence[int]) -> Shape:
     return standard
 
 
-def _standard_dtype(dtype: DTypeLike | None) -> np.dtype[Any]:
+def _standard_dtype(dtype: DTypeLike | None, integers: bool) -> np.dtype[Any]:
     try:
         standard = np.dtype("float32" if dtype is None else dtype)
     except TypeError:
         standard = None
-    if standard is None or standard.name not in DTYPES:
+    if standard is None or not (standard.name in DTYPES or (integers and standard.kind in "iub")):
         raise DtypeError(f"expected dtype float16, float32 or float64, found {shown_value(dtype)}")
     return standard.newbyteorder("=")
 
@@ -128,6 +131,8 @@ class Zeros(Initializer):
     array([0., 0.], dtype=float32)
     """
 
+    _integers = True
+
     def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
         return np.zeros(shape, dtype)
 
@@ -138,6 +143,8 @@ class Ones(Initializer):
     >>> Ones()((2,))
     array([1., 1.], dtype=float32)
     """
+
+    _integers = True
 
     def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
         return np.ones(shape, dtype)
@@ -152,6 +159,8 @@ class Constant(Initializer):
     >>> Constant(0.5)((2,))
     array([0.5, 0.5], dtype=float32)
     """
+
+    _integers = True
 
     def __init__(self, value: ArrayLike = 0.0) -> None:
         try:

@@ -1,0 +1,1 @@
+"""Activation functions as layers: Activation, Softmax, ReLU, LeakyReLU, PReLU, ELU."""

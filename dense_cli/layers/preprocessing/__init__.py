@@ -1,0 +1,1 @@
+"""Layers that bring a model's input into range: Normalization, Rescaling."""
