@@ -363,3 +363,103 @@ def test_long_doubles_of_a_stream_can_be_gone_back_to(run: Run, here: Path) -> N
     np.savez_compressed("x.npz", x)
     ran = run("predict", "x.npz", "-u", 2, *LINEAR, "-b", "::-1", "-f", "npy")
     assert array(ran) == x[::-1].tolist()
+
+
+def refused(ran: Any) -> str:
+    assert ran.code == 2
+    return ran.err.splitlines()[0].removeprefix("Error: ")
+
+
+@pytest.mark.parametrize("command", [["predict"], ["slice"], ["slice", "-t", 0]], ids=str)
+@pytest.mark.parametrize(
+    ("option", "content", "message"),
+    [
+        ("lengths", "[3, 1]", "lengths: expected 0 to 2 time steps, found 3 at [0]"),
+        ("lengths", "[2, 2]", "lengths: expected 0 to 1 time steps, found 2 at [1]"),
+        (
+            "lengths",
+            "[2, 1, 0]",
+            "lengths: expected one row for each of the 2 samples of standard input, found 3",
+        ),
+        (
+            "mask",
+            "[[1, 1], [1, 1]]",
+            "mask: expected false beyond the 1 time steps of sample 1, found true at [1][1]",
+        ),
+        (
+            "mask",
+            "[[1, 1, 0], [1, 0, 0]]",
+            "mask: expected the 2 time steps of the longest sample of standard input, found 3",
+        ),
+        (
+            "mask",
+            "[[1, 1], [1, 0], [0, 0]]",
+            "mask: expected one row for each of the 2 samples of standard input, found 3",
+        ),
+        (
+            "targets",
+            "[[0, 1], [1, 1]]",
+            "targets.json: expected one target for each class of sample 1, shape (1,), found (2,)",
+        ),
+        (
+            "targets",
+            "[[0, 1], [1], [0]]",
+            "targets: expected one row for each of the 2 samples of standard input, found 3",
+        ),
+    ],
+)
+def test_what_is_said_of_steps_that_a_stream_does_not_have_is_refused(
+    option: str, content: str, message: str, command: list[Any], run: Run, here: Path
+) -> None:
+    Path(f"{option}.json").write_text(content)
+    ran = run(
+        *command, "-u", 2, f"--{option}", f"{option}.json", "-f", "json", stdin=b"[[1,2],[3,4]]\n[[5,6]]\n"
+    )
+    assert refused(ran) == message
+
+
+def test_padding_beyond_the_steps_of_a_sample_is_said_as_such(run: Run, here: Path) -> None:
+    Path("mask.json").write_text("[[1, 0], [1, 0]]")
+    Path("targets.json").write_text("[[0, 1], [1, -1]]")
+    args = ["predict", "-u", 2, "-f", "csv"]
+    assert run(*args, "--mask", "mask.json", stdin=b"[[1,2],[3,4]]\n[[5,6]]\n").code == 0
+    ran = run(*args, "--targets", "targets.json", "--ignore-index", -1, stdin=b"[[1,2],[3,4]]\n[[5,6]]\n")
+    assert ran.code == 0
+
+
+def test_finished_outputs_checked_with_a_mask_that_does_not_fit_are_refused(run: Run, here: Path) -> None:
+    Path("mask.json").write_text("[[1, 1], [1, 1]]")
+    ran = run("check", "-", "--mask", "mask.json", stdin=b"[[0.5,0.5]]\n[[0.25,0.75]]\n")
+    assert refused(ran) == "mask: expected false beyond the 1 time steps of sample 0, found true at [0][1]"
+
+
+def test_lengths_of_four_axes_count_steps(run: Run, here: Path) -> None:
+    x = np.arange(36.0).reshape(3, 2, 3, 2)
+    np.save("x.npy", x)
+    lines = b"".join(json.dumps(sample).encode() + b"\n" for sample in x.tolist())
+    Path("l.json").write_text("[2, 0, 1]")
+    for command in ("predict", "slice"):
+        args = ["-u", 2, "--lengths", "l.json", "-f", "csv"]
+        assert run(command, "-", *args, stdin=lines) == run(command, "x.npy", *args)
+    Path("l.json").write_text("[2, 0, 3]")
+    ran = run("predict", "-u", 2, "--lengths", "l.json", "-f", "json", stdin=lines)
+    assert refused(ran) == "lengths: expected 0 to 2 time steps, found 3 at [2]"
+
+
+def test_targets_of_one_sample_of_a_stream_are_those_of_a_file(run: Run, here: Path) -> None:
+    np.save("x.npy", [[[1.0, 2], [3, 4], [5, 6]]])
+    np.save("t.npy", [[0, 1, 1]])
+    Path("t.jsonl").write_text("[0, 1, 1]\n")
+    for targets in ("t.npy", "t.jsonl"):
+        args = ["-u", 2, "--targets", targets, "-f", "csv"]
+        wanted = run("predict", "x.npy", *args)
+        assert wanted.code == 0
+        assert run("predict", *args, "--input-format", "jsonl", stdin=b"[[1,2],[3,4],[5,6]]\n") == wanted
+    np.save("t.npy", [[0], [1], [1]])
+    ran = run("predict", "-u", 2, "--targets", "t.npy", "-f", "csv", stdin=b"[1,2]\n[3,4]\n[5,6]\n")
+    assert (ran.code, len(ran.text.splitlines())) == (0, 4)
+
+
+def test_a_single_row_of_nan_from_a_pipe_is_a_line(run: Run) -> None:
+    ran = run("decode", stdin=b'{"sample":4,"probabilities":[null,null],"class":null}\n')
+    assert (ran.text, ran.code) == ("-\n", 0)

@@ -109,3 +109,11 @@ def test_ties_and_nan_in_one_block_give_no_row_the_classes_of_another() -> None:
     columns, found = top_k(values, 1)
     assert (columns[1:].tolist(), found[1:].tolist()) == ([[5], [0]], [[9], [9]])
     assert seen(values, View(top=1)).classes.tolist() == [-1, 5, 0]
+
+
+def test_a_row_without_a_class_has_no_confidence_whatever_the_activation() -> None:
+    for activation in ("softmax", "sparsemax", "sigmoid", "relu", "linear"):
+        found = seen([[np.inf, 1, 2], [3, 1, 2]], View(top=2), activation)
+        assert found.classes.tolist() == [-1, 0]
+        assert found.top_values is not None
+        assert np.isnan(found.top_values).tolist() == [[True, True], [False, False]]

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dense_cli.pipeline import Part
+    from dense_cli.sources.fit import Fit
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.source import Source
     from dense_cli.sources.targets import Targets
@@ -41,6 +43,7 @@ class Job:
     dtype: np.dtype[Any]
     mask: Mask | None
     lead: tuple[int | None, ...]
+    fit: Fit
     targets: Targets | None = None
     summary: Summary | None = None
 
@@ -49,6 +52,9 @@ class Job:
         """Open the input and make the layer; ``outputs`` allows an input that is finished already."""
         import numpy as np
 
+        from dense_cli.sources.fit import Fit
+        from dense_cli.sources.streamed import StreamSource
+
         wanted = LayerOptions.take(options)
         if not wanted.asked and not outputs:
             raise click.UsageError(
@@ -56,6 +62,9 @@ class Job:
             )
         source = source or open_input(options, outputs=not wanted.asked)
         whole = source.shape  # what a mask and targets are for, whichever samples are looked at
+        fit = Fit(source.name)
+        if isinstance(source, StreamSource) and whole[0] is None and not source.stated:
+            source = source.through(fit.watch)
         if options["batch"] is not None:
             source = _batch(source, options["batch"])
         features = source.shape[-1] or 0
@@ -73,7 +82,8 @@ class Job:
         mask = open_mask(options, dtype)
         if mask is not None:
             mask.check(whole, source.name)
-        return cls(options, source, layer, dtype, mask, whole[:-1])
+        fit.mask = mask
+        return cls(options, source, layer, dtype, mask, whole[:-1], fit)
 
     @property
     def units(self) -> int:
@@ -104,11 +114,7 @@ class Job:
         top = options["top_k"]
         if top is not None and top > units:
             raise ConfigError(f"--top-k {top}: there are only {units} classes")
-        labels = None
-        if options["labels"] is not None:
-            from dense_cli.sources.labels import load_labels
-
-            labels = load_labels(options["labels"], units)
+        labels = self.labels
         screen = Screen.of(sys.stdout) if options["output"] is None and format == "table" else Screen()
         limit = None if options["show_all"] else options["limit"]
         shape = (*self.source.shape[:-1], units)
@@ -117,7 +123,7 @@ class Job:
         # With names for the classes of each step, a table tells what is said rather than every number.
         story = not slicing and labels is not None and len(shape) > 2 and format in ("table", "markdown")
         story = story and top is None and options["show"] == "probabilities"
-        rows = self._measures(labels, format)
+        rows = self._measures(format)
         measures = rows
         if format in ("table", "markdown") or self.targets is not None:
             from dense_cli.views.evaluate import gives_distributions
@@ -147,18 +153,33 @@ class Job:
         )
         return _with_view(run, format), format
 
-    def _measures(self, labels: list[str] | None, format: str) -> tuple[str, ...]:
+    @cached_property
+    def labels(self) -> list[str] | None:
+        """The names of the classes, where they are given."""
+        from dense_cli.sources.labels import load_labels
+
+        file = self.options["labels"]
+        return None if file is None else load_labels(file, self.units)
+
+    def open_targets(self) -> None:
+        """Read the targets, where they are asked for: before the first row is."""
+        from dense_cli.sources.targets import load_targets
+
+        file = self.options["targets"]
+        if file is not None and self.targets is None:
+            targets = load_targets(file, self.labels, self.options["ignore_index"])
+            self.targets = self.fit.targets = targets.fit(self.lead)
+
+    def _measures(self, format: str) -> tuple[str, ...]:
         """Open the targets, and return the measures that are shown."""
         options = self.options
         if options["ignore_index"] is not None and options["targets"] is None:
             raise click.UsageError("--ignore-index is about targets: it needs --targets FILE")
         measures = tuple(dict.fromkeys(options["measures"]))
         if options["targets"] is not None:
-            from dense_cli.sources.targets import load_targets
             from dense_cli.views.measures import OF_TARGETS
 
-            targets = load_targets(options["targets"], labels, options["ignore_index"])
-            self.targets = targets.fit(self.lead)
+            self.open_targets()
             measures += OF_TARGETS
         if options["measures"] and format == "npy":
             raise click.UsageError("NPY holds one array, the one that --show names: --measure needs -f npz")
@@ -206,12 +227,9 @@ class Job:
         from dense_cli.pipeline import MEMORY
         from dense_cli.pipeline import run as run_pipeline
 
-        lost, first, last = 0, None, -1
+        lost, first = 0, None
         rows = math.prod(n for n in source.shape[:-1] if n is not None) if None not in source.shape else None
-        # How many samples a stream has shows in the end: then masks and targets are held against it.
-        counting = self.lead[0] is None and (self.mask is not None or self.targets is not None)
         progress = Progress(rows, shown=not self.options["no_progress"])
-        counted = 0
         try:
             for part in run_pipeline(
                 source,
@@ -231,12 +249,8 @@ class Job:
                 if self.summary is not None:
                     samples = part.block.places()[:, 0]
                     self.summary.add(part.result.classes, part.result.measures, samples, part.mask)
-                counted += 0 if part.mask is None else int(part.mask.sum())
-                if counting and len(part.result.classes):
-                    last = int(part.block.places()[-1, 0])
                 yield part
                 progress.advance(len(part.result.classes))
-            self._check_end(source, counted, last + 1)
         except GeneratorExit:
             pass  # the writer has enough; what was seen so far is still told
         finally:
@@ -246,25 +260,6 @@ class Job:
             where = ", ".join(f"{name} {n}" for name, n in zip(names, first, strict=False))
             count = "1 row has" if lost == 1 else f"{lost} rows have"
             note(f"{count} NaN or infinity in the input or the logits, and so no class; the first is {where}")
-
-    def _check_end(self, source: Source, counted: int, samples: int) -> None:
-        """Hold what was asked against a stream whose length is known only now."""
-        batch = self.options["batch"]
-        lengths = self.mask.lengths if self.mask is not None else None
-        if lengths is not None and batch is None and len(source.shape) > 2 and None in self.lead:
-            asked = int(lengths.sum())
-            if asked != counted and source is self.source:
-                found = f"found {asked} time steps for {counted}"
-                raise ShapeError(f"lengths: expected at most what {source.name} has, {found}")
-        if batch is None and source is self.source and self.lead[0] is None:
-            steps = self.mask.steps if self.mask is not None else None
-            shapes = self.targets.shapes if self.targets is not None else None
-            for name, of_samples in (("mask", steps), ("targets", shapes)):
-                if of_samples is not None and len(of_samples) != samples:
-                    raise ShapeError(
-                        f"{name}: expected one row for each of the {samples} samples of {source.name}, "
-                        f"found {len(of_samples)}"
-                    )
 
 
 def write(job: Job, run: Run, format: str, groups: Iterable[tuple[int | None, Iterator[Part]]]) -> None:

@@ -51,6 +51,7 @@ def slice(times: tuple[Any, ...], **options: Any) -> None:
     single = len(times) == 1 and isinstance(times[0], int)
     # One step can be taken from a stream as it flows; several would have to be gone back for.
     if isinstance(job.source, StreamSource) and not (single and times[0] >= 0):
+        job.open_targets()
         job.source = spool(job.source)
     source: Any = job.source
     steps = _steps(times, source)

@@ -38,7 +38,8 @@ def entries(text: bytes, name: str) -> Iterator[list[Any]]:
     if suffix == ".json":
         return _items(text, name)
     if suffix in (".jsonl", ".ndjson"):
-        return _items(text, name) if json and not _is_lines(text) else _lines(text, name)
+        document = json and b"\n" in text.strip() and not _is_lines(text)
+        return _items(text, name) if document else _lines(text, name)
     if not suffix and json:
         return _lines(text, name) if _is_lines(text) else _items(text, name)
     return _rows(text, name)

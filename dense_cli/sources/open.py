@@ -97,6 +97,8 @@ def _json_or_lines(stream: ByteStream, line: bytes, text: bytes) -> str:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
         return "json"
+    if isinstance(value, dict) and "sample" in value:  # a row as densecli prints it
+        return "jsonl"
     lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else [value]
     flat = bool(lists) and all(v and isinstance(v[0], (int, float)) for v in lists)
     if flat and stream.peek(len(line) + 1)[len(line) :] == b"\n":

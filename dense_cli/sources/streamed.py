@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import Any
 
@@ -40,6 +40,7 @@ class StreamSource:
         self.memory = memory
         self._shape = shape
         self._samples = samples
+        self._stated: bool | None = None
 
     def _first(self) -> Chunk:
         first = next(self.chunks)
@@ -61,7 +62,9 @@ class StreamSource:
     @property
     def stated(self) -> bool:
         """Whether the rows say themselves where they stand, as densecli prints them."""
-        return self.shape[0] is None and self._first().stated
+        if self._stated is None:
+            self._stated = self.shape[0] is None and self._first().stated
+        return self._stated
 
     @property
     def by_step(self) -> bool:
@@ -82,7 +85,9 @@ class StreamSource:
     def _of(
         self, chunks: Iterator[Chunk], shape: tuple[int | None, ...], samples: range | None
     ) -> StreamSource:
-        return StreamSource(self.name, self.dtype, chunks, shape, samples=samples, memory=self.memory)
+        source = StreamSource(self.name, self.dtype, chunks, shape, samples=samples, memory=self.memory)
+        source._stated = self._stated
+        return source
 
     def select(self, batch: slice) -> Source:
         """Give only some samples; without negative numbers the stream is read no further than needed."""
@@ -103,18 +108,22 @@ class StreamSource:
         samples = None if self.samples is None else self.samples[batch]
         return self._of(some(), (None if samples is None else len(samples), *self.shape[1:]), samples)
 
+    def through(self, watch: Callable[[Iterator[Chunk]], Iterator[Chunk]]) -> StreamSource:
+        """Return the same source, whose chunks go through ``watch``."""
+        return self._of(watch(self.chunks), self.shape, self._samples)
+
     def required(self, message: str) -> StreamSource:
         """Return the same source, which is an error with ``message`` where no row comes."""
 
-        def some() -> Iterator[Chunk]:
+        def some(chunks: Iterator[Chunk]) -> Iterator[Chunk]:
             rows = 0
-            for chunk in self.chunks:
+            for chunk in chunks:
                 rows += len(chunk.x)
                 yield chunk
             if not rows:
                 raise ShapeError(message)
 
-        return self._of(some(), self.shape, self._samples)
+        return self.through(some)
 
     @property
     def steps(self) -> range | None:

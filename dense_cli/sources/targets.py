@@ -47,6 +47,8 @@ class Targets(NamedTuple):
             a is None or b is None or a == b for a, b in zip(own, lead, strict=True)
         ):
             return self
+        if regular and None in lead and (shape := _likely(own, len(lead))) is not None:
+            return Targets.of(self.name, self.values.reshape(shape), self.ignore)
         if regular and None not in lead and [n for n in own if n != 1] == [n for n in lead if n != 1]:
             return Targets.of(self.name, self.values.reshape([n or 0 for n in lead]), self.ignore)
         raise ShapeError(
@@ -213,6 +215,14 @@ def _class(item: Any, where: str, numbers: dict[str, int]) -> int:
         f"{where}: expected {expected}, found {glimpse(item)}",
         hint=None if numbers or not isinstance(item, str) else "names of classes need --labels FILE",
     )
+
+
+def _likely(own: tuple[int, ...], axes: int) -> tuple[int, ...] | None:
+    """Return targets' shape in ``axes`` axes if they leave out that of a single sample, or add some of 1."""
+    if len(own) + 1 == axes:
+        return (1, *own)
+    long = tuple(n for n in own if n != 1)
+    return long if len(own) > axes == len(long) else None
 
 
 def _shape(shape: tuple[int | None, ...]) -> str:

@@ -196,6 +196,7 @@ def _whole(
         result.top_classes, result.top_values = top_k(y, view.top)
         result.top_values = np.take_along_axis(arrays.get(view.values, y), result.top_classes, axis=1)
         result.top_classes[lost] = -1
+        result.top_values[lost] = np.nan  # of sigmoid(inf) there is a value, and yet no class
     result.classes[lost] = -1
     if view.measures:
         if not gives_distributions(activation):

@@ -1,0 +1,106 @@
+"""Lengths, masks and targets held against the samples of a stream, whose shapes show as they come."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import DtypeError, ShapeError
+from dense_cli.sources.masks import Mask
+from dense_cli.sources.source import Chunk
+from dense_cli.sources.targets import Targets
+
+
+class Fit:
+    """Refuses what is said of steps or samples that a stream does not have, as a file's shape does.
+
+    ``mask`` and ``targets`` may be set until the first chunk is asked for.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.mask: Mask | None = None
+        self.targets: Targets | None = None
+
+    def watch(self, chunks: Iterator[Chunk]) -> Iterator[Chunk]:
+        """Give the chunks on, of which each holds whole samples in order.
+
+        Raises:
+            ShapeError, DtypeError: a mask, a length or targets do not fit; the message says where.
+        """
+        samples = most = 0
+        for chunk in chunks:
+            if (self.mask is not None or self.targets is not None) and len(chunk.x):
+                last = np.append(np.flatnonzero(np.diff(chunk.places[:, 0])), len(chunk.x) - 1)
+                numbers, sizes = chunk.places[last, 0], chunk.places[last, 1:] + 1
+                self._check(numbers, sizes)
+                samples = int(numbers[-1]) + 1
+                most = max(most, int(sizes[:, :1].max(initial=0)))
+            yield chunk
+        self._check_end(samples, most)
+
+    def _check(self, numbers: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+        if self.mask is not None and self.mask.lengths is not None:
+            self._check_lengths(self.mask.lengths, numbers, sizes[:, 0])
+        if self.mask is not None and self.mask.steps is not None:
+            self._check_mask(self.mask.steps, numbers, sizes[:, 0])
+        if self.targets is not None:
+            self._check_targets(self.targets, numbers, sizes)
+
+    def _check_lengths(
+        self, lengths: NDArray[np.int64], numbers: NDArray[np.int64], steps: NDArray[np.int64]
+    ) -> None:
+        known = numbers < len(lengths)
+        over = np.flatnonzero(lengths[numbers[known]] > steps[known])
+        if len(over):
+            at = int(over[0])
+            found = lengths[numbers[at]]
+            raise DtypeError(
+                f"lengths: expected 0 to {steps[at]} time steps, found {found} at [{numbers[at]}]"
+            )
+
+    def _check_mask(
+        self, mask: NDArray[np.bool_], numbers: NDArray[np.int64], steps: NDArray[np.int64]
+    ) -> None:
+        known = numbers < len(mask)
+        over = mask[numbers[known]] & (np.arange(mask.shape[1]) >= steps[known, None])
+        if over.any():
+            row, t = (int(i) for i in np.argwhere(over)[0])
+            raise ShapeError(
+                f"mask: expected false beyond the {steps[row]} time steps of sample {numbers[row]}, "
+                f"found true at [{numbers[row]}][{t}]"
+            )
+
+    def _check_targets(self, targets: Targets, numbers: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+        known = numbers < len(targets.shapes)
+        numbers, sizes = numbers[known], sizes[known]
+        shapes = targets.shapes[numbers]
+        for at in np.flatnonzero((shapes != sizes).any(axis=1)).tolist():
+            start = int(targets.offsets[numbers[at]])
+            extra = targets.values[start + int(sizes[at][0]) : start + int(shapes[at].prod())]
+            padded = shapes.shape[1] == 1 and len(extra) > 0 and targets.ignore is not None
+            if not (padded and (extra == targets.ignore).all()):
+                raise ShapeError(
+                    f"{targets.name}: expected one target for each class of sample {numbers[at]}, "
+                    f"shape {tuple(sizes[at].tolist())}, found {tuple(shapes[at].tolist())}",
+                    hint="targets that are padding are named by --ignore-index",
+                )
+
+    def _check_end(self, samples: int, most: int) -> None:
+        """Hold the number of samples, and the steps of the longest, against what was said of them."""
+        lengths = self.mask.lengths if self.mask is not None else None
+        steps = self.mask.steps if self.mask is not None else None
+        shapes = self.targets.shapes if self.targets is not None else None
+        for name, of_samples in (("lengths", lengths), ("mask", steps), ("targets", shapes)):
+            if of_samples is not None and len(of_samples) != samples:
+                raise ShapeError(
+                    f"{name}: expected one row for each of the {samples} samples of {self.name}, "
+                    f"found {len(of_samples)}"
+                )
+        if steps is not None and steps.shape[1] != most:
+            raise ShapeError(
+                f"mask: expected the {most} time steps of the longest sample of {self.name}, "
+                f"found {steps.shape[1]}"
+            )
