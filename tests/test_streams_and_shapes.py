@@ -463,3 +463,15 @@ def test_targets_of_one_sample_of_a_stream_are_those_of_a_file(run: Run, here: P
 def test_a_single_row_of_nan_from_a_pipe_is_a_line(run: Run) -> None:
     ran = run("decode", stdin=b'{"sample":4,"probabilities":[null,null],"class":null}\n')
     assert (ran.text, ran.code) == ("-\n", 0)
+
+
+def test_samples_that_are_left_may_have_the_same_steps(run: Run) -> None:
+    # However they are picked: as they flow, or by going back.
+    longest = b"[[1,0]]\n[[1,0],[0,1]]\n[[0,1],[0,1]]\n"
+    for batch in ("1:", "-2:"):
+        ran = run(
+            "slice", "--input-format", "jsonl", f"--batch={batch}", "--time=:-1", "-f", "npy", stdin=longest
+        )
+        assert array(ran) == [[[1, 0]], [[0, 1]]]
+    refused = run("slice", "--input-format", "jsonl", "--batch=-3:", "--time=:-1", stdin=longest)
+    assert (refused.out, refused.code) == (b"", 2)

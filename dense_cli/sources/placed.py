@@ -64,12 +64,13 @@ class PlacedSource:
         own: NDArray[np.int64] = step - step[last][self._sample] - 1
         return own
 
-    def select(self, batch: slice) -> PlacedSource:
-        """Return the source of some samples, by their numbers."""
+    def select(self, batch: slice) -> ArraySource | PlacedSource:
+        """Return the source of some samples, by their numbers; what is left may be an array."""
         first = np.flatnonzero(np.diff(self._sample, prepend=-1))
         kept = kept_of(evenly(self.places[first, 0]), batch)
         runs = np.split(np.arange(len(self.rows)), first[1:])
-        return self._of([runs[i] for i in kept])
+        chosen = self._of([runs[i] for i in kept])
+        return arrange(self.name, OrderedStore(self.store, chosen.rows), chosen.places)
 
     def at(self, steps: Sequence[int]) -> PlacedSource:
         """Return the source of these time steps of the samples that have them, in this order.
