@@ -1,0 +1,159 @@
+"""Layers of the Keras that is installed, run in a process of its own, for tests that compare with them.
+
+A case says which layer, and what it is called with:
+
+    {"layer": {"module": "keras.layers", "class_name": "GRU", "config": {"units": 3}},
+     "args": ["@x"], "kwargs": {"mask": "@mask"}, "arrays": {"x": …, "mask": …}}
+
+A string with ``@`` stands for an array, also inside of lists. Both sides give the built layer the weights
+that `weights` makes, so that only shapes have to agree for the numbers to be comparable.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+BACKENDS = ("tensorflow", "jax", "torch", "numpy")
+
+
+def layer(kind: str, **config: Any) -> dict[str, Any]:
+    """Return Keras' config of a layer, with a name, as the names that count up depend on what ran before."""
+    config["name"] = kind.lower()
+    return {"module": "keras.layers", "class_name": kind, "config": config, "registered_name": None}
+
+
+def weights(shapes: list[Any], seed: int) -> list[np.ndarray]:
+    """Return random weights of these shapes."""
+    rng = np.random.default_rng(seed)
+    return [rng.normal(size=shape).astype(np.float32) * np.float32(0.3) for shape in shapes]
+
+
+def with_arrays(nest: Any, arrays: dict[str, np.ndarray]) -> Any:
+    """Return ``nest`` with the arrays in the place of their names."""
+    if isinstance(nest, str) and nest.startswith("@"):
+        return arrays[nest[1:]]
+    if isinstance(nest, dict):
+        return {key: with_arrays(value, arrays) for key, value in nest.items()}
+    return [with_arrays(value, arrays) for value in nest] if isinstance(nest, list) else nest
+
+
+def leaves(nest: Any) -> list[Any]:
+    """Return what is in a nest of lists and tuples, in order."""
+    return [x for part in nest for x in leaves(part)] if isinstance(nest, (list, tuple)) else [nest]
+
+
+def run(layer: Any, case: dict[str, Any], seed: int, number: Any = np.asarray) -> dict[str, Any]:
+    """Return what a layer, Keras' or ours, gives for a case: outputs, masks, weights' names, its config."""
+    args, kwargs = (with_arrays(case[name], case["arrays"]) for name in ("args", "kwargs"))
+    layer(*args, **kwargs)
+    layer.set_weights(weights([w.shape for w in layer.weights], seed))
+    outputs = leaves(layer(*args, **kwargs))
+    masks = [getattr(y, "_keras_mask", None) for y in outputs]
+    return {
+        "outputs": [number(y) for y in outputs],
+        "masks": [None if mask is None else number(mask) for mask in masks],
+        "weights": [[w.path, list(w.shape)] for w in layer.weights],
+        "config": json.loads(json.dumps(layer.get_config())),
+    }
+
+
+def ask_keras(cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
+    """Return `run` of each case in the Keras that is installed; skip the test where none is."""
+    import pytest
+
+    if importlib.util.find_spec("keras") is None:
+        pytest.skip("Keras is not installed")
+    backend = next(name for name in BACKENDS if name == "numpy" or importlib.util.find_spec(name))
+    np.savez(
+        folder / "in.npz",
+        **{f"{i} {n}": a for i, case in enumerate(cases) for n, a in case["arrays"].items()},
+    )
+    plain = [{**case, "arrays": list(case["arrays"])} for case in cases]
+    (folder / "in.json").write_text(json.dumps(plain))
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", __file__, str(folder)],
+        capture_output=True,
+        text=True,
+        env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    answers = json.loads((folder / "out.json").read_text())
+    with np.load(folder / "out.npz") as arrays:
+        for answer in answers:
+            for name in {"outputs", "masks"} & answer.keys():
+                answer[name] = [None if key is None else arrays[key] for key in answer[name]]
+    return answers
+
+
+def compare(cases: list[dict[str, Any]], folder: Path, rtol: float = 1e-5, atol: float = 1e-6) -> None:
+    """Check outputs, masks, weights and configs of the cases against those of Keras."""
+    import pytest
+
+    from dense_cli.errors import DenseCliError
+    from dense_cli.saving.serialization import deserialize_keras_object
+
+    for i, (case, expected) in enumerate(zip(cases, ask_keras(cases, folder), strict=True)):
+        what = f"case {i}: {case['layer']} {case['kwargs']}"
+        if "error" in expected:
+            with pytest.raises(DenseCliError):
+                run(deserialize_keras_object(case["layer"]), case, i)
+            continue
+        found = run(deserialize_keras_object(case["layer"]), case, i)
+        assert len(found["outputs"]) == len(expected["outputs"]), what
+        for y, z in zip(found["outputs"], expected["outputs"], strict=True):
+            assert y.dtype == z.dtype, what
+            np.testing.assert_allclose(y, z, rtol=rtol, atol=atol, err_msg=what)
+        for y, z in zip(found["masks"], expected["masks"], strict=True):
+            assert (y is None) == (z is None), what
+            assert y is None or np.array_equal(y, z), what
+        assert found["weights"] == expected["weights"], what
+        assert plain(found["config"]) == plain(expected["config"]), what
+
+
+def plain(config: Any) -> Any:
+    """Return a config without what Keras adds where it writes one for a file."""
+    if isinstance(config, list):
+        return [plain(value) for value in config]
+    if not isinstance(config, dict):
+        return config
+    left_out = {"module", "registered_name", "build_config", "input_axes", "output_axes"}
+    return {key: plain(value) for key, value in config.items() if key not in left_out}
+
+
+def answer(folder: Path) -> None:
+    """Run the cases of ``folder`` in Keras; leave the answers there."""
+    import keras
+
+    cases = json.loads((folder / "in.json").read_text())
+    kept: dict[str, np.ndarray] = {}
+    with np.load(folder / "in.npz") as arrays:
+        answers = []
+        for i, case in enumerate(cases):
+            case["arrays"] = {name: arrays[f"{i} {name}"] for name in case["arrays"]}
+            try:
+                layer = keras.saving.deserialize_keras_object(case["layer"])
+                result = run(layer, case, i, keras.ops.convert_to_numpy)
+            except Exception as error:
+                answers.append({"error": str(error)})
+                continue
+            for name in ("outputs", "masks"):
+                for j, array in enumerate(result[name]):
+                    if array is not None:
+                        kept[f"{i} {name} {j}"] = array
+                        result[name][j] = f"{i} {name} {j}"
+            answers.append(result)
+    np.savez(folder / "out.npz", **kept)
+    (folder / "out.json").write_text(json.dumps(answers))
+
+
+if __name__ == "__main__":
+    answer(Path(sys.argv[1]))

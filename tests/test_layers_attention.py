@@ -1,0 +1,133 @@
+"""Attention, Embedding and EinsumDense beside the Keras that is installed."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from keras_layers import compare, layer
+
+CASES = 60
+
+
+def arrays_of(rng: np.random.Generator, **shapes: tuple[int, ...]) -> dict[str, np.ndarray]:
+    return {name: rng.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+
+
+def random_attention(draw: random.Random, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    batch, steps, length, dim = draw.randint(1, 4), draw.randint(1, 6), draw.randint(1, 6), draw.randint(1, 5)
+    arrays = arrays_of(rng, q=(batch, steps, dim), v=(batch, length, draw.randint(1, 5)))
+    arrays["k"] = rng.normal(size=(batch, length, dim)).astype(np.float32)
+    inputs = ["@q", "@v", "@k"]
+    if draw.random() < 0.5:
+        arrays["v"] = arrays.pop("k")
+        inputs = ["@q", "@v"]
+    kwargs: dict[str, Any] = {
+        "use_causal_mask": draw.random() < 0.4,
+        "return_attention_scores": draw.random() < 0.5,
+    }
+    if draw.random() < 0.6:
+        arrays["q_mask"] = rng.random((batch, steps)) < 0.7
+        arrays["v_mask"] = rng.random((batch, length)) < 0.7
+        kwargs["mask"] = [draw.choice([None, "@q_mask"]), draw.choice([None, "@v_mask"])]
+    if draw.random() < 0.5:
+        description = layer("AdditiveAttention", use_scale=draw.random() < 0.7)
+    else:
+        mode = draw.choice(["dot", "concat"])
+        description = layer("Attention", use_scale=draw.random() < 0.5, score_mode=mode)
+    return {"layer": description, "args": [inputs], "kwargs": kwargs, "arrays": arrays}
+
+
+def random_heads(draw: random.Random, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    batch, steps, length, dim = draw.randint(1, 3), draw.randint(1, 5), draw.randint(1, 5), draw.randint(1, 6)
+    options: dict[str, Any] = {
+        "use_bias": draw.random() < 0.7,
+        "use_gate": draw.random() < 0.3,
+        "sliding_window": draw.choice([None, None, 2]),
+    }
+    # Not heads of size 1: TensorFlow's Keras may take their biases for one of the time axis.
+    further: tuple[int, ...] = ()
+    value_dim = dim
+    if draw.random() < 0.3:
+        shared = draw.randint(1, 2)
+        options |= {"head_dim": draw.randint(2, 4), "num_key_value_heads": shared}
+        description = layer("GroupQueryAttention", **options, num_query_heads=shared * draw.randint(1, 3))
+    else:
+        options |= {"num_heads": draw.randint(1, 3), "key_dim": draw.randint(2, 4)}
+        options["value_dim"] = draw.choice([None, 3])
+        options["output_shape"] = draw.choice([None, 4, [2, 3]])
+        value_dim = draw.randint(1, 6)
+        if draw.random() < 0.3:
+            further = (3,)
+            options["attention_axes"] = draw.choice([1, [1], [-2], None])
+        description = layer("MultiHeadAttention", **options)
+    arrays = arrays_of(
+        rng,
+        q=(batch, steps, *further, dim),
+        v=(batch, length, *further, value_dim),
+        k=(batch, length, *further, value_dim),
+    )
+    kwargs: dict[str, Any] = {"return_attention_scores": draw.random() < 0.5}
+    if draw.random() < 0.5:
+        kwargs["key"] = "@k"
+    if not further:
+        kwargs["use_causal_mask"] = draw.random() < 0.3
+        masks = {"attention_mask": (batch, steps, length), "value_mask": (batch, length)}
+        masks |= {"key_mask": (batch, length), "query_mask": (batch, steps)}
+        for name, shape in masks.items():
+            if draw.random() < 0.3:
+                arrays[name] = rng.random(shape) < 0.7
+                kwargs[name] = f"@{name}"
+    return {"layer": description, "args": ["@q", "@v"], "kwargs": kwargs, "arrays": arrays}
+
+
+def random_embedding(draw: random.Random, seed: int) -> dict[str, Any]:
+    rng = np.random.default_rng(seed)
+    size = draw.randint(1, 9)
+    shape = [draw.randint(1, 5) for _ in range(draw.randint(1, 3))]
+    dtype = draw.choice(["int32", "int64", "uint8", "float32"])
+    config = {"input_dim": size, "output_dim": draw.randint(1, 5), "mask_zero": draw.random() < 0.5}
+    arrays = {"ids": rng.integers(0, size, shape).astype(dtype)}
+    return {"layer": layer("Embedding", **config), "args": ["@ids"], "kwargs": {}, "arrays": arrays}
+
+
+EQUATIONS = [
+    ("abc,cd->abd", (2, 3, 4), [None, 5], ["d", None]),
+    ("abc,cde->abde", (2, 3, 4), [None, 2, 3], ["de", "e", None]),
+    ("ab,bcd->acd", (2, 3), [4, 5], ["cd", "c", None]),
+    ("...x,xy->...y", (2, 3, 4), 5, ["y", None]),
+    ("abc...,cd->abd...", (2, 3, 4, 5), [3, 6], ["d", None]),
+    ("abc,cbd->abd", (2, 3, 4), [3, 5], ["d", "bd", None]),
+]
+
+
+def random_einsum(draw: random.Random, seed: int) -> dict[str, Any]:
+    equation, shape, output_shape, axes = draw.choice(EQUATIONS)
+    config = {"equation": equation, "output_shape": output_shape, "bias_axes": draw.choice(axes)}
+    config["activation"] = draw.choice([None, "relu", "softmax"])
+    arrays = arrays_of(np.random.default_rng(seed), x=shape)
+    return {"layer": layer("EinsumDense", **config), "args": ["@x"], "kwargs": {}, "arrays": arrays}
+
+
+def test_attention_of_one_head_is_that_of_keras(tmp_path: Path) -> None:
+    draw = random.Random("attention")
+    compare([random_attention(draw, i) for i in range(CASES)], tmp_path)
+
+
+def test_attention_of_several_heads_is_that_of_keras(tmp_path: Path) -> None:
+    draw = random.Random("heads")
+    compare([random_heads(draw, i) for i in range(CASES)], tmp_path)
+
+
+def test_embedding_is_that_of_keras(tmp_path: Path) -> None:
+    draw = random.Random("embedding")
+    compare([random_embedding(draw, i) for i in range(CASES)], tmp_path)
+
+
+def test_einsum_dense_is_that_of_keras(tmp_path: Path) -> None:
+    draw = random.Random("einsum")
+    compare([random_einsum(draw, i) for i in range(CASES)], tmp_path)
