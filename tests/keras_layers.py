@@ -65,6 +65,36 @@ def run(layer: Any, case: dict[str, Any], seed: int, number: Any = np.asarray) -
     }
 
 
+def save(path: Path, nest: Any) -> None:
+    """Write a nest of dictionaries, lists, JSON's values and arrays as an NPZ file."""
+    arrays: dict[str, np.ndarray] = {}
+
+    def named(x: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            arrays[str(len(arrays))] = x
+            return {"array": str(len(arrays) - 1)}
+        if isinstance(x, dict):
+            return {key: named(value) for key, value in x.items()}
+        return [named(value) for value in x] if isinstance(x, list) else x
+
+    text = json.dumps(named(nest))
+    np.savez_compressed(path, json=np.array(text), **arrays)
+
+
+def load(path: Path) -> Any:
+    """Read what `save` wrote."""
+    with np.load(path) as arrays:
+
+        def filled(x: Any) -> Any:
+            if isinstance(x, dict):
+                if list(x) == ["array"]:
+                    return arrays[x["array"]]
+                return {key: filled(value) for key, value in x.items()}
+            return [filled(value) for value in x] if isinstance(x, list) else x
+
+        return filled(json.loads(str(arrays["json"])))
+
+
 def ask_keras(cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]:
     """Return `run` of each case in the Keras that is installed; skip the test where none is."""
     import pytest
@@ -72,36 +102,34 @@ def ask_keras(cases: list[dict[str, Any]], folder: Path) -> list[dict[str, Any]]
     if importlib.util.find_spec("keras") is None:
         pytest.skip("Keras is not installed")
     backend = next(name for name in BACKENDS if name == "numpy" or importlib.util.find_spec(name))
-    np.savez(
-        folder / "in.npz",
-        **{f"{i} {n}": a for i, case in enumerate(cases) for n, a in case["arrays"].items()},
-    )
-    plain = [{**case, "arrays": list(case["arrays"])} for case in cases]
-    (folder / "in.json").write_text(json.dumps(plain))
+    save(folder / "cases.npz", cases)
     done = subprocess.run(
-        [sys.executable, "-W", "ignore", __file__, str(folder)],
+        [sys.executable, "-W", "ignore", __file__, str(folder / "cases.npz"), str(folder / "answers.npz")],
         capture_output=True,
         text=True,
         env=os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"},
         check=False,
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    answers = json.loads((folder / "out.json").read_text())
-    with np.load(folder / "out.npz") as arrays:
-        for answer in answers:
-            for name in {"outputs", "masks"} & answer.keys():
-                answer[name] = [None if key is None else arrays[key] for key in answer[name]]
-    return answers
+    return load(folder / "answers.npz")["answers"]
 
 
-def compare(cases: list[dict[str, Any]], folder: Path, rtol: float = 1e-5, atol: float = 1e-6) -> None:
-    """Check outputs, masks, weights and configs of the cases against those of Keras."""
+def compare_with_keras(cases: list[dict[str, Any]], folder: Path) -> None:
+    """Check the cases against the Keras that is installed."""
+    compare(cases, ask_keras(cases, folder))
+
+
+def compare(
+    cases: list[dict[str, Any]], answers: list[dict[str, Any]], rtol: float = 1e-5, atol: float = 1e-6
+) -> None:
+    """Check outputs, masks, weights and configs of the cases, or that they are refused, against Keras'."""
     import pytest
+    from layer_compare import plain_config
 
     from dense_cli.errors import DenseCliError
     from dense_cli.saving.serialization import deserialize_keras_object
 
-    for i, (case, expected) in enumerate(zip(cases, ask_keras(cases, folder), strict=True)):
+    for i, (case, expected) in enumerate(zip(cases, answers, strict=True)):
         what = f"case {i}: {case['layer']} {case['kwargs']}"
         if "error" in expected:
             with pytest.raises(DenseCliError):
@@ -116,44 +144,24 @@ def compare(cases: list[dict[str, Any]], folder: Path, rtol: float = 1e-5, atol:
             assert (y is None) == (z is None), what
             assert y is None or np.array_equal(y, z), what
         assert found["weights"] == expected["weights"], what
-        assert plain(found["config"]) == plain(expected["config"]), what
+        assert plain_config(found["config"]) == plain_config(expected["config"]), what
 
 
-def plain(config: Any) -> Any:
-    """Return a config without what Keras adds where it writes one for a file."""
-    if isinstance(config, list):
-        return [plain(value) for value in config]
-    if not isinstance(config, dict):
-        return config
-    left_out = {"module", "registered_name", "build_config", "input_axes", "output_axes"}
-    return {key: plain(value) for key, value in config.items() if key not in left_out}
-
-
-def answer(folder: Path) -> None:
-    """Run the cases of ``folder`` in Keras; leave the answers there."""
+def answer(cases: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return `run` of each case in the Keras of this process."""
     import keras
 
-    cases = json.loads((folder / "in.json").read_text())
-    kept: dict[str, np.ndarray] = {}
-    with np.load(folder / "in.npz") as arrays:
-        answers = []
-        for i, case in enumerate(cases):
-            case["arrays"] = {name: arrays[f"{i} {name}"] for name in case["arrays"]}
-            try:
-                layer = keras.saving.deserialize_keras_object(case["layer"])
-                result = run(layer, case, i, keras.ops.convert_to_numpy)
-            except Exception as error:
-                answers.append({"error": str(error)})
-                continue
-            for name in ("outputs", "masks"):
-                for j, array in enumerate(result[name]):
-                    if array is not None:
-                        kept[f"{i} {name} {j}"] = array
-                        result[name][j] = f"{i} {name} {j}"
-            answers.append(result)
-    np.savez(folder / "out.npz", **kept)
-    (folder / "out.json").write_text(json.dumps(answers))
+    answers = []
+    for i, case in enumerate(cases):
+        try:
+            made = keras.saving.deserialize_keras_object(case["layer"])
+            answers.append(run(made, case, i, keras.ops.convert_to_numpy))
+        except Exception as error:
+            answers.append({"error": str(error)})
+    return answers
 
 
 if __name__ == "__main__":
-    answer(Path(sys.argv[1]))
+    # python tests/keras_layers.py CASES.npz ANSWERS.npz
+    given = Path(sys.argv[1])
+    save(Path(sys.argv[2]), {"answers": answer(load(given)), "cases": load(given)})

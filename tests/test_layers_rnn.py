@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import random
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from keras_layers import compare, layer
+from keras_layers import compare, compare_with_keras, layer, load
 
 ACTIVATIONS = ["tanh", "sigmoid", "linear", "relu", "hard_sigmoid", "softsign", "elu", "softmax", "silu"]
 GATES = ["sigmoid", "hard_sigmoid", "softmax", "sparse_sigmoid"]
 FLAGS = ("return_sequences", "return_state", "go_backwards")
 
 
-CASES = 60
+CASES = int(os.environ.get("LAYER_CASES", "60"))
+DATA = Path(__file__).parent / "data" / "layers"
 
 
 def random_cell_config(kind: str, draw: random.Random) -> dict[str, Any]:
@@ -82,19 +84,21 @@ def random_bidirectional(draw: random.Random) -> tuple[dict[str, Any], list[Any]
     return layer("Bidirectional", layer=inner, merge_mode=mode), [*states, *states]
 
 
-def test_recurrent_layers_give_what_keras_gives(tmp_path: Path) -> None:
-    draw = random.Random("rnn")
+def random_cases(seed: str, count: int) -> list[dict[str, Any]]:
+    draw = random.Random(seed)
     cases = []
-    for i in range(CASES):
-        description, states = random_recurrent(draw)
+    for i in range(count):
+        description, states = (random_bidirectional if i % 2 else random_recurrent)(draw)
         cases.append({"layer": description, **random_call(draw, states, i)})
-    compare(cases, tmp_path)
+    return cases
 
 
-def test_bidirectional_layers_give_what_keras_gives(tmp_path: Path) -> None:
-    draw = random.Random("bidirectional")
-    cases = []
-    for i in range(CASES):
-        description, states = random_bidirectional(draw)
-        cases.append({"layer": description, **random_call(draw, states, i)})
-    compare(cases, tmp_path)
+def test_recurrent_layers_give_what_the_installed_keras_gives(tmp_path: Path) -> None:
+    compare_with_keras(random_cases("rnn", CASES), tmp_path)
+
+
+def test_recurrent_layers_give_what_keras_gave() -> None:
+    # The file is what `save(path, random_cases("golden", 40))` and then `keras_layers.py` made of Keras
+    # 3.15.1 on TensorFlow.
+    golden = load(DATA / "rnn.npz")
+    compare(golden["cases"], golden["answers"])
