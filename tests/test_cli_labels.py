@@ -282,3 +282,21 @@ def test_labels_that_do_not_fit_the_classes_are_refused_with_both_numbers(
 def test_a_token_to_id_object_may_leave_ids_out(run, files):
     (files / "l.json").write_text('{"bird": 2}')
     assert run("decode", "y.json", "--labels", "l.json") == (b"0 bird\n1 bird\n", "", 0)
+
+
+def test_a_label_that_classes_share_names_no_target_and_explains_nothing(run, here):
+    (here / "labels.txt").write_text("cat\ndog\ncat\n")
+    (here / "x.json").write_text("[[1, 2], [3, 4]]")
+    args = ["predict", "x.json", "-u", 3, "--labels", "labels.txt", "-f", "jsonl"]
+    (here / "t.json").write_text('["dog", "cat"]')
+    ran = run(*args, "--targets", "t.json")
+    message = "t.json: sample 1: expected a label of one class, found 'cat' of the classes 0 and 2"
+    assert (ran.err, ran.code) == (f"Error: {message}\nHint: targets may be class numbers\n", 2)
+    (here / "t.json").write_text('["dog", 2]')
+    assert run(*args, "--targets", "t.json").code == 0
+    ran = run(*args, "--explain", "cat")
+    assert (ran.err, ran.code) == (
+        "Error: --explain: expected one class, found 'cat', which names 0 and 2\n",
+        2,
+    )
+    assert run(*args, "--explain", "dog").code == 0

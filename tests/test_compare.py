@@ -420,3 +420,29 @@ def test_a_limit_that_says_nothing_of_classes_is_refused(option, run, here):
     ran = run("compare", "a.npy", "a.npy", option, 1)
     message = f"{option} does not apply to class numbers, which A and B hold: --max-flips does"
     assert (ran.err.splitlines()[-1], ran.code) == (f"Error: {message}", 2)
+
+
+def test_outputs_that_state_their_samples_are_compared_by_them_and_with_arrays_in_order(run, here):
+    y = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]])
+    for name, numbers in (("a", (4, 5, 7)), ("b", (0, 1, 2))):
+        lines = [
+            json.dumps({"sample": n, "probabilities": row.tolist()})
+            for n, row in zip(numbers, y, strict=True)
+        ]
+        Path(f"{name}.jsonl").write_text("\n".join(lines) + "\n")
+    np.save("y.npy", y)
+    for pair in (["a.jsonl", "y.npy"], ["y.npy", "a.jsonl"], ["a.jsonl", "a.jsonl"], ["b.jsonl", "y.npy"]):
+        assert run("compare", *pair).code == 0, pair
+    ran = run("compare", "a.jsonl", "b.jsonl")
+    message = "b.jsonl: expected the rows of a.jsonl in their order: found [0] beside [4]"
+    assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
+
+
+def test_samples_that_are_cut_elsewhere_are_not_compared_in_order(run, here):
+    row = '{"sample":%d,"t":%d,"probabilities":[0.5,0.5]}\n'
+    Path("a.jsonl").write_text("".join(row % place for place in [(3, 0), (3, 1), (4, 0)]))
+    document = {"layer": None, "shape": [2, None, 2], "probabilities": [[[0.5, 0.5]], [[0.5, 0.5]] * 2]}
+    Path("b.json").write_text(json.dumps(document))
+    ran = run("compare", "a.jsonl", "b.json")
+    message = "b.json[probabilities]: expected the rows of a.jsonl in their order: found [1, 0] beside [3, 1]"
+    assert (ran.err, ran.code) == (f"Error: {message}\n", 2)

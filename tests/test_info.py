@@ -286,3 +286,15 @@ def test_what_is_no_array_is_one_line(run: Run, here: Path, content, message):
 def test_the_mean_of_numbers_whose_sum_overflows_is_right():
     found = described(np.array([[1.5e308, 1.0e308]]))
     assert found.mean == pytest.approx(1.25e308)
+
+
+def test_rows_with_nan_are_named_as_left_out_and_their_fractions_are_seen():
+    from dense_cli.views.describe import describe
+
+    hot = describe(np.array([[1.0, 0.0], [np.nan, 0.0], [0.0, 1.0]]))
+    evidence = "every row without NaN or infinity of the last axis has a single 1 and 0 elsewhere"
+    assert (hot.looks, hot.evidence) == ("one-hot", evidence)
+    assert describe(np.array([[1.0, 0.0], [np.nan, 0.5]])).looks.startswith("distributions")
+    nothing_whole = describe(np.array([[np.nan, 0.5], [np.inf, 1.0]]))
+    assert nothing_whole.looks == "values from 0 to 1, not distributions"
+    assert describe(np.eye(2)).evidence == "every row of the last axis has a single 1 and 0 elsewhere"

@@ -475,3 +475,11 @@ def test_samples_that_are_left_may_have_the_same_steps(run: Run) -> None:
         assert array(ran) == [[[1, 0]], [[0, 1]]]
     refused = run("slice", "--input-format", "jsonl", "--batch=-3:", "--time=:-1", stdin=longest)
     assert (refused.out, refused.code) == (b"", 2)
+
+
+def test_shapes_count_the_steps_that_outputs_state(run: Run) -> None:
+    lines = outputs([(1, 1), (1, 2), (3, 1), (3, 2)])
+    found = json.loads(run("predict", "-u", 2, "-f", "json", stdin=lines).out)
+    assert (found["input_shape"], found["shape"]) == ([2, 2, 40], [2, 2, 2])
+    found = json.loads(run("info", "-", "-f", "json", stdin=lines).out)
+    assert found["arrays"][0]["shape"] == [2, 2, 40]

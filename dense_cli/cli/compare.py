@@ -86,7 +86,7 @@ def compare(first: str, second: str, **options: Any) -> None:
         raise click.UsageError("expected one of --logits and --classes")
     options["piped"] = "-" in (first, second)
     asked: Values = "logits" if options["logits"] else "classes" if options["classes"] else "probabilities"
-    a, b = (_open(path, asked, options) for path in (first, second))
+    (a, a_numbered), (b, b_numbered) = (_open(path, asked, options) for path in (first, second))
     whole = all(source.dtype.kind in "iu" for source in (a, b))
     kind = "classes" if whole and asked == "probabilities" else asked
     named = {
@@ -105,7 +105,7 @@ def compare(first: str, second: str, **options: Any) -> None:
     labels = load_labels(options["labels"], units) if options["labels"] is not None else None
     comparison = Comparison(kind, limits, options["top_k"], None if options["show_all"] else options["limit"])
     rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
-    for block, left, right in pairs(a, b, rows):
+    for block, left, right in pairs(a, b, rows, numbered=a_numbered == b_numbered):
         if kind == "probabilities":
             for source, values in ((a, left), (b, right)):
                 try:
@@ -126,7 +126,8 @@ def compare(first: str, second: str, **options: Any) -> None:
         sys.exit(1)
 
 
-def _open(path: str, values: Values, options: dict[str, Any]) -> Source:
+def _open(path: str, values: Values, options: dict[str, Any]) -> tuple[Source, bool]:
+    """Return a source of A or B, and whether it says which samples it holds."""
     from dense_cli.sources.open import Request, open_source
     from dense_cli.sources.streamed import StreamSource, spool
 
@@ -134,4 +135,7 @@ def _open(path: str, values: Values, options: dict[str, Any]) -> Source:
     request = Request(options["key"], outputs=True, values=values)
     source = open_source(path, format, request, options["memory"])
     # Lines may come sample by sample or step by step: in order they can stand beside any other file.
-    return spool(source) if isinstance(source, StreamSource) and None in source.shape else source
+    if not isinstance(source, StreamSource) or None not in source.shape:
+        return source, False
+    stated = source.stated
+    return spool(source), stated

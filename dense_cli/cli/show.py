@@ -201,7 +201,11 @@ class Job:
         if name == "auto":
             return AUTO
         if labels is not None and name in labels:
-            return labels.index(name)
+            first = labels.index(name)
+            if name in labels[first + 1 :]:
+                both = f"{first} and {labels.index(name, first + 1)}"
+                raise ConfigError(f"--explain: expected one class, found {name!r}, which names {both}")
+            return first
         if not name.isdecimal() or len(name) > 18 or int(name) >= self.units:
             known = "auto, a label or a class number" if labels is not None else "auto or a class number"
             raise ConfigError(f"--explain: expected {known} below {self.units}, found {name!r}")

@@ -164,7 +164,7 @@ def by_sample(chunks: Iterator[Chunk], name: str, memory: int | None, *, single:
                 raise ShapeError(f"{name}: expected each row once, found {place_text(place)} twice")
             raise ShapeError(
                 f"{name}: sample {again} comes back after another: expected the rows of a sample together",
-                hint="the lines of one step after another, as slice prints them, are told by the first two",
+                hint="sort the lines, sample after sample or step after step",
             )
         last = len(numbers) if single else int(starts[-1])
         if last or (held and not goes_on):

@@ -48,6 +48,37 @@ class Chunk(NamedTuple):
     stated: bool = False
 
 
+class Sizes:
+    """How many samples have come, and how many numbers each further axis has, whatever these are.
+
+    Samples come one after another.
+    """
+
+    def __init__(self, axes: int) -> None:
+        self.samples = self._most = 0
+        self._last = -1
+        self._numbers = [np.empty(0, np.int64)] * (axes - 1)
+
+    def add(self, places: Places) -> None:
+        """Take the places of further rows."""
+        if not len(places):
+            return
+        self.samples += int(np.count_nonzero(np.diff(places[:, 0], prepend=self._last)))
+        self._last = int(places[-1, 0])
+        self._numbers = [
+            np.union1d(known, axis) for known, axis in zip(self._numbers, places.T[1:], strict=True)
+        ]
+
+    def next_step(self) -> None:
+        """Say that the same samples come again, with their next time step."""
+        self._most = max(self._most, self.samples)
+        self.samples, self._last = 0, -1
+
+    def shape(self) -> list[int]:
+        """Return the size of each axis."""
+        return [max(self.samples, self._most), *map(len, self._numbers)]
+
+
 class Source(Protocol):
     """An input of known or unknown length. A size that is not known (before the end) is None."""
 

@@ -130,7 +130,7 @@ class _Gathered:
 
     def __init__(self, name: str, labels: list[str] | None) -> None:
         self.name = name
-        self.numbers = {} if labels is None else {label: i for i, label in reversed(list(enumerate(labels)))}
+        self.labels = _Labels.of(labels or [])
         self.values: list[NDArray[np.int64]] = []
         self.shapes: list[NDArray[np.int64]] = []
         self.samples = 0
@@ -160,12 +160,12 @@ class _Gathered:
             raise ShapeError(
                 f"{self.name}: sample {self.samples} has rank {shapes.shape[1]}, the first has rank {rank}"
             )
-        values = _classes(items, self.numbers)
+        values = _classes(items, self.labels)
         if values is None:
             samples = self.samples + np.repeat(np.arange(len(shapes)), np.prod(shapes, axis=1))
             wheres = (f"{self.name}: sample {i}" for i in samples.tolist())
             values = np.array(
-                [_class(*both, self.numbers) for both in zip(items, wheres, strict=True)], np.int64
+                [_class(*both, self.labels) for both in zip(items, wheres, strict=True)], np.int64
             )
         self.values.append(values)
         self.shapes.append(shapes)
@@ -182,14 +182,27 @@ class _Gathered:
         return Targets(self.name, values, np.cumsum(sizes) - sizes, shapes, ignore)
 
 
-def _classes(items: list[Any], numbers: dict[str, int]) -> NDArray[np.int64] | None:
+class _Labels(NamedTuple):
+    """The class of each label, and a second one of those that several classes share."""
+
+    numbers: dict[str, int]
+    shared: dict[str, int]
+
+    @classmethod
+    def of(cls, labels: list[str]) -> _Labels:
+        numbers: dict[str, int] = {}
+        shared = {label: i for i, label in enumerate(labels) if numbers.setdefault(label, i) != i}
+        return cls(numbers, shared)
+
+
+def _classes(items: list[Any], labels: _Labels) -> NDArray[np.int64] | None:
     """Return items of one kind as classes, fast; None where they are not, or one of them is none."""
     kinds = set(map(type, items))
     try:
         if kinds <= {int}:
             return np.array(items, np.int64)
-        if kinds == {str}:
-            found = list(map(numbers.get, items))
+        if kinds == {str} and labels.shared.keys().isdisjoint(items):
+            found = list(map(labels.numbers.get, items))
             if None not in found:
                 return np.array(found, np.int64)
             digits = "".join(items).replace("-", "").replace(" ", "")
@@ -200,20 +213,26 @@ def _classes(items: list[Any], numbers: dict[str, int]) -> NDArray[np.int64] | N
     return None
 
 
-def _class(item: Any, where: str, numbers: dict[str, int]) -> int:
+def _class(item: Any, where: str, labels: _Labels) -> int:
     if isinstance(item, str):
-        if item in numbers:
-            return numbers[item]
+        if item in labels.shared:
+            both = f"{labels.numbers[item]} and {labels.shared[item]}"
+            raise DtypeError(
+                f"{where}: expected a label of one class, found {glimpse(item)} of the classes {both}",
+                hint="targets may be class numbers",
+            )
+        if item in labels.numbers:
+            return labels.numbers[item]
         if is_number(item):
             return int(item.strip())  # which strips more than int() does
     elif type(item) is int and -(2**63) <= item < 2**63:
         return item
     elif type(item) is float and item.is_integer() and abs(item) < 2**53:
         return int(item)
-    expected = "a class number or a label" if numbers else "a class number"
+    expected = "a class number or a label" if labels.numbers else "a class number"
     raise DtypeError(
         f"{where}: expected {expected}, found {glimpse(item)}",
-        hint=None if numbers or not isinstance(item, str) else "names of classes need --labels FILE",
+        hint=None if labels.numbers or not isinstance(item, str) else "names of classes need --labels FILE",
     )
 
 

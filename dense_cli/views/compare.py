@@ -119,8 +119,12 @@ class ComparisonResult(NamedTuple):
         return said
 
 
-def pairs(a: Source, b: Source, rows: int) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
+def pairs(
+    a: Source, b: Source, rows: int, *, numbered: bool = True
+) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
     """Give the rows of two sources side by side: a block of ``a``'s, and both blocks' numbers.
+
+    Without ``numbered`` one of them does not say which samples it holds: their order is what counts.
 
     Raises:
         ShapeError: they differ in shape, or in which rows they hold.
@@ -147,8 +151,11 @@ def pairs(a: Source, b: Source, rows: int) -> Iterator[tuple[Block, NDArray[Any]
         head, left = _split(left, count)
         other, right = _split(right, count)
         here, there = head.places(), other.places()
+        if not numbered:
+            here, there = np.diff(here, axis=0) != 0, np.diff(there, axis=0) != 0
         if not np.array_equal(here, there):
-            at = int((here != there).any(axis=1).argmax())
+            at = int((here != there).any(axis=1).argmax()) + (not numbered)
+            here, there = head.places(), other.places()
             raise ShapeError(
                 f"{b.name}: expected the rows of {a.name} in their order: "
                 f"found {there[at].tolist()} beside {here[at].tolist()}"

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.sources.source import Sizes
+
 _FINE = 1024  # bins while counting
 _BINS = 16  # bins that are shown
 _MOST_SUMS = 1 << 22  # sums along another axis than the last that are held
@@ -153,7 +155,7 @@ class Description:
         self.shape = shape
         self.dtype = dtype
         self._size = self._finite = self._zeros = self._all = 0
-        self._sizes = np.zeros(len(shape) - 1, np.int64)
+        self._sizes = Sizes(len(shape) - 1)
         self._low: tuple[float, Place | None] = (math.inf, None)
         self._high: tuple[float, Place | None] = (-math.inf, None)
         self._mean = self._squares = 0.0
@@ -169,8 +171,8 @@ class Description:
         columns = values.shape[1]
         self._size += values.size
         self._all += len(values)
-        if len(values):
-            self._sizes = np.maximum(self._sizes, places.max(axis=0) + 1)
+        if None in self.shape:
+            self._sizes.add(places)
         finite = np.isfinite(values)
         if not finite.all():
             for name, found in (
@@ -240,18 +242,20 @@ class Description:
         """Return the shape, of which a stream tells the sizes only now; None where samples differ."""
         if None not in self.shape:
             return self.shape
-        regular = int(np.prod(self._sizes)) == self._all
-        lead = self._sizes.tolist() if regular else [int(self._sizes[0]), *self.shape[1:-1]]
+        lead: list[int | None] = [*self._sizes.shape()]
+        if math.prod(self._sizes.shape()) != self._all:
+            lead = [self._sizes.samples, *self.shape[1:-1]]
         return (*lead, self.shape[-1])
 
     def _looks(self) -> tuple[str, str]:
         """Return what the array seems to be, and why."""
         rows, low, high = self._rows, self._low[0], self._high[0]
+        every = "every row without NaN or infinity" if rows.lost else "every row"
         if not self._finite:
             return "nothing", "no finite number"
         if rows.whole:
-            if rows.hot == rows.rows and (self.shape[-1] or 0) > 1:
-                return "one-hot", "every row of the last axis has a single 1 and 0 elsewhere"
+            if 0 < rows.hot == rows.rows and (self.shape[-1] or 0) > 1:
+                return "one-hot", f"{every} of the last axis has a single 1 and 0 elsewhere"
             if self.dtype.kind == "b" or (low >= 0 and high <= 1):
                 return "a mask", "only 0 and 1"
             if low >= 0:
@@ -259,10 +263,10 @@ class Description:
             if self.dtype.kind in "iu":
                 return "integers", f"whole numbers from {low:.0f} to {high:.0f}"
         if low >= 0 and high <= 1 + 1e-3:
-            if rows.ones == rows.rows:
+            if 0 < rows.ones == rows.rows:
                 return (
                     f"distributions along the last axis ({self.shape[-1]} classes)",
-                    f"nothing negative, every row sums to 1{_within(rows.off)}",
+                    f"nothing negative, {every} sums to 1{_within(rows.off)}",
                 )
             for axis, off in self.sums.ones():
                 return (
@@ -270,8 +274,8 @@ class Description:
                     f"nothing negative, every sum along axis {axis} is 1{_within(off)}, "
                     f"along the last axis sums run from {rows.least:.4g} to {rows.most:.4g}",
                 )
-        if high <= 1e-6 and rows.log_ones == rows.rows:
-            return "log-probabilities along the last axis", "nothing positive, every row of exp sums to 1"
+        if high <= 1e-6 and 0 < rows.log_ones == rows.rows:
+            return "log-probabilities along the last axis", f"nothing positive, {every} of exp sums to 1"
         share = self._zeros / self._finite
         if low >= 0 and high <= 1:
             return (
@@ -298,14 +302,18 @@ class Rows:
 
     def __init__(self, tolerance: float) -> None:
         self._tolerance = tolerance
-        self.rows = self.ones = self.hot = self.log_ones = 0
+        self.rows = self.lost = self.ones = self.hot = self.log_ones = 0
         self.off = 0.0
         self.least, self.most = math.inf, -math.inf
         self.whole = self.within_1 = True
 
     def add(self, values: NDArray[np.float64], finite: NDArray[np.bool_]) -> None:
         """Count further rows; those that hold NaN or infinity are left out."""
-        values = values[finite.all(axis=1)]
+        numbers = values[finite]
+        self.whole = self.whole and bool((numbers == np.floor(numbers)).all())
+        known = finite.all(axis=1)
+        self.lost += int(np.count_nonzero(~known))
+        values = values[known]
         if not len(values):
             return
         self.rows += len(values)
@@ -316,7 +324,6 @@ class Rows:
             self.ones += int(np.count_nonzero(ones))
             if ones.any():
                 self.off = max(self.off, float(np.abs(sums[ones] - 1).max()))
-            self.whole = self.whole and bool((values == np.floor(values)).all())
             self.within_1 = self.within_1 and bool((values.min() >= 0) and (values.max() <= 1))
             if self.whole:
                 self.hot += int(np.count_nonzero(ones & (values.max(axis=1) == 1)))

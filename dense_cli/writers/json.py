@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 from typing import Any, BinaryIO
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from dense_cli.files.stream import TemporaryFile
 from dense_cli.pipeline import Part
+from dense_cli.sources.source import Sizes
 from dense_cli.writers.items import Items
 from dense_cli.writers.numbers import Nest, class_texts, measure_texts, row_texts
 from dense_cli.writers.run import Writer
@@ -26,8 +28,7 @@ class Json(Writer):
         # The shape stands before the values: where it is known only at the end, they wait in a file.
         self.body: BinaryIO = self.out if self.known else TemporaryFile()
         self.summary = summary_of(self.run) if self.run.judged else None
-        self.sizes = np.zeros(len(self.run.shape) - 1, np.int64)
-        self.samples, self.sample = 0, -1  # seen so far, of this step
+        self.sizes = Sizes(len(self.run.shape) - 1)
         self.rows = self.steps = 0
         if self.known:
             self._head(list(self.run.input_shape), list(self.run.shape))
@@ -40,7 +41,7 @@ class Json(Writer):
             self.body.write(b"},")
         self.body.write(b'{"t":%d,' % t)
         self.steps += 1
-        self.samples, self.sample = 0, -1
+        self.sizes.next_step()
         if self.summary is not None:
             self.summary.next_step()
         self._open()
@@ -66,11 +67,8 @@ class Json(Writer):
         if self.summary is not None:
             self.summary.add(part.result.classes, part.result.measures, places[:, 0], part.mask)
         self.rows += len(places)
-        if len(places):
-            # Samples that were picked keep their numbers.
-            self.samples += int(np.count_nonzero(np.diff(places[:, 0], prepend=self.sample)))
-            self.sample = int(places[-1, 0])
-            self.sizes = np.maximum(self.sizes, [self.samples, *(places[:, 1:].max(axis=0) + 1)])
+        if not self.known:
+            self.sizes.add(places)
         at: NDArray[np.int64] = places if self.run.steps is None else np.delete(places, 1, axis=1)
         if self.name == "top":
             self.body.write(self.values.add(self.items.top(part), at))
@@ -106,14 +104,11 @@ class Json(Writer):
         if self.run.steps is not None:
             self.body.write(b"}]" if self.steps else b"]")
         if not self.known:
+            sizes = self.sizes.shape()
             if self.run.steps is not None:
-                self.sizes[1] = len(self.run.steps)
-            regular = int(np.prod(self.sizes)) == self.rows
-            lead = (
-                [int(n) for n in self.sizes]
-                if regular
-                else [int(self.sizes[0]), *[None] * (len(self.sizes) - 1)]
-            )
+                sizes[1] = len(self.run.steps)
+            regular = math.prod(sizes) == self.rows
+            lead: list[int | None] = [*sizes] if regular else [sizes[0], *[None] * (len(sizes) - 1)]
             self._head([*lead, self.run.input_shape[-1]], [*lead, self.run.shape[-1]])
             self.body.seek(0)
             shutil.copyfileobj(self.body, self.out, 1 << 20)
