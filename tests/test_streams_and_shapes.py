@@ -483,3 +483,9 @@ def test_shapes_count_the_steps_that_outputs_state(run: Run) -> None:
     assert (found["input_shape"], found["shape"]) == ([2, 2, 40], [2, 2, 2])
     found = json.loads(run("info", "-", "-f", "json", stdin=lines).out)
     assert found["arrays"][0]["shape"] == [2, 2, 40]
+
+
+def test_no_samples_are_left_of_a_stream_however_they_are_picked(run: Run) -> None:
+    for batch in ("5:", "-1:1"):
+        ran = run("predict", "-u", 2, "-f", "csv", f"--batch={batch}", stdin=RAGGED)
+        assert (ran.out, ran.err, ran.code) == (b"sample,t,class,p0,p1\n", "", 0)

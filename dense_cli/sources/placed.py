@@ -70,6 +70,8 @@ class PlacedSource:
         kept = kept_of(evenly(self.places[first, 0]), batch)
         runs = np.split(np.arange(len(self.rows)), first[1:])
         chosen = self._of([runs[i] for i in kept])
+        if not len(chosen.rows):  # of these no shape is known
+            return chosen
         return arrange(self.name, OrderedStore(self.store, chosen.rows), chosen.places)
 
     def at(self, steps: Sequence[int]) -> PlacedSource:
