@@ -75,3 +75,6 @@ class Conv1D(BaseConv):
             use_bias,
             **kwargs,
         )
+
+
+Convolution1D = Conv1D

@@ -73,3 +73,6 @@ class Conv2D(BaseConv):
             use_bias,
             **kwargs,
         )
+
+
+Convolution2D = Conv2D

@@ -23,7 +23,7 @@ class BatchNormalization(Layer):
     ``gamma * (x - moving_mean) / sqrt(moving_variance + epsilon) + beta``
 
     Args:
-        axis: the axis of the features.
+        axis: the axis of the features; also a list of one, as Keras 2 writes it.
         momentum: kept in the config.
         epsilon: keeps the square root away from 0.
         center: whether there is a ``beta``.
@@ -59,7 +59,7 @@ class BatchNormalization(Layer):
 
     def __init__(
         self,
-        axis: int = -1,
+        axis: Any = -1,
         momentum: float = 0.99,
         epsilon: float = 1e-3,
         center: bool = True,
@@ -79,7 +79,7 @@ class BatchNormalization(Layer):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.axis = int(axis)
+        self.axis: int = int(axis[0] if isinstance(axis, (list, tuple)) and len(axis) == 1 else axis)
         self.synchronized = synchronized
         self.momentum = float(momentum)
         self.epsilon = float(epsilon)

@@ -46,3 +46,6 @@ class AveragePooling1D(AveragePooling):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, 1, padding, data_format, name, **kwargs)
+
+
+AvgPool1D = AveragePooling1D

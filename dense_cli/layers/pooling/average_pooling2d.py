@@ -46,3 +46,6 @@ class AveragePooling2D(AveragePooling):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, 2, padding, data_format, name, **kwargs)
+
+
+AvgPool2D = AveragePooling2D

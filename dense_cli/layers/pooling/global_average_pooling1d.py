@@ -55,3 +55,6 @@ class GlobalAveragePooling1D(GlobalAveragePooling):
 
     def compute_mask(self, inputs: Any, mask: Any = None) -> None:
         """Return None: no steps are left."""
+
+
+GlobalAvgPool1D = GlobalAveragePooling1D

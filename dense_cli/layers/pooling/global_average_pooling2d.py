@@ -33,3 +33,6 @@ class GlobalAveragePooling2D(GlobalAveragePooling):
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(2, data_format, keepdims, **kwargs)
+
+
+GlobalAvgPool2D = GlobalAveragePooling2D

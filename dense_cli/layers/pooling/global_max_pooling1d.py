@@ -33,3 +33,6 @@ class GlobalMaxPooling1D(GlobalMaxPooling):
 
     def __init__(self, data_format: str | None = None, keepdims: bool = False, **kwargs: Any) -> None:
         super().__init__(1, data_format, keepdims, **kwargs)
+
+
+GlobalMaxPool1D = GlobalMaxPooling1D

@@ -46,3 +46,6 @@ class MaxPooling1D(MaxPooling):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, 1, padding, data_format, name, **kwargs)
+
+
+MaxPool1D = MaxPooling1D

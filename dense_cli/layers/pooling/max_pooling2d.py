@@ -46,3 +46,6 @@ class MaxPooling2D(MaxPooling):
         **kwargs: Any,
     ) -> None:
         super().__init__(pool_size, strides, 2, padding, data_format, name, **kwargs)
+
+
+MaxPool2D = MaxPooling2D

@@ -9,7 +9,20 @@ from dense_cli.layers.input_spec import InputSpec
 from dense_cli.layers.regularization.dropout import Dropout
 
 
-class SpatialDropout1D(Dropout):
+class BaseSpatialDropout(Dropout):
+    """Dropout of whole features."""
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the arguments that make this layer."""
+        return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """Return the layer that these arguments make; ``trainable``, as Keras 2 writes it, says nothing."""
+        return super().from_config({name: value for name, value in config.items() if name != "trainable"})
+
+
+class SpatialDropout1D(BaseSpatialDropout):
     """The input unchanged; in training a share ``rate`` of the features would be 0 at all steps.
 
     Args:
@@ -40,12 +53,8 @@ class SpatialDropout1D(Dropout):
         super().__init__(rate, seed=seed, name=name, dtype=dtype)
         self.input_spec = InputSpec(ndim=3)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make this layer."""
-        return {"rate": self.rate, "seed": self.seed, "name": self.name, "dtype": self.dtype}
 
-
-class SpatialDropout2D(Dropout):
+class SpatialDropout2D(BaseSpatialDropout):
     """The input unchanged; in training a share ``rate`` of the channels would be 0 at all pixels.
 
     Args:
@@ -85,10 +94,4 @@ class SpatialDropout2D(Dropout):
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer."""
-        return {
-            "rate": self.rate,
-            "seed": self.seed,
-            "name": self.name,
-            "dtype": self.dtype,
-            "data_format": self.data_format,
-        }
+        return {**super().get_config(), "data_format": self.data_format}
