@@ -300,3 +300,29 @@ def test_a_label_that_classes_share_names_no_target_and_explains_nothing(run, he
         2,
     )
     assert run(*args, "--explain", "dog").code == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "found"),
+    [
+        ("t.csv", "sample,class\n0,0\n1,1\n", "a table of sample, class"),
+        ("t.csv", "sample,t,class,p0\n0,0,1,0.5\n", "a table of sample, t, class"),
+        ("t.jsonl", '{"sample":1,"class":1}\n{"sample":0,"class":0}\n', "sample 1 in place of sample 0"),
+        ("t.jsonl", '{"sample":0,"t":0,"class":1}\n', "sample 0, t 0 in place of sample 0"),
+    ],
+)
+def test_places_that_lines_of_targets_state_are_no_targets_and_not_passed_over(
+    name, content, found, run, here
+):
+    (here / name).write_text(content)
+    ran = run("predict", "-u", 2, "--targets", name, stdin=b"[[1,2],[3,4]]")
+    message = f"{name}: expected a line for each sample, found {found}"
+    hint = "print targets with -f json, npy or npz, which hold them in order"
+    assert (ran.err, ran.code) == (f"Error: {message}\nHint: {hint}\n", 2)
+
+
+def test_lines_that_state_their_samples_in_order_are_targets(run, here):
+    (here / "t.jsonl").write_text('{"sample":0,"class":1}\n{"sample":1,"class":0}\n')
+    (here / "u.json").write_text("[1, 0]")
+    args = ["predict", "-u", 2, "-f", "csv", "--targets"]
+    assert run(*args, "t.jsonl", stdin=b"[[1,2],[3,4]]") == run(*args, "u.json", stdin=b"[[1,2],[3,4]]")

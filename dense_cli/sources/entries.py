@@ -21,6 +21,7 @@ from dense_cli.text import glimpse
 
 _PIECE = 1 << 20  # bytes of text that are parsed together
 _LINES = 1 << 16  # lines of CSV that are given together
+_WHOLE = "print targets with -f json, npy or npz, which hold them in order"
 _COMMA, _OPENING, _CLOSING = b",[]"
 
 
@@ -82,7 +83,7 @@ def _items(text: bytes, name: str) -> Iterator[list[Any]]:
 def _lines(text: bytes, name: str) -> Iterator[list[Any]]:
     """Give the values of JSON Lines; blank lines are none."""
     file = io.BytesIO(text)
-    number = 0
+    number = samples = 0
     while lines := file.readlines(_PIECE):
         try:
             values = [orjson.loads(line) for line in lines if not line.isspace()]
@@ -91,8 +92,15 @@ def _lines(text: bytes, name: str) -> Iterator[list[Any]]:
                 if not line.isspace():
                     _parsed(line, f"{name}: line {i}")
             raise
+        for sample, value in enumerate(values, samples):
+            if isinstance(value, dict) and ("t" in value or value.get("sample", sample) != sample):
+                found = ", ".join(f"{key} {glimpse(value[key])}" for key in ("sample", "t") if key in value)
+                raise FileFormatError(
+                    f"{name}: expected a line for each sample, found {found} in place of sample {sample}",
+                    hint=_WHOLE,
+                )
         yield [_classes(value) if isinstance(value, dict) else value for value in values]
-        number += len(lines)
+        number, samples = number + len(lines), samples + len(values)
 
 
 def _rows(text: bytes, name: str) -> Iterator[list[Any]]:
@@ -105,6 +113,11 @@ def _rows(text: bytes, name: str) -> Iterator[list[Any]]:
         single = b"," not in text or all(len(line) == 1 for line in lines())
         rows = lines()
         head = list(islice(rows, 2))
+        if head and head[0][0] == "sample" and "class" in head[0]:  # as densecli prints it
+            raise FileFormatError(
+                f"{name}: expected a line for each sample, found a table of {', '.join(head[0][:3])}",
+                hint=_WHOLE,
+            )
         if len(head) > 1 and not any(map(is_number, head[0])) and all(map(is_number, head[1])):
             del head[0]
         rows = chain(head, rows)
