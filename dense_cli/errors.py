@@ -5,6 +5,7 @@
     ├── ShapeError                    a shape does not fit: input, kernel, bias, mask, labels
     ├── DtypeError                    numbers of the wrong kind, or out of the dtype's range
     ├── ConfigError                   an unknown name or an argument out of range
+    │   ├── UsageError                options that are missing, or that contradict each other
     │   └── SeedError (OverflowError) a seed that the chosen backend of Keras refuses
     ├── SizeError                     more memory would be taken than is allowed
     └── MissingExtraError             an optional library is not installed
@@ -40,6 +41,10 @@ class DtypeError(DenseCliError):
 
 class ConfigError(DenseCliError):
     """An unknown name, or an argument out of range."""
+
+
+class UsageError(ConfigError):
+    """Options that are missing, or that contradict each other."""
 
 
 class SeedError(ConfigError, OverflowError):

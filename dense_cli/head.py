@@ -1,14 +1,108 @@
-"""A trained head as a layer."""
+"""Options → a built head: a Dense or TimeDistributed(Dense) layer, seeded or with trained weights.
+
+In: `HeadOptions`, and the features and rank of the input. Out: a `BuiltHead`, which knows its layer, what
+JSON says of it, and what a table says above its rows.
+"""
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from numpy.typing import DTypeLike
+from dense_cli.errors import DtypeError, ShapeError, UsageError
+from dense_cli.limits import ROW_COST, require_bytes
+from dense_cli.text import encodable
 
-from dense_cli.heads import activation_of, load_weights
-from dense_cli.layers.dense import Dense
-from dense_cli.layers.time_distributed import TimeDistributed
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import DTypeLike
+
+    from dense_cli.layers.dense import Dense
+    from dense_cli.layers.time_distributed import TimeDistributed
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class HeadOptions:
+    """How a head is made, by the names that the options of the command line have."""
+
+    units: int | None = None
+    seed: int | None = None
+    layer: str = "auto"
+    activation: str | None = None
+    kernel_initializer: str = "glorot_uniform"
+    bias_initializer: str = "zeros"
+    no_bias: bool = False
+    rng: str = "numpy"
+    global_seed: int | None = None
+    dtype: str | None = None
+    weights: str | None = None
+    head: str | None = None
+    transpose: bool | None = None
+    memory: int | None = None
+
+    @property
+    def has_head(self) -> bool:
+        """Whether a head is asked for: a seeded one or a trained one."""
+        return self.units is not None or self.weights is not None
+
+    def require_head(self) -> None:
+        """Refuse options that name no head.
+
+        Raises:
+            UsageError: neither units nor weights are given.
+        """
+        if not self.has_head:
+            raise UsageError("one of --units N (a seeded layer) and --weights FILE (a trained one) is needed")
+
+
+class BuiltHead(NamedTuple):
+    """A built head; ``config`` is what JSON says of it, ``title`` what a table says above its rows."""
+
+    dense: Dense
+    distributed: bool
+    config: dict[str, Any]
+    title: tuple[str, ...]
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """What the layer puts out."""
+        return self.dense.dtype
+
+    @property
+    def classes(self) -> int:
+        """How many numbers a row of the output has."""
+        # Half of the units of glu are gates.
+        return self.dense.units // 2 if self.dense.activation.name == "glu" else self.dense.units
+
+
+def build_head(options: HeadOptions, features: int, rank: int, where: str) -> BuiltHead:
+    """Return the head for an input of that rank and that many features.
+
+    Raises:
+        UsageError: neither units nor weights are given, or options contradict each other.
+        DenseCliError: what the options say cannot be had.
+
+    >>> build_head(HeadOptions(units=3), features=2, rank=3, where="x").config["name"]
+    'TimeDistributed(Dense)'
+    """
+    options.require_head()
+    distributed = options.layer == "time-distributed" or (options.layer == "auto" and rank >= 3)
+    if distributed and rank < 3:
+        raise ShapeError(
+            f"{where}: TimeDistributed expects rank 3 or more (batch, time, …, features), found rank {rank}"
+        )
+    dense, config, weights = _trained(options, features) if options.weights else _seeded(options, features)
+    name = f"TimeDistributed({dense!r})" if distributed else repr(dense)
+    config = {
+        "name": "TimeDistributed(Dense)" if distributed else "Dense",
+        "units": dense.units,
+        "activation": dense.activation.name,
+        "use_bias": dense.use_bias,
+        "dtype": dense.dtype.name,
+        **config,
+    }
+    return BuiltHead(dense, distributed, config, (f"{name}  {dense.dtype}", weights))
 
 
 def load_head(
@@ -43,6 +137,10 @@ def load_head(
     >>> layer
     Dense(2, activation='softmax')
     """
+    from dense_cli.heads import activation_of, load_weights
+    from dense_cli.layers.dense import Dense
+    from dense_cli.layers.time_distributed import TimeDistributed
+
     loaded = load_weights(file, name, transpose=transpose, bias=bias)
     head = loaded.head
     dense = Dense.from_weights(
@@ -53,3 +151,91 @@ def load_head(
         name=head.name,
     )
     return TimeDistributed(dense, name=head.name) if head.time_distributed else dense
+
+
+def _seeded(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any], str]:
+    """Return a layer with the numbers of its seed, its part of the JSON, and a line about its weights."""
+    from dense_cli import initializers
+    from dense_cli.layers.dense import Dense, as_dtype
+
+    for name in ("head", "transpose"):
+        if getattr(options, name) is not None:
+            raise UsageError(f"--{name} is about a weights file: it needs --weights FILE")
+    assert options.units is not None
+    dtype = as_dtype(options.dtype or "float32")
+    where, shape = f"--units {options.units}", (features, options.units)
+    require_bytes(features * options.units * dtype.itemsize, where, f"the kernel {shape}", options.memory)
+    require_bytes(options.units * ROW_COST, where, "a row of as many classes", options.memory)
+    seed = _seed(options)
+    kernel = initializers.get(options.kernel_initializer, seed=seed, rng=options.rng)
+    bias = initializers.get(options.bias_initializer, seed=seed, rng=options.rng)
+    dense = Dense(
+        options.units,
+        activation=options.activation or "softmax",
+        use_bias=not options.no_bias,
+        kernel_initializer=kernel,
+        bias_initializer=bias,
+        dtype=dtype,
+    )
+    dense.build((None, features))
+    _require_finite(dense)
+    config = {
+        "kernel_initializer": initializers.serialize(kernel),
+        "bias_initializer": initializers.serialize(bias),
+        "rng": options.rng,
+    }
+    line = f"kernel {dense.kernel.shape} {kernel!r}"
+    line += f" · bias ({dense.units},) {bias!r}" if dense.use_bias else " · no bias"
+    return dense, config, line if "rng=" in line else f"{line} · rng {options.rng}"
+
+
+def _seed(options: HeadOptions) -> int | None:
+    """Return the seed of both initializers; None: they draw their own, after the global seed."""
+    if options.global_seed is None:
+        return options.seed or 0
+    if options.seed is not None:
+        raise UsageError("--seed and --global-seed are two meanings of a seed: expected one of them")
+    import random
+
+    random.seed(options.global_seed)  # what keras.utils.set_random_seed does for initializers
+    return None
+
+
+def _require_finite(dense: Dense) -> None:
+    import numpy as np
+
+    for name, array in (("kernel", dense.kernel), ("bias", dense.bias)):
+        if array is not None and not (np.isfinite(array.max()) and np.isfinite(array.min())):
+            initializer = getattr(dense, f"{name}_initializer")
+            raise DtypeError(
+                f"--{name}-initializer: {initializer!r} gives numbers that do not fit {dense.dtype}",
+                hint="--dtype float64 holds larger ones",
+            )
+
+
+def _trained(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any], str]:
+    """Return a layer with the weights of a file, its part of the JSON, and a line about its weights."""
+    from dense_cli.heads import activation_of, load_weights
+    from dense_cli.layers.dense import Dense
+
+    assert options.weights is not None
+    defaults = {field.name: field.default for field in fields(HeadOptions)}
+    for name in ("seed", "global_seed", "kernel_initializer", "bias_initializer", "rng"):
+        if getattr(options, name) != defaults[name]:
+            raise UsageError(
+                f"--{name.replace('_', '-')} is about a seeded layer: --weights brings its own numbers"
+            )
+    loaded = load_weights(
+        options.weights,
+        options.head,
+        transpose=options.transpose,
+        features=features,
+        units=options.units,
+        memory=options.memory,
+    )
+    bias = None if options.no_bias else loaded.bias
+    activation = activation_of(loaded.head, options.activation, options.weights) or "softmax"
+    dense = Dense.from_weights(loaded.kernel, bias, activation, dtype=options.dtype or "float32")
+    line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
+    config = {"weights": {"file": encodable(options.weights), "head": encodable(loaded.head.name)}}
+    return dense, config, f"{line} · from {options.weights}, head {loaded.head.name}"

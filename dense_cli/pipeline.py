@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterator
 from itertools import chain
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,17 +31,6 @@ if TYPE_CHECKING:
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
 _WORK = 4 << 30  # floating point operations of one product: enough for BLAS to run at full speed
 _MOST_ROWS = 4096
-
-
-class Part(NamedTuple):
-    """A block of the input and what was result of it; its arrays hold until the next part is asked for.
-
-    ``mask`` (rows,) is False for padding, None where there is no mask.
-    """
-
-    block: Block
-    result: Result
-    mask: NDArray[np.bool_] | None = None
 
 
 def block_rows(features: int, units: int, itemsize: int, memory: int = MEMORY) -> int:
@@ -68,8 +57,8 @@ def run(
     threads: int = 1,
     memory: int = MEMORY,
     most: int | None = None,
-) -> Iterator[Part]:
-    """Give the view of every block of ``source``, in order.
+) -> Iterator[Result]:
+    """Give the result of every block of ``source``, in order.
 
     Args:
         source: what is read.
@@ -105,12 +94,12 @@ def run(
             yield work(block, buffer)
 
 
-def _threaded(work: _Worker, blocks: Iterator[Block], threads: int) -> Iterator[Part]:
-    """Give the parts in order, with ``threads`` blocks under way while one is being used."""
+def _threaded(work: _Worker, blocks: Iterator[Block], threads: int) -> Iterator[Result]:
+    """Give the results in order, with ``threads`` blocks under way while one is being used."""
     from concurrent.futures import Future, ThreadPoolExecutor
 
     free = [work.buffer() for _ in range(threads + 1)]
-    pending: deque[tuple[Future[Part], NDArray[Any]]] = deque()
+    pending: deque[tuple[Future[Result], NDArray[Any]]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         try:
             for block in blocks:
@@ -132,7 +121,7 @@ def _threaded(work: _Worker, blocks: Iterator[Block], threads: int) -> Iterator[
 
 
 class _Worker:
-    """Computes the part of one block."""
+    """Computes the result of one block."""
 
     def __init__(
         self,
@@ -174,7 +163,7 @@ class _Worker:
     def buffer(self) -> NDArray[Any]:
         return np.empty((self.rows, self.units), self.wide)
 
-    def __call__(self, block: Block, buffer: NDArray[Any]) -> Part:
+    def __call__(self, block: Block, buffer: NDArray[Any]) -> Result:
         try:
             x = cast(block.x, self.dtype).astype(self.wide, copy=False)
         except DtypeError as e:
@@ -207,7 +196,8 @@ class _Worker:
             result.explained = explain(
                 rows, self.kernel, bias, result.arrays["logits"], result.classes, self.view.explain
             )
-        return Part(block, result, mask)
+        result.block, result.mask = block, mask
+        return result
 
     def _explain(self, block: Block, error: DtypeError) -> None:
         """Raise ``error`` again with the value's place in the whole input."""

@@ -106,3 +106,12 @@ def shape_text(shape: tuple[int | None, ...]) -> str:
     '(?, 3)'
     """
     return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"
+
+
+def axis_names(count: int) -> list[str]:
+    """Return what the first ``count`` axes of an output are called.
+
+    >>> axis_names(3)
+    ['sample', 't', 'axis2']
+    """
+    return ["sample", "t", *(f"axis{i}" for i in range(2, count))][:count]

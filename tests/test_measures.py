@@ -489,7 +489,7 @@ def test_a_row_without_a_class_has_no_measures(run: Run):
         (["--explain", "7"], "--explain: expected auto or a class number below 3, found '7'"),
         (
             ["--explain", "auto", "-f", "csv"],
-            "--explain does not fit csv: expected table, markdown, json or jsonl",
+            "--explain does not fit csv: expected table, json, jsonl or markdown",
         ),
     ],
 )

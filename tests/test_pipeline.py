@@ -20,7 +20,7 @@ def all_of(
     x: np.ndarray, layer: Dense | None, mask: Mask | None = None, memory: int = 64 << 20
 ) -> np.ndarray:
     parts = run(ArraySource.of("x", x), layer, PROBABILITIES, F4, mask, memory=memory)
-    return np.concatenate([part.result.arrays["probabilities"].copy() for part in parts])
+    return np.concatenate([part.arrays["probabilities"].copy() for part in parts])
 
 
 @pytest.mark.parametrize("features", [1, 384, 4096])

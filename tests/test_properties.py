@@ -184,7 +184,7 @@ def test_threads_change_nothing_and_memory_only_the_last_bits(
     def output(**options: int) -> np.ndarray:
         source = ArraySource.of("x", x)
         parts = run_pipeline(source, dense, view, np.dtype(np.float32), **options)
-        return np.concatenate([part.result.arrays["probabilities"].copy() for part in parts])
+        return np.concatenate([part.arrays["probabilities"].copy() for part in parts])
 
     y = output(memory=memory)
     np.testing.assert_array_equal(y, output(memory=memory, threads=threads))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
 
 import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.types import TOLERANCE
 from dense_cli.files.formats import holding
-
-if TYPE_CHECKING:
-    from dense_cli.sources.open import Values
-    from dense_cli.sources.source import Source
 
 
 @click.command()
@@ -57,7 +53,26 @@ if TYPE_CHECKING:
 @click.option("--all", "show_all", is_flag=True, help="List all of them.")
 @opts.output_options("table", "json")
 @opts.memory_option
-def compare(first: str, second: str, **options: Any) -> None:
+def compare(
+    first: str,
+    second: str,
+    logits: bool,
+    classes: bool,
+    atol: float | None,
+    rtol: float | None,
+    max_flips: int | None,
+    max_kl: float | None,
+    equal_nan: bool,
+    top_k: int,
+    labels: str | None,
+    input_format: str | None,
+    key: str | None,
+    limit: int,
+    show_all: bool,
+    format: str | None,
+    output: str | None,
+    memory: int | None,
+) -> None:
     """Compare two outputs, such as a port's or a quantised model's with the original's.
 
     A and B hold probabilities, or with --logits logits, or class numbers, in any format; - is standard
@@ -70,72 +85,38 @@ def compare(first: str, second: str, **options: Any) -> None:
       densecli compare float32.npz int8.npz --max-flips 3 --max-kl 0.01 --labels names.txt
       densecli predict x.npy -w head.npz -f npy | densecli compare - reference.npy
     """
-    import sys
+    from dense_cli import comparing
+    from dense_cli.cli.output import open_output, screen_of
+    from dense_cli.errors import UsageError
+    from dense_cli.views.compare import Limits
+    from dense_cli.writers.compare import write_json, write_table
+    from dense_cli.writers.formats import format_of
 
-    from dense_cli.cli import show
-    from dense_cli.errors import ShapeError
-    from dense_cli.pipeline import MEMORY, require_distributions
-    from dense_cli.sources.labels import load_labels
-    from dense_cli.views.compare import Comparison, Limits, pairs
-    from dense_cli.writers.compare import ComparedFiles, write_json, write_table
-    from dense_cli.writers.screen import Screen
-
-    if first == second == "-":
-        raise click.UsageError("A and B are both standard input: expected one file")
-    if options["logits"] and options["classes"]:
+    if logits and classes:
         raise click.UsageError("expected one of --logits and --classes")
-    options["piped"] = "-" in (first, second)
-    asked: Values = "logits" if options["logits"] else "classes" if options["classes"] else "probabilities"
-    (a, a_numbered), (b, b_numbered) = (_open(path, asked, options) for path in (first, second))
-    whole = all(source.dtype.kind in "iu" for source in (a, b))
-    kind = "classes" if whole and asked == "probabilities" else asked
-    named = {
-        name: options[option]
-        for name, option in (("atol", "atol"), ("rtol", "rtol"), ("flips", "max_flips"), ("kl", "max_kl"))
-        if options[option] is not None
-    }
-    if kind == "classes" and (apart := named.keys() - {"flips"}):
-        option = {"kl": "--max-kl"}.get(first_apart := min(apart), f"--{first_apart}")
-        raise click.UsageError(
-            f"{option} does not apply to class numbers, which A and B hold: --max-flips does"
+    limits = Limits(atol, rtol, max_flips, max_kl, equal_nan)
+    if limits == Limits(equal_nan=equal_nan):  # none is named
+        limits = Limits.default(equal_nan)
+    try:
+        compared = comparing.compare(
+            first,
+            second,
+            kind="logits" if logits else "classes" if classes else None,
+            limits=limits,
+            top_k=top_k,
+            most=None if show_all else limit,
+            labels=labels,
+            input_format=input_format,
+            key=key,
+            memory=memory,
         )
-    nan = options["equal_nan"]
-    limits = Limits(**named, equal_nan=nan) if named else Limits.default(nan)
-    units = None if kind == "classes" else a.shape[-1]
-    labels = load_labels(options["labels"], units) if options["labels"] is not None else None
-    comparison = Comparison(kind, limits, options["top_k"], None if options["show_all"] else options["limit"])
-    rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
-    for block, left, right in pairs(a, b, rows, numbered=a_numbered == b_numbered):
-        if kind == "probabilities":
-            for source, values in ((a, left), (b, right)):
-                try:
-                    require_distributions(values, block, source.name, source.dtype)
-                except ShapeError as e:
-                    raise ShapeError(
-                        str(e), hint="logits are compared with --logits, class numbers with --classes"
-                    ) from None
-        comparison.add(left, right, block.places())
-    found = comparison.result()
-    said = ComparedFiles((a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), found, limits, labels)
-    with show.output(options) as out:
-        if show.output_format(options) == "json":
-            write_json(out, said)
+    except UsageError as error:
+        raise click.UsageError(str(error)) from None
+    json = (format or format_of(output)) == "json"
+    with open_output(output, text=not json) as out:
+        if json:
+            write_json(out, compared)
         else:
-            write_table(out, said, Screen.of(sys.stdout) if options["output"] is None else Screen())
-    if found.faults(limits):
+            write_table(out, compared, screen_of(output))
+    if compared.differ:
         sys.exit(1)
-
-
-def _open(path: str, values: Values, options: dict[str, Any]) -> tuple[Source, bool]:
-    """Return a source of A or B, and whether it says which samples it holds."""
-    from dense_cli.sources.open import Request, open_source
-    from dense_cli.sources.streamed import StreamSource, spool
-
-    format = options["input_format"] if path == "-" or not options["piped"] else None
-    request = Request(options["key"], outputs=True, values=values)
-    source = open_source(path, format, request, options["memory"])
-    # Lines may come sample by sample or step by step: in order they can stand beside any other file.
-    if not isinstance(source, StreamSource) or None not in source.shape:
-        return source, False
-    stated = source.stated
-    return spool(source), stated

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from dense_cli.cli import options as opts
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from dense_cli.plan import Plan
+
+_FORMATS = ("text", "jsonl")
 
 
 @click.command()
@@ -27,9 +29,20 @@ if TYPE_CHECKING:
 @opts.measure_option
 @opts.mask_options
 @opts.input_options
-@opts.output_options("text", "jsonl")
+@opts.output_options(*_FORMATS)
 @opts.work_options
-def decode(**options: Any) -> None:
+@opts.takes_plan
+def decode(
+    plan: Plan,
+    join: str,
+    eos: str | None,
+    pad: str | None,
+    ctc: str | None,
+    wordpiece: bool,
+    format: str | None,
+    output: str | None,
+    no_progress: bool,
+) -> None:
     """Print one line of text per sample: the labels of the likeliest classes, joined.
 
     With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
@@ -40,74 +53,41 @@ def decode(**options: Any) -> None:
       densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --wordpiece
       densecli decode frames.npy -w ctc.safetensors --labels letters.txt --ctc _ --join ''
     """
-    from dense_cli.cli import show
-    from dense_cli.errors import ConfigError
-    from dense_cli.sources.labels import load_labels
-    from dense_cli.sources.streamed import in_order
+    from dense_cli.cli.notes import note
+    from dense_cli.cli.output import open_output
+    from dense_cli.cli.progress import Progress
+    from dense_cli.decoding import class_number, decode, require_confidence
     from dense_cli.text import encodable, printable
-    from dense_cli.views.decode import Decoder, Rules
-    from dense_cli.views.evaluate import View, gives_distributions
+    from dense_cli.views.decode import Rules
     from dense_cli.writers.decode import WRITERS
 
-    format = options["format"] or {"table": "text", "jsonl": "jsonl"}.get(show.output_format(options))
-    if format is None:
-        raise click.UsageError(f"-o {options['output']}: decode writes text or JSON Lines: -f text, -f jsonl")
-    measures = tuple(dict.fromkeys(options["measures"]))
-    if measures and format == "text":
+    name = format or _format_of(output)
+    if plan.measures and name == "text":
         raise click.UsageError("--measure needs -f jsonl: a line of text has no place for it")
-    job = show.Job.open(options, outputs=True)
-    activation = job.layer.dense.activation if job.layer is not None else None
-    probable = gives_distributions(activation) or (activation is not None and activation.name == "sigmoid")
-    if format == "jsonl" and activation is not None and not probable:
-        raise ConfigError(
-            "-f jsonl: a confidence is a probability: expected activation softmax or sigmoid, "
-            f"found {activation.name}",
-            hint="of logits, -a softmax makes probabilities; the classes stay the same",
-        )
-    names = load_labels(options["labels"], job.units) if options["labels"] is not None else None
-    eos, pad, blank = (_number(options, name, names, job.units) for name in ("eos", "pad", "ctc"))
-    if format == "text" and names is not None:
-        names = [printable(name) for name in names]  # --join is the user's own and stays as it is
-    rules = Rules(names, encodable(options["join"]), eos, pad, blank, options["wordpiece"])
-    options["format"] = format
-    decoder = Decoder(rules)
-    with show.output(options) as out:
-        writer = WRITERS[format](out, rules)
-        for part in job.parts(in_order(job.source), View(top=1, measures=measures)):
-            seen = part.result
-            assert seen.top_values is not None
-            steps = (part.block.places(), seen.classes, seen.top_values[:, 0], part.mask, seen.measures)
-            for line in decoder.add(*steps):
+    run = plan.open(note=note, progress=Progress(shown=not no_progress))
+    if name == "jsonl":
+        require_confidence(run)
+    names = run.labels
+    end, padding, blank = (
+        class_number(label, option, run.classes, names, plan.labels)
+        for option, label in (("eos", eos), ("pad", pad), ("ctc", ctc))
+    )
+    if name == "text" and names is not None:
+        names = [printable(label) for label in names]  # --join is the user's own and stays as it is
+    rules = Rules(names, encodable(join), end, padding, blank, wordpiece)
+    with open_output(output, text=name == "text") as out:
+        writer = WRITERS[name](out, rules)
+        for lines, pause in decode(run, rules):
+            for line in lines:
                 writer.write(line)
-            if part.block.whole:
-                for line in decoder.end():
-                    writer.write(line)
-            if part.block.pause:
+            if pause:
                 out.flush()
-        for line in decoder.end():
-            writer.write(line)
 
 
-def _number(options: dict[str, Any], option: str, names: Sequence[str] | None, units: int) -> int | None:
-    """Return the class number of the label that an option names."""
-    from dense_cli.errors import ConfigError, nearest
+def _format_of(output: str | None) -> str:
+    from dense_cli.writers.formats import format_of
 
-    label = options[option]
-    if label is None:
-        return None
-    if names is not None:
-        found = [number for number, name in enumerate(names) if name == label]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise ConfigError(
-                f"--{option}: {len(found)} classes are labelled {label!r} in {options['labels']}: "
-                f"expected one, found {found[0]} and {found[1]}"
-            )
-        known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
-        raise ConfigError(f"--{option}: no label {label!r} in {options['labels']}; {known}")
-    if not label.isdecimal() or len(label) > 18 or int(label) >= units:
-        raise ConfigError(
-            f"--{option}: expected a class number below {units} (there are no --labels), found {label!r}"
-        )
-    return int(label)
+    name = {"table": "text", "jsonl": "jsonl"}.get(format_of(output))
+    if name is None:
+        raise click.UsageError(f"-o {output}: decode writes text or JSON Lines: -f text, -f jsonl")
+    return name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from dense_cli.cli import options as opts
@@ -13,7 +11,7 @@ from dense_cli.cli import options as opts
 @click.argument("file")
 @opts.output_options("table", "json")
 @opts.memory_option
-def heads(file: str, **options: Any) -> None:
+def heads(file: str, format: str | None, output: str | None, memory: int | None) -> None:
     """List every head that a weights file holds: its Dense and TimeDistributed(Dense) layers.
 
     FILE is .npz, .keras, .weights.h5, .h5, .safetensors, .onnx, .pt or .json. Only headers are read. The
@@ -23,16 +21,15 @@ def heads(file: str, **options: Any) -> None:
       densecli heads model.keras
       densecli heads model.safetensors -f json
     """
-    import sys
-
-    from dense_cli.cli import show
+    from dense_cli.cli.output import open_output, screen_of
     from dense_cli.heads import heads as read_heads
+    from dense_cli.writers.formats import format_of
     from dense_cli.writers.heads import write_json, write_table
-    from dense_cli.writers.screen import Screen
 
-    found = read_heads(file, memory=options["memory"])
-    with show.output(options) as out:
-        if show.output_format(options) == "json":
+    found = read_heads(file, memory=memory)
+    json = (format or format_of(output)) == "json"
+    with open_output(output, text=not json) as out:
+        if json:
             write_json(out, file, found)
         else:
-            write_table(out, file, found, Screen.of(sys.stdout) if options["output"] is None else Screen())
+            write_table(out, file, found, screen_of(output))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from dense_cli.cli import options as opts
+
+if TYPE_CHECKING:
+    from dense_cli.head import HeadOptions
 
 _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 
@@ -33,7 +35,10 @@ _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
     help="Digits after the point in a table.",
 )
 @opts.output_options("table", "json", "npz")
-def init(input_size: int, **options: Any) -> None:
+@opts.takes_head
+def init(
+    options: HeadOptions, input_size: int, precision: int, format: str | None, output: str | None
+) -> None:
     """Make a Dense layer as Keras does from a seed, and save or print its kernel and bias.
 
     An NPZ holds the arrays `kernel` (features, units) and `bias` (units,); predict, slice and decode
@@ -43,22 +48,17 @@ def init(input_size: int, **options: Any) -> None:
       densecli init --input-size 3 --units 4 --seed 6000 -o head.npz
       densecli init -i 3 -u 4 --kernel-initializer 'RandomNormal(mean=0.0, stddev=0.05)' --rng jax
     """
-    from dense_cli.cli import show
-    from dense_cli.cli.layer import LayerOptions, make_layer
-    from dense_cli.writers.run import TableOptions
-    from dense_cli.writers.screen import Screen
+    from dense_cli.cli.output import open_output, screen_of
+    from dense_cli.head import build_head
     from dense_cli.writers.weights import WRITERS
+    from dense_cli.writers.writer import TableOptions
 
-    if options["units"] is None:
+    if options.units is None:
         raise click.UsageError("--units N is needed")
-    wanted = LayerOptions.take(options)
-    layer = make_layer(wanted, input_size, 3 if wanted.layer == "time-distributed" else 2, "init")
-    suffix = os.path.splitext(options["output"] or "-.txt")[1].lower()
-    format = options["format"] or _BY_SUFFIX.get(suffix)
-    if format is None:
-        raise click.UsageError(f"-o {options['output']}: init writes {', '.join(WRITERS)}: choose with -f")
-    options["format"] = format
-    screen = Screen.of(sys.stdout) if options["output"] is None else Screen()
-    table = TableOptions(precision=options["precision"], screen=screen)
-    with show.output(options) as out:
-        WRITERS[format](out, layer.dense, layer.config, layer.title, table)
+    head = build_head(options, input_size, 3 if options.layer == "time-distributed" else 2, "init")
+    suffix = os.path.splitext(output or "-.txt")[1].lower()
+    name = format or _BY_SUFFIX.get(suffix)
+    if name is None:
+        raise click.UsageError(f"-o {output}: init writes {', '.join(WRITERS)}: choose with -f")
+    with open_output(output, text=name == "table", binary=name if name == "npz" else None) as out:
+        WRITERS[name](out, head, TableOptions(precision=precision, screen=screen_of(output)))

@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from dense_cli.cli import options as opts
 
+if TYPE_CHECKING:
+    from dense_cli.plan import Plan
+
 
 @click.command()
 @opts.input_argument
 @opts.run_options
-def predict(**options: Any) -> None:
+@opts.takes_plan
+def predict(
+    plan: Plan,
+    format: str | None,
+    output: str | None,
+    limit: int,
+    show_all: bool,
+    precision: int,
+    no_progress: bool,
+) -> None:
     """Run a Dense or TimeDistributed layer on INPUT and print what it puts out.
 
     INPUT is a JSON, JSON Lines, NPY, NPZ or CSV file, or - for standard input: one sample of features, a
@@ -23,10 +35,7 @@ def predict(**options: Any) -> None:
       densecli predict hidden.npy --weights head.npz --top-k 3 --labels tokens.txt
       densecli predict x.npy -u 3 -f npy | densecli slice - --time 0
     """
-    from dense_cli.cli import show
-    from dense_cli.sources.streamed import in_order
+    from dense_cli.cli.run import run_to
 
-    job = show.Job.open(options, outputs=False)
-    job.source = in_order(job.source)
-    run, format = job.plan()
-    show.write(job, run, format, [(None, job.parts(job.source, run.view))])
+    plan.require_head()
+    run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)

@@ -15,17 +15,21 @@ _PATIENCE = 1.0  # seconds that pass before a bar is shown
 class Progress:
     """Rows done, of ``total`` where it is known, with the rate and the time left."""
 
-    def __init__(self, total: int | None, *, shown: bool) -> None:
+    def __init__(self, *, shown: bool) -> None:
+        self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
+        self.start(None)
+
+    def start(self, total: int | None) -> None:
+        """Begin to count, up to ``total`` where it is known."""
         self._total = total
         self._done = 0
-        self._shown = shown and sys.stderr is not None and sys.stderr.isatty()
-        self._start = time.monotonic()
+        self._began = time.monotonic()
         self._bar: Bar | None = None
 
     def advance(self, rows: int) -> None:
         """Count further rows."""
         self._done += rows
-        if self._bar is None and self._shown and time.monotonic() - self._start > _PATIENCE:
+        if self._bar is None and self._shown and time.monotonic() - self._began > _PATIENCE:
             self._bar = _bar()
             self._bar.add_task("rows", total=self._total)
             self._bar.start()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.files.tensor import Tensor
-from dense_cli.sources.source import Block, Places, check_shape, check_steps
-
-Numbers = range | NDArray[np.int64]
+from dense_cli.sources.source import Block, GridPlaces, Numbers, check_shape, check_steps
 
 
 class Store(Protocol):
@@ -156,19 +154,11 @@ class ArraySource:
         whole = all(axis == range(n) for axis, n in zip(self.axes, self.lead, strict=True))
         for start in range(0, total, rows):
             stop = min(start + rows, total)
-
-            def positions(start: int = start, stop: int = stop) -> list[NDArray[np.int64]]:
-                found = np.unravel_index(np.arange(start, stop), shape)
-                return [_chosen(axis, at) for at, axis in zip(found, self.axes, strict=True)]
-
-            def places(positions: Callable[[], list[NDArray[np.int64]]] = positions) -> Places:
-                found = zip(positions(), self.numbers, strict=True)
-                return np.stack([_chosen(numbers, at) for at, numbers in found], axis=1)
-
+            places = GridPlaces(self.axes, self.numbers, start, stop)
             if whole:
                 x = self.store.take(slice(start, stop))
             else:
-                x = self.store.take(np.ravel_multi_index(tuple(positions()), self.lead))
+                x = self.store.take(np.ravel_multi_index(tuple(places.positions()), self.lead))
             yield Block(x, start, places)
 
 
@@ -200,9 +190,3 @@ def kept_of(numbers: Numbers, batch: slice) -> Numbers:
 def _counted(numbers: Numbers) -> bool:
     """Whether numbers are 0, 1, 2, …, which are positions."""
     return isinstance(numbers, range) and numbers == range(len(numbers))
-
-
-def _chosen(axis: Numbers | tuple[int, ...], at: NDArray[np.int64]) -> NDArray[np.int64]:
-    if isinstance(axis, range):
-        return at if axis == range(len(axis)) else at * axis.step + axis.start
-    return np.asarray(axis, dtype=np.int64)[at]

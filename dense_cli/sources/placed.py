@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
 from dense_cli.limits import require_bytes
-from dense_cli.sources.arrays import ArraySource, Numbers, OrderedStore, Store, evenly, kept_of
-from dense_cli.sources.source import Block, Chunk, Places
+from dense_cli.sources.arrays import ArraySource, OrderedStore, Store, evenly, kept_of
+from dense_cli.sources.source import Block, Chunk, KnownPlaces, Numbers, Places
 
 
 @dataclass(eq=False, repr=False)
@@ -94,7 +94,7 @@ class PlacedSource:
     def blocks(self, rows: int) -> Iterator[Block]:
         for start in range(0, len(self.rows), rows):
             part = slice(start, start + rows)
-            yield Block(self.store.take(self.rows[part]), start, lambda part=part: self.places[part])  # type: ignore[misc]
+            yield Block(self.store.take(self.rows[part]), start, KnownPlaces(self.places[part]))
 
 
 def arrange(name: str, store: Store, places: Places) -> ArraySource | PlacedSource:

@@ -8,7 +8,7 @@ the bytes came. That is what lets a file, a pipe and an array print the same dig
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -19,6 +19,46 @@ from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import shape_text
 
 Places = NDArray[np.int64]
+Numbers = range | NDArray[np.int64]
+
+
+class GridPlaces(NamedTuple):
+    """Where the rows ``start`` to ``stop`` of a grid in C order stand.
+
+    ``axes`` are the positions kept of each axis; ``numbers`` say what each position is called.
+
+    >>> GridPlaces((range(2), (1, 0)), (range(2), range(4, 6)), 1, 4)().tolist()
+    [[0, 4], [1, 5], [1, 4]]
+    """
+
+    axes: tuple[range | tuple[int, ...], ...]
+    numbers: tuple[Numbers, ...]
+    start: int
+    stop: int
+
+    def positions(self) -> list[NDArray[np.int64]]:
+        """Return where each row stands on each axis."""
+        found = np.unravel_index(np.arange(self.start, self.stop), tuple(map(len, self.axes)))
+        return [_chosen(axis, at) for axis, at in zip(self.axes, found, strict=True)]
+
+    def __call__(self) -> Places:
+        found = zip(self.numbers, self.positions(), strict=True)
+        return np.stack([_chosen(numbers, at) for numbers, at in found], axis=1)
+
+
+class KnownPlaces(NamedTuple):
+    """Where rows stand, one by one: (rows, axes)."""
+
+    at: Places
+
+    def __call__(self) -> Places:
+        return self.at
+
+
+def _chosen(axis: Numbers | tuple[int, ...], at: NDArray[np.int64]) -> NDArray[np.int64]:
+    if isinstance(axis, range):
+        return at if axis == range(len(axis)) else at * axis.step + axis.start
+    return np.asarray(axis, dtype=np.int64)[at]
 
 
 class Block(NamedTuple):
@@ -30,7 +70,7 @@ class Block(NamedTuple):
 
     x: NDArray[Any]
     start: int
-    places: Callable[[], Places]
+    places: GridPlaces | KnownPlaces
     pause: bool = False
     whole: bool = False
 

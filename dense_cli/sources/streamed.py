@@ -14,7 +14,7 @@ from dense_cli.files.stream import TemporaryFile
 from dense_cli.files.tensor import Extent
 from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.placed import PlacedSource, arrange, by_sample
-from dense_cli.sources.source import Block, Chunk, Places, Source, check_steps
+from dense_cli.sources.source import Block, Chunk, KnownPlaces, Places, Source, check_steps
 
 
 class StreamSource:
@@ -156,7 +156,8 @@ class StreamSource:
 
         def block(pause: bool, whole: bool = False) -> Block:
             at = places[0] if len(places) == 1 else np.concatenate(places)
-            return Block(xs[0] if len(xs) == 1 else np.concatenate(xs), start, lambda: at, pause, whole)
+            x = xs[0] if len(xs) == 1 else np.concatenate(xs)
+            return Block(x, start, KnownPlaces(at), pause, whole)
 
         chunks = iter(self.chunks)
         while True:

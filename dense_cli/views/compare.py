@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import DtypeError, ShapeError
-from dense_cli.sources.source import Block, Source
+from dense_cli.errors import DtypeError, ShapeError, UsageError
+from dense_cli.sources.source import Block, KnownPlaces, Source
 from dense_cli.text import shape_text
 from dense_cli.views.top import top_k
 
@@ -42,6 +42,21 @@ class Limits(NamedTuple):
     def default(cls, equal_nan: bool = False) -> Limits:
         """Return the limits where none are named: the same to float32's rounding, and the same classes."""
         return cls(1e-5, 1e-5, 0, None, equal_nan)
+
+    def require_of_classes(self) -> None:
+        """Refuse limits that do not apply to class numbers.
+
+        Raises:
+            UsageError: the message names the option.
+        """
+        if self == Limits.default(self.equal_nan):
+            return
+        apart = {"--atol": self.atol, "--max-kl": self.kl, "--rtol": self.rtol}
+        for option, limit in apart.items():
+            if limit is not None:
+                raise UsageError(
+                    f"{option} does not apply to class numbers, which A and B hold: --max-flips does"
+                )
 
 
 class Row(NamedTuple):
@@ -165,8 +180,9 @@ def pairs(
 
 def _split(block: Block, count: int) -> tuple[Block, Block]:
     """Return the first ``count`` rows of a block and the others."""
-    head = Block(block.x[:count], block.start, lambda: block.places()[:count])
-    return head, Block(block.x[count:], block.start + count, lambda: block.places()[count:])
+    places = block.places()
+    head = Block(block.x[:count], block.start, KnownPlaces(places[:count]))
+    return head, Block(block.x[count:], block.start + count, KnownPlaces(places[count:]))
 
 
 class Comparison:

@@ -18,6 +18,7 @@ from dense_cli.errors import ConfigError
 from dense_cli.views.top import column_maxima, maxima_width, top_k
 
 if TYPE_CHECKING:
+    from dense_cli.sources.source import Block
     from dense_cli.views.explain import Explained
 
 # Two float32 logits closer than this can give the same probability, so their order needs a closer look.
@@ -47,10 +48,16 @@ class View(NamedTuple):
 
 @dataclass(eq=False, repr=False)
 class Result:
-    """The view of a block of rows.
+    """What a block of rows gives; its arrays hold until the next result is asked for.
 
-    ``classes`` (rows,) is -1 where a row has no class; ``top_classes`` and ``top_values`` (rows, k);
-    each of ``measures`` (rows,).
+    Attributes:
+        classes: (rows,), -1 where a row has no class.
+        arrays: name → (rows, classes), those that the view names.
+        top_classes, top_values: (rows, k), the likeliest first; None where they are not asked for.
+        measures: name → (rows,).
+        explained: what a logit of each row is made of, or None.
+        block: the rows as they were read, and where they stand.
+        mask: (rows,), False for padding; None where there is no mask.
     """
 
     classes: NDArray[np.int64]
@@ -59,6 +66,28 @@ class Result:
     top_values: NDArray[Any] | None = None
     measures: dict[str, NDArray[Any]] = field(default_factory=dict)
     explained: Explained | None = None
+    block: Block = field(init=False)
+    mask: NDArray[np.bool_] | None = None
+
+    @property
+    def places(self) -> NDArray[np.int64]:
+        """(rows, axes): the sample of each row, its time step and further axes."""
+        return self.block.places()
+
+    @property
+    def x(self) -> NDArray[Any]:
+        """(rows, features), as they were read."""
+        return self.block.x
+
+    @property
+    def pause(self) -> bool:
+        """Whether the source may wait for its next row: show what there is."""
+        return self.block.pause
+
+    @property
+    def whole(self) -> bool:
+        """Whether the last sample ends with this block."""
+        return self.block.whole
 
 
 def evaluate(

@@ -6,15 +6,13 @@ from typing import BinaryIO
 
 import orjson
 
+from dense_cli.checking import Report
 from dense_cli.text import encodable, shown
-from dense_cli.views.check import Finding
+from dense_cli.writers.rich_table import write_lines
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import write_lines
-
-Shape = tuple[int | None, ...]
 
 
-def write_json(out: BinaryIO, name: str, shape: Shape, checks: list[str], findings: list[Finding]) -> None:
+def write_json(out: BinaryIO, report: Report) -> None:
     """Write ``{"input": …, "shape": …, "checks": […], "findings": [{"check", "evidence", …}]}``."""
     rows = [
         {
@@ -23,25 +21,30 @@ def write_json(out: BinaryIO, name: str, shape: Shape, checks: list[str], findin
             "advice": finding.advice,
             "first": finding.first,
         }
-        for finding in findings
+        for finding in report.findings
     ]
     out.write(
-        orjson.dumps({"input": encodable(name), "shape": shape, "checks": checks, "findings": rows}) + b"\n"
+        orjson.dumps(
+            {
+                "input": encodable(report.name),
+                "shape": report.shape,
+                "checks": report.checks,
+                "findings": rows,
+            }
+        )
+        + b"\n"
     )
 
 
-def write_table(
-    out: BinaryIO, name: str, shape: Shape, checks: list[str], findings: list[Finding], screen: Screen
-) -> None:
+def write_table(out: BinaryIO, report: Report, screen: Screen) -> None:
     """Print each finding with its evidence and advice."""
-    sizes = ", ".join("?" if n is None else str(n) for n in shape)
-    write_lines(out, screen, f"y = {shown(name)} ({sizes})")
-    for finding in findings:
+    sizes = ", ".join("?" if n is None else str(n) for n in report.shape)
+    write_lines(out, screen, f"y = {shown(report.name)} ({sizes})")
+    for finding in report.findings:
         where = "" if finding.first is None else f"; the first is {list(finding.first)}"
         write_lines(
             out, screen, f"{finding.check}: {shown(finding.evidence)}{where}", f"  → {finding.advice}"
         )
-    count = (
-        "no finding" if not findings else "1 finding" if len(findings) == 1 else f"{len(findings)} findings"
-    )
-    write_lines(out, screen, f"{count} in {len(checks)} checks: {', '.join(checks)}")
+    n = len(report.findings)
+    count = "no finding" if not n else "1 finding" if n == 1 else f"{n} findings"
+    write_lines(out, screen, f"{count} in {len(report.checks)} checks: {', '.join(report.checks)}")

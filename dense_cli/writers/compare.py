@@ -2,43 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
-import numpy as np
 import orjson
 
-from dense_cli.text import encodable, shape_text, shown
+from dense_cli.comparing import ComparedFiles
+from dense_cli.text import axis_names, encodable, shape_text, shown
 from dense_cli.views.compare import ComparisonResult, Limits, Place, Row
+from dense_cli.writers.cells import Cell, Column
+from dense_cli.writers.rich_table import render, write_lines
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import Cell, render, write_lines
-
-Shape = tuple[int | None, ...]
 
 
-class ComparedFiles(NamedTuple):
-    """A comparison and what was compared: names, shapes and dtypes of A and B."""
-
-    names: tuple[str, str]
-    shapes: tuple[Shape, Shape]
-    dtypes: tuple[np.dtype[Any], np.dtype[Any]]
-    found: ComparisonResult
-    limits: Limits
-    labels: list[str] | None = None
-
-    def label(self, number: int) -> str:
-        """Return what a class is called, ``-`` for none."""
-        if number < 0:
-            return "-"
-        named = self.labels is not None and number < len(self.labels)
-        return shown(self.labels[number], 200) if named and self.labels is not None else str(number)
-
-
-def write_json(out: BinaryIO, said: ComparedFiles) -> None:
+def write_json(out: BinaryIO, files: ComparedFiles) -> None:
     """Write what was compared, every measure, the flips and the worst rows, and ``"within"``."""
-    found, faults = said.found, said.found.faults(said.limits)
+    found, faults = files.result, files.result.faults(files.limits)
     document: dict[str, Any] = {
         side: {"file": encodable(name), "shape": shape, "dtype": dtype.name}
-        for side, name, shape, dtype in zip("ab", said.names, said.shapes, said.dtypes, strict=True)
+        for side, name, shape, dtype in zip("ab", files.names, files.shapes, files.dtypes, strict=True)
     }
     document |= {"kind": found.kind, "rows": found.rows, "rows_without_class": found.lost}
     document |= {"flips": found.flips, "agreement": found.agreement}
@@ -52,52 +33,52 @@ def write_json(out: BinaryIO, said: ComparedFiles) -> None:
             "rank_moves": {"mean": found.mean_moved, "max": found.most_moved},
             "top_k_overlap": {"k": found.top_k, "mean": found.overlap},
         }
-    document["flipped"] = [_row(row, said) for row in found.flipped]
+    document["flipped"] = [_row(row, files) for row in found.flipped]
     if found.kind != "classes":
-        document["worst"] = [_row(row, said) for row in found.worst]
-    document["limits"] = dict(zip(("atol", "rtol", "max_flips", "max_kl"), said.limits, strict=False))
-    document["limits"]["equal_nan"] = said.limits.equal_nan
+        document["worst"] = [_row(row, files) for row in found.worst]
+    document["limits"] = dict(zip(("atol", "rtol", "max_flips", "max_kl"), files.limits, strict=False))
+    document["limits"]["equal_nan"] = files.limits.equal_nan
     document |= {"within": not faults, "beyond": faults}
     out.write(orjson.dumps(document) + b"\n")
 
 
-def _row(row: Row, said: ComparedFiles) -> dict[str, Any]:
+def _row(row: Row, files: ComparedFiles) -> dict[str, Any]:
     found: dict[str, Any] = {"at": row.place}
     for side, number in (("a", row.first), ("b", row.second)):
         found[f"class_{side}"] = number if number >= 0 else None
-        if said.labels is not None and 0 <= number < len(said.labels):
-            found[f"label_{side}"] = encodable(said.labels[number])
-    if said.found.kind != "classes":
+        if files.labels is not None and 0 <= number < len(files.labels):
+            found[f"label_{side}"] = encodable(files.labels[number])
+    if files.result.kind != "classes":
         found |= {"difference": row.difference, "kl": row.kl, "total_variation": row.variation}
         found["moved"] = row.moved
     return found
 
 
-def write_table(out: BinaryIO, said: ComparedFiles, screen: Screen) -> None:
+def write_table(out: BinaryIO, files: ComparedFiles, screen: Screen) -> None:
     """Print the measures, the flips, the worst rows, and in the end whether B is within the limits."""
-    found = said.found
-    for side, name, shape, dtype in zip("AB", said.names, said.shapes, said.dtypes, strict=True):
+    found = files.result
+    for side, name, shape, dtype in zip("AB", files.names, files.shapes, files.dtypes, strict=True):
         write_lines(out, screen, f"{side} = {shown(name)} {shape_text(shape)} {dtype.name}")
     write_lines(out, screen, "", _agreement(found))
     if found.kind != "classes":
         write_lines(out, screen, "", *_measures(found, screen))
-    rank = len(said.shapes[0]) - (found.kind != "classes")
-    axes = ["sample", "t", *(f"axis{i}" for i in range(2, rank))][:rank]
+    rank = len(files.shapes[0]) - (found.kind != "classes")
+    axes = axis_names(rank)
     # One line of class numbers is one array of samples.
-    if found.kind == "classes" and rank == 2 and said.shapes[0][0] == 1:
+    if found.kind == "classes" and rank == 2 and files.shapes[0][0] == 1:
         axes = ["", "sample"]
     if found.flipped:
         more = found.flips - len(found.flipped)
-        write_lines(out, screen, "", "Rows that change class:", *_rows(found.flipped, axes, said, screen))
+        write_lines(out, screen, "", "Rows that change class:", *_rows(found.flipped, axes, files, screen))
         write_lines(out, screen, *[f"… {more} more: --all"] * (more > 0))
     if found.worst:
         write_lines(
-            out, screen, "", "Worst rows, by total variation:", *_rows(found.worst, axes, said, screen)
+            out, screen, "", "Worst rows, by total variation:", *_rows(found.worst, axes, files, screen)
         )
-    faults = found.faults(said.limits)
+    faults = found.faults(files.limits)
     write_lines(out, screen, "", *(f"beyond: {shown(fault)}" for fault in faults))
     if not faults:
-        write_lines(out, screen, f"within {_limits(said.limits, found.kind)}")
+        write_lines(out, screen, f"within {_limits(files.limits, found.kind)}")
 
 
 def _agreement(found: ComparisonResult) -> str:
@@ -120,20 +101,20 @@ def _measures(found: ComparisonResult, screen: Screen) -> list[str]:
     cells = [
         [Cell(name), Cell(_number(mean)), Cell(_number(most)), Cell(_at(at))] for name, mean, most, at in rows
     ]
-    return render([("", True), ("mean", False), ("worst", False), ("at", True)], cells, screen)
+    return render([Column("", True), Column("mean"), Column("worst"), Column("at", True)], cells, screen)
 
 
-def _rows(rows: list[Row], axes: list[str], said: ComparedFiles, screen: Screen) -> list[str]:
-    named = said.labels is not None
+def _rows(rows: list[Row], axes: list[str], files: ComparedFiles, screen: Screen) -> list[str]:
+    named = files.labels is not None
     kept = [i for i, axis in enumerate(axes) if axis]
-    columns = [*((axes[i], False) for i in kept), ("A", named), ("B", named)]
-    numeric = said.found.kind != "classes"
+    columns = [*(Column(axes[i]) for i in kept), Column("A", named), Column("B", named)]
+    numeric = files.result.kind != "classes"
     if numeric:
-        columns += [(name, False) for name in ("max |A − B|", "KL(A‖B)", "total variation", "moved")]
+        columns += [Column(name) for name in ("max |A − B|", "KL(A‖B)", "total variation", "moved")]
     cells = []
     for row in rows:
         line = [Cell(str(row.place[i])) for i in kept]
-        line += [Cell(said.label(number)) for number in (row.first, row.second)]
+        line += [Cell(files.label(number)) for number in (row.first, row.second)]
         if numeric:
             line += [Cell(_number(value)) for value in (row.difference, row.kl, row.variation)]
             line.append(Cell(str(row.moved)))

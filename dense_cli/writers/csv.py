@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.pipeline import Part
+from dense_cli.text import axis_names
+from dense_cli.views.evaluate import Result
 from dense_cli.writers.numbers import row_texts
-from dense_cli.writers.run import Writer
+from dense_cli.writers.writer import Writer
 
 _PREFIX = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit"}
 
@@ -19,17 +20,17 @@ class Csv(Writer):
 
     def begin(self) -> None:
         axes = len(self.run.shape) - 1
-        header = [*["sample", "t", *(f"axis{i}" for i in range(2, axes))][:axes], "class"]
+        header = [*axis_names(axes), "class"]
         labels = self.run.labels
         self.names = None if labels is None else [_quoted(name) for name in labels]
         if labels is not None:
             header.append("label")
-        if self.run.masked:
+        if self.run.mask is not None:
             header.append("mask")
         header += self.run.measures
-        prefix = _PREFIX.get(self.run.view.values)
-        if self.run.view.top:
-            for i in range(1, self.run.view.top + 1):
+        prefix = _PREFIX.get(self.view.values)
+        if self.view.top:
+            for i in range(1, self.view.top + 1):
                 header.append(f"top{i}")
                 header += [f"label{i}"] if labels is not None else []
                 header += [f"{prefix}{i}"] if prefix else []
@@ -37,14 +38,13 @@ class Csv(Writer):
             header += [f"{prefix}{i}" for i in range(self.run.shape[-1] or 0)]
         self.out.write(",".join(header).encode() + b"\n")
 
-    def write(self, part: Part) -> None:
-        result = part.result
-        columns: list[list[bytes]] = [[b"%d" % n for n in axis] for axis in part.block.places().T.tolist()]
+    def write(self, result: Result) -> None:
+        columns: list[list[bytes]] = [[b"%d" % n for n in axis] for axis in result.places.T.tolist()]
         columns.append([b"" if c < 0 else b"%d" % c for c in result.classes.tolist()])
         if self.names is not None:
             columns.append([b"" if c < 0 else self.names[c] for c in result.classes.tolist()])
-        if part.mask is not None:
-            columns.append([b"%d" % m for m in part.mask.tolist()])
+        if result.mask is not None:
+            columns.append([b"%d" % m for m in result.mask.tolist()])
         for name in self.run.measures:
             values = result.measures[name]
             if name == "rank":
@@ -53,17 +53,17 @@ class Csv(Writer):
                 columns.append(_values(values[:, None]))
         if result.top_classes is not None and result.top_values is not None:
             columns.append(self._top(result.top_classes, result.top_values))
-        elif self.run.view.show != "classes":
-            columns.append(_values(result.arrays[self.run.view.values]))
+        elif self.view.show != "classes":
+            columns.append(_values(result.arrays[self.view.values]))
         self.out.write(
             b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n" if len(result.classes) else b""
         )
-        if part.block.pause:
+        if result.pause:
             self.out.flush()
 
     def _top(self, classes: NDArray[np.int64], values: NDArray[Any]) -> list[bytes]:
         rows = []
-        shown = self.run.view.show != "classes"
+        shown = self.view.show != "classes"
         for numbers, row in zip(classes.tolist(), _values(values), strict=True):
             cells = []
             for number, value in zip(numbers, row.split(b","), strict=True):

@@ -2,32 +2,54 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 if TYPE_CHECKING:
-    from dense_cli.writers.run import Writer
+    from dense_cli.writers.writer import Writer
 
 
 class Format(NamedTuple):
-    """A row of the table; ``by_step``: `slice` gives its rows step by step."""
+    """A row of the table; a new format is a row here and a file beside it.
+
+    Attributes:
+        by_step: `slice` gives its rows step by step.
+        binary: it is not for a terminal.
+        arrays: how many arrays of a run it holds; None: all of them.
+        explains: it has a place for explanations.
+        summarizes: it has a place for the summary.
+        on_screen: it is laid out for the screen it is shown on.
+    """
 
     name: str
     suffixes: tuple[str, ...]
     writes: str
     by_step: bool = True
+    binary: bool = False
+    arrays: int | None = None
+    explains: bool = False
+    summarizes: bool = False
+    on_screen: bool = False
 
 
 FORMATS = {
     f.name: f
     for f in (
-        Format("table", (".txt",), "dense_cli.writers.table:TableWriter"),
-        Format("json", (".json",), "dense_cli.writers.json:Json"),
-        Format("jsonl", (".jsonl", ".ndjson"), "dense_cli.writers.jsonl:JsonLines"),
+        Format(
+            "table",
+            (".txt",),
+            "dense_cli.writers.table:TableWriter",
+            explains=True,
+            summarizes=True,
+            on_screen=True,
+        ),
+        Format("json", (".json",), "dense_cli.writers.json:Json", explains=True, summarizes=True),
+        Format("jsonl", (".jsonl", ".ndjson"), "dense_cli.writers.jsonl:JsonLines", explains=True),
         Format("csv", (".csv",), "dense_cli.writers.csv:Csv"),
-        Format("npy", (".npy",), "dense_cli.writers.npy:Npy", by_step=False),
-        Format("npz", (".npz",), "dense_cli.writers.npy:Npz", by_step=False),
-        Format("markdown", (".md",), "dense_cli.writers.table:Markdown"),
+        Format("npy", (".npy",), "dense_cli.writers.npy:Npy", by_step=False, binary=True, arrays=1),
+        Format("npz", (".npz",), "dense_cli.writers.npy:Npz", by_step=False, binary=True),
+        Format("markdown", (".md",), "dense_cli.writers.markdown:Markdown", explains=True, summarizes=True),
     )
 }
 
@@ -36,3 +58,13 @@ def writer(name: str) -> type[Writer]:
     """Return the writer of a format."""
     module, cls = FORMATS[name].writes.split(":")
     return cast("type[Writer]", getattr(import_module(module), cls))
+
+
+def format_of(path: str | None) -> str:
+    """Return the format of an output's suffix; a table where there is none.
+
+    >>> format_of("y.npy"), format_of(None)
+    ('npy', 'table')
+    """
+    suffix = os.path.splitext(path or "")[1].lower()
+    return next((f.name for f in FORMATS.values() if suffix in f.suffixes), "table")

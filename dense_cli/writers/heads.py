@@ -9,8 +9,9 @@ import orjson
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.pairs import listed
 from dense_cli.text import encodable, shown
+from dense_cli.writers.cells import Cell, Column
+from dense_cli.writers.rich_table import render, write_lines
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import Cell, render, write_lines
 
 # Columns that a narrow terminal does without, the first one first.
 _LONGEST_NAME = 200  # characters of a name in a table
@@ -79,7 +80,7 @@ def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
 
 def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:
     rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    return render([(name, name != "parameters") for name in columns], rows, screen)
+    return render([Column(name, name != "parameters") for name in columns], rows, screen)
 
 
 def _refusal(head: Head) -> str | None:

@@ -2,55 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, BinaryIO
 
 import orjson
 
-from dense_cli.files.tensor import Tensor
-from dense_cli.heads.head import Heads
+from dense_cli.describing import Array, Weights
 from dense_cli.text import encodable, shown
 from dense_cli.views.describe import Described, Place
+from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.heads import as_json, document, write_table
+from dense_cli.writers.rich_table import render, write_lines
 from dense_cli.writers.screen import Screen
-from dense_cli.writers.table import Cell, render, write_lines
 
 _BAR = 40  # columns of the longest bar
-
-
-class Array(NamedTuple):
-    """An array and where it lies; ``header`` is None for text and pipes, ``size`` that of the file."""
-
-    name: str
-    found: Described
-    header: Tensor | None
-    size: int | None
-
-    @property
-    def shape(self) -> tuple[int | None, ...]:
-        """The shape as stored: a 1-D array is read as one row."""
-        return self.found.shape if self.header is None else self.header.shape
-
-    def place(self, at: Place | None) -> Place | None:
-        """Return a place in the array as stored."""
-        return at[1:] if at is not None and len(self.shape) == 1 else at
-
-    @property
-    def order(self) -> str | None:
-        """How the array lies in memory."""
-        return None if self.header is None else self.header.order
-
-    @property
-    def byte_order(self) -> str | None:
-        """The byte order of its numbers, None where a number is one byte."""
-        return None if self.header is None else self.header.byte_order
-
-
-class Weights(NamedTuple):
-    """A weights file, its heads, and what kernel and bias of each hold."""
-
-    file: str
-    heads: Heads
-    ranges: list[dict[str, Described]]
 
 
 def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
@@ -162,8 +126,8 @@ def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
             row = [Cell(shown(head.name, 200)), Cell(name), *(Cell(_number(value)) for value in values)]
             rows.append([*row, Cell(str(found.zeros)), Cell(str(odd))])
     if rows:
-        columns = [("head", True), ("array", True), ("min", False), ("max", False), ("mean", False)]
-        columns += [("std", False), ("zeros", False), ("NaN/Inf", False)]
+        columns = [Column("head", True), Column("array", True)]
+        columns += map(Column, ("min", "max", "mean", "std", "zeros", "NaN/Inf"))
         write_lines(out, screen, "", *render(columns, rows, screen))
 
 

@@ -8,9 +8,9 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from dense_cli.pipeline import Part
+from dense_cli.run import Run
+from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.numbers import row_texts
-from dense_cli.writers.run import Run
 
 _ONE = {"probabilities": b"probability", "log_probabilities": b"log_probability", "logits": b"logit"}
 
@@ -18,8 +18,8 @@ _ONE = {"probabilities": b"probability", "log_probabilities": b"log_probability"
 class Items:
     """Labels and top classes of rows as JSON text."""
 
-    def __init__(self, run: Run) -> None:
-        self._value = _ONE.get(run.view.values)
+    def __init__(self, run: Run, view: View) -> None:
+        self._value = _ONE.get(view.values)
         self._names = None if run.labels is None else [orjson.dumps(name) for name in run.labels]
 
     def labels(self, classes: NDArray[np.int64]) -> list[bytes]:
@@ -27,23 +27,21 @@ class Items:
         assert self._names is not None
         return [b"null" if c < 0 else self._names[c] for c in classes.tolist()]
 
-    def top(self, part: Part) -> list[bytes]:
+    def top(self, result: Result) -> list[bytes]:
         """Return each row's likeliest classes as a list of objects; empty where a row has no class."""
-        assert part.result.top_classes is not None
-        assert part.result.top_values is not None
+        assert result.top_classes is not None
+        assert result.top_values is not None
         rows = []
-        for classes, values in zip(
-            part.result.top_classes.tolist(), row_texts(part.result.top_values), strict=True
-        ):
+        for classes, values in zip(result.top_classes.tolist(), row_texts(result.top_values), strict=True):
             items = [
                 self._item(c, value) for c, value in zip(classes, values.split(b","), strict=True) if c >= 0
             ]
             rows.append(b"[" + b",".join(items) + b"]")
         return rows
 
-    def explanations(self, part: Part) -> list[bytes]:
+    def explanations(self, result: Result) -> list[bytes]:
         """Return what each row's logit is made of as an object; null where a row has no class."""
-        made = part.result.explained
+        made = result.explained
         assert made is not None
         rows = []
         for i in range(len(made.classes)):

@@ -11,23 +11,21 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.files.stream import TemporaryFile
-from dense_cli.pipeline import Part
 from dense_cli.sources.source import Sizes
+from dense_cli.views.evaluate import Result
 from dense_cli.writers.items import Items
 from dense_cli.writers.numbers import Nest, class_texts, measure_texts, row_texts
-from dense_cli.writers.run import Writer
-from dense_cli.writers.summary import summary_of
+from dense_cli.writers.writer import Writer
 
 
 class Json(Writer):
     """``{"layer": …, "shape": …, "probabilities": …, "classes": …}``; `slice` nests the values in steps."""
 
     def begin(self) -> None:
-        self.items = Items(self.run)
+        self.items = Items(self.run, self.view)
         self.known = None not in self.run.shape
         # The shape stands before the values: where it is known only at the end, they wait in a file.
         self.body: BinaryIO = self.out if self.known else TemporaryFile()
-        self.summary = summary_of(self.run) if self.run.judged else None
         self.sizes = Sizes(len(self.run.shape) - 1)
         self.rows = self.steps = 0
         if self.known:
@@ -42,8 +40,7 @@ class Json(Writer):
         self.body.write(b'{"t":%d,' % t)
         self.steps += 1
         self.sizes.next_step()
-        if self.summary is not None:
-            self.summary.next_step()
+        super().step(t)
         self._open()
 
     def _open(self) -> None:
@@ -53,41 +50,39 @@ class Json(Writer):
         names = [
             "classes",
             *(["predicted"] if self.run.labels is not None else []),
-            *(["mask"] if self.run.masked else []),
+            *(["mask"] if self.run.mask is not None else []),
             *self.run.measures,
-            *(["explanations"] if self.run.view.explain is not None else []),
+            *(["explanations"] if self.view.explain is not None else []),
         ]
         self.after: dict[str, tuple[Nest, list[bytes]]] = {name: (Nest(axes), []) for name in names}
-        self.name = "top" if self.run.view.top else self.run.view.values
+        self.name = "top" if self.view.top else self.view.values
         if self.name != "classes":
             self.body.write(b'"%b":' % self.name.encode())
 
-    def write(self, part: Part) -> None:
-        places = part.block.places()
-        if self.summary is not None:
-            self.summary.add(part.result.classes, part.result.measures, places[:, 0], part.mask)
+    def write(self, result: Result) -> None:
+        places = result.places
+        if self.run.targets is not None:
+            self.count(result)
         self.rows += len(places)
         if not self.known:
             self.sizes.add(places)
         at: NDArray[np.int64] = places if self.run.steps is None else np.delete(places, 1, axis=1)
         if self.name == "top":
-            self.body.write(self.values.add(self.items.top(part), at))
+            self.body.write(self.values.add(self.items.top(result), at))
         elif self.name != "classes":
-            texts = [b"[%b]" % text for text in row_texts(part.result.arrays[self.name])]
+            texts = [b"[%b]" % text for text in row_texts(result.arrays[self.name])]
             self.body.write(self.values.add(texts, at))
         for name, (nest, texts) in self.after.items():
-            texts.append(nest.add(self._after(name, part), at))
+            texts.append(nest.add(self._after(name, result), at))
 
-    def _after(self, name: str, part: Part) -> list[bytes]:
-        if name in part.result.measures:
-            return measure_texts(part.result.measures[name])
+    def _after(self, name: str, result: Result) -> list[bytes]:
+        if name in result.measures:
+            return measure_texts(result.measures[name])
         if name == "explanations":
-            return self.items.explanations(part)
-        if name == "mask" and part.mask is not None:
-            return [b"true" if m else b"false" for m in part.mask.tolist()]
-        return (
-            class_texts(part.result.classes) if name == "classes" else self.items.labels(part.result.classes)
-        )
+            return self.items.explanations(result)
+        if name == "mask" and result.mask is not None:
+            return [b"true" if m else b"false" for m in result.mask.tolist()]
+        return class_texts(result.classes) if name == "classes" else self.items.labels(result.classes)
 
     def _close(self) -> None:
         if self.name != "classes":
@@ -112,15 +107,16 @@ class Json(Writer):
             self._head([*lead, self.run.input_shape[-1]], [*lead, self.run.shape[-1]])
             self.body.seek(0)
             shutil.copyfileobj(self.body, self.out, 1 << 20)
-        if self.summary is not None:
+        if self.run.targets is not None:
             self.out.write(b',"summary":' + orjson.dumps(self.summary.totals().as_json()))
         self.out.write(b"}\n")
 
     def _head(self, input_shape: list[int | None], shape: list[int | None]) -> None:
-        head: dict[str, Any] = {"layer": self.run.layer, "input_shape": input_shape, "shape": shape}
+        layer = None if self.run.head is None else self.run.head.config
+        head: dict[str, Any] = {"layer": layer, "input_shape": input_shape, "shape": shape}
         if self.run.steps is not None:
             del head["input_shape"]
-        if self.run.labels is not None and not self.run.view.top:
+        if self.run.labels is not None and not self.view.top:
             head["labels"] = self.run.labels
         text = orjson.dumps(head)[:-1] + b","
         self.out.write(text + (b'"steps":[' if self.run.steps is not None else b""))

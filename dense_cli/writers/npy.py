@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from dense_cli.errors import ShapeError
 from dense_cli.files.stream import TemporaryFile
 from dense_cli.layers.dense import compute_dtype
-from dense_cli.pipeline import Part
-from dense_cli.writers.run import Run, Writer
+from dense_cli.run import Run
+from dense_cli.views.evaluate import Result, View
+from dense_cli.writers.writer import TableOptions, Writer
 
 _HEADER = 128  # bytes: what numpy.save writes for arrays of a few axes
 
@@ -122,10 +123,10 @@ class Npy(Writer):
         if self.known:
             self.out.write(npy_header((*self.lead.end(), *self.last), self.dtype))
 
-    def write(self, part: Part) -> None:
+    def write(self, result: Result) -> None:
         if not self.known:
-            self.lead.add(_places(self.run, part))
-        self.body.write(np.ascontiguousarray(_rows(part, self.name), self.dtype).data)
+            self.lead.add(_places(self.run, result))
+        self.body.write(np.ascontiguousarray(_rows(result, self.name), self.dtype).data)
 
     def end(self) -> None:
         if not self.known:
@@ -137,14 +138,21 @@ class Npy(Writer):
 class Npz(Writer):
     """Every array of the view under its own name, uncompressed, as numpy.savez writes them."""
 
+    @classmethod
+    def wants(cls, run: Run, table: TableOptions) -> View:
+        """Return the view of ``run`` with the probabilities beside the logits."""
+        view = super().wants(run, table)
+        both = view.show == "logits" and not view.top
+        return view._replace(arrays=("probabilities", "logits")) if both else view
+
     def begin(self) -> None:
         self.lead = LeadShape(lead_of(self.run), self.run.input_name)
         self.bodies: dict[str, BinaryIO] = {name: TemporaryFile() for name in arrays_of(self.run)}
 
-    def write(self, part: Part) -> None:
-        self.lead.add(_places(self.run, part))
+    def write(self, result: Result) -> None:
+        self.lead.add(_places(self.run, result))
         for name, body in self.bodies.items():
-            body.write(np.ascontiguousarray(_rows(part, name), _kind(self.run, name)[0]).data)
+            body.write(np.ascontiguousarray(_rows(result, name), _kind(self.run, name)[0]).data)
 
     def end(self) -> None:
         lead = self.lead.end()
@@ -164,7 +172,7 @@ def arrays_of(run: Run) -> list[str]:
     names = ["probabilities", "logits"] if shown == "logits" else [] if shown == "classes" else [shown]
     if run.view.top:
         names = [*([] if shown == "classes" else [f"top_{shown}"]), "top_classes"]
-    return [*names, "classes", *(["mask"] if run.masked else []), *run.measures]
+    return [*names, "classes", *(["mask"] if run.mask is not None else []), *run.measures]
 
 
 def lead_of(run: Run) -> tuple[int | None, ...]:
@@ -173,8 +181,8 @@ def lead_of(run: Run) -> tuple[int | None, ...]:
     return lead if run.keeps_time else (lead[0], *lead[2:])
 
 
-def _places(run: Run, part: Part) -> NDArray[np.int64]:
-    places = part.block.places()
+def _places(run: Run, result: Result) -> NDArray[np.int64]:
+    places = result.places
     return places if run.keeps_time else np.delete(places, 1, axis=1)
 
 
@@ -194,13 +202,12 @@ def _kind(run: Run, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     return (np.dtype(np.int64) if name.endswith("classes") else run.dtype), last
 
 
-def _rows(part: Part, name: str) -> NDArray[Any]:
-    result = part.result
+def _rows(result: Result, name: str) -> NDArray[Any]:
     if name == "classes":
         return result.classes
     if name == "mask":
-        assert part.mask is not None
-        return part.mask
+        assert result.mask is not None
+        return result.mask
     if name in result.measures:
         return result.measures[name]
     found = (

@@ -5,23 +5,17 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from dense_cli.views.measures import Summary, Totals
+from dense_cli.views.measures import Totals
 
 if TYPE_CHECKING:
-    from dense_cli.writers.run import Run
+    from dense_cli.run import Run
 
 
-def summary_of(run: Run) -> Summary:
-    """Return an empty summary for a run's classes; top-k accuracy takes its k from the view."""
-    return Summary(run.shape[-1] or 0, run.view.top if run.view.top and not run.story else 5)
-
-
-def summary_line(totals: Totals, run: Run, *, shown: int | None = None) -> str:
+def summary_line(totals: Totals, run: Run, digits: int, *, shown: int | None = None) -> str:
     """Return the samples, steps and classes, and the mean confidence and entropy.
 
     ``shown``: the means are of that many rows, as the rest was not computed.
     """
-    digits = run.table.precision
     stepped = len(run.shape) > 2 and run.steps is None
     steps = totals.rows + totals.lost
     samples: int | None = totals.samples

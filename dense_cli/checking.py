@@ -1,0 +1,190 @@
+"""A plan → what is wrong with the outputs, the weights and the labels: findings, with advice.
+
+In: a `Plan` and the names of the checks that are wanted. Out: a `Report`. The checks themselves are in
+`views.check` and `views.checkweights`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dense_cli.plan import Plan
+from dense_cli.run import ProgressLike, Run, no_note
+
+if TYPE_CHECKING:
+    from dense_cli.sources.source import Source
+    from dense_cli.views.check import CheckRows, Finding
+
+NAMES = (
+    "sums",
+    "negative",
+    "finite",
+    "axis",
+    "one-class",
+    "double-softmax",
+    "saturated",
+    "uniform",
+    "never-chosen",
+    "constant",
+    "padding",
+    "labels",
+    "transposed",
+    "untrained",
+)
+
+
+class Report(NamedTuple):
+    """What was checked, by which checks, and what they found, in the order of `NAMES`."""
+
+    name: str
+    shape: tuple[int | None, ...]
+    checks: list[str]
+    findings: list[Finding]
+
+
+def check(
+    plan: Plan,
+    wanted: frozenset[str] = frozenset(NAMES),
+    *,
+    note: Callable[[str], None] = no_note,
+    progress: ProgressLike | None = None,
+) -> Report:
+    """Return what the checks named in ``wanted`` find.
+
+    Raises:
+        DenseCliError, OSError: as `Plan.open` does.
+
+    >>> import numpy as np
+    >>> [finding.check for finding in check(Plan(np.array([[0.5, 0.5], [0.9, 0.3]]))).findings]
+    ['sums']
+    """
+    source = plan.open_source()
+    findings = _of_weights(plan, source, wanted) if plan.weights is not None else []
+    # A kernel that does not fit, or is not finite, cannot be run: what it is is all there is to say.
+    if any(finding.check in ("transposed", "finite") for finding in findings):
+        shape = source.shape
+        done = wanted & {"transposed", "finite", "untrained"}
+    else:
+        from dense_cli.views.check import OF_DISTRIBUTIONS, SUM_TO_ONE
+
+        # Labels that do not fit are a finding here, and no error.
+        run = replace(plan, labels=None).open(note=note, progress=progress, source=source)
+        findings += _of_outputs(run, wanted)
+        findings += _of_labels(plan, run) if "labels" in wanted else []
+        shape = (*run.source.shape[:-1], run.classes)
+        done = wanted - (set() if plan.labels else {"labels"})
+        done -= set() if plan.weights else {"transposed", "untrained"}
+        if run.head is not None and (name := run.head.dense.activation.name) not in SUM_TO_ONE:
+            done -= OF_DISTRIBUTIONS
+            note(f"{name} gives no distributions: what only holds for them is not checked")
+    findings.sort(key=lambda finding: NAMES.index(finding.check))
+    return Report(source.name, shape, [name for name in NAMES if name in done], findings)
+
+
+def _of_weights(plan: Plan, source: Source, wanted: frozenset[str]) -> list[Finding]:
+    """Check the weights by themselves, before the layer is made of them."""
+    from dense_cli.files.tensor import require_size
+    from dense_cli.heads import heads, select
+    from dense_cli.views.checkweights import transposed_shape, untrained
+
+    file, turn = plan.weights or "", plan.transpose
+    head = select(heads(file, memory=plan.memory), plan.head, file)
+    if head.refusal is not None:
+        return []  # making the layer says why
+    turned = turn is not None and turn != head.transposed
+    shape = head.kernel_shape[::-1] if turned else head.kernel_shape
+    if "transposed" in wanted:
+        finding = transposed_shape(shape, source.shape[-1] or 0, head.transposed != turned)
+        if finding is not None:
+            return [finding]
+    for tensor in (head.kernel, *([head.bias] if head.bias is not None else [])):
+        require_size(tensor, file, plan.memory)
+    kernel, bias = head.load()
+    not_finite = _not_finite({"kernel": kernel, "bias": bias})
+    if not_finite is not None:
+        return [not_finite] if "finite" in wanted else []
+    finding = untrained(kernel.T if turned else kernel, bias) if "untrained" in wanted else None
+    return [] if finding is None else [finding]
+
+
+def _not_finite(arrays: dict[str, Any]) -> Finding | None:
+    """Return the finding of the first array that holds NaN or infinity."""
+    import numpy as np
+
+    from dense_cli.views.check import Finding
+
+    for name, array in arrays.items():
+        if array is not None and not np.isfinite(array).all():
+            wrong = np.argwhere(~np.isfinite(array))
+            evidence = (
+                f"{len(wrong)} of {array.size} numbers of the {name} are NaN or infinity, in the weights"
+            )
+            advice = "the file was saved after training failed, or is damaged"
+            return Finding("finite", evidence, advice, tuple(int(i) for i in wrong[0]))
+    return None
+
+
+def _of_labels(plan: Plan, run: Run) -> list[Finding]:
+    from dense_cli.errors import ShapeError
+    from dense_cli.sources.labels import load_labels
+    from dense_cli.views.check import Finding
+
+    if plan.labels is None:
+        return []
+    try:
+        load_labels(plan.labels, run.classes)
+    except ShapeError as e:
+        advice = "each class needs its label, in the order of the kernel's columns"
+        return [Finding("labels", str(e), advice)]
+    return []
+
+
+def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
+    """Check the outputs, row by row."""
+    from dense_cli.views.check import SUM_TO_ONE, Checks, OutputInfo
+    from dense_cli.views.checkweights import transposed_square
+
+    findings = []
+    # Samples that are picked keep their numbers, so how many there are says nothing of these.
+    lead = run.source.shape[:-1] if run.plan.batch is None else (None, *run.source.shape[1:-1])
+    claimed = None if run.head is None else run.head.dense.activation.name in SUM_TO_ONE
+    info = OutputInfo((*lead, run.classes), run.dtype, run.head is not None, claimed)
+    checks = Checks(info, frozenset(NAMES) - wanted)
+    square = "transposed" in wanted and run.plan.weights is not None
+    for i, block in enumerate(_blocks(run)):
+        checks.add(block)
+        if i == 0 and square and run.head is not None and block.x is not None:
+            finding = transposed_square(block.x[:512], run.head.dense.kernel, run.head.dense.bias)
+            findings += [finding] if finding is not None else []
+    return findings + checks.findings()
+
+
+def _blocks(run: Run) -> Iterator[CheckRows]:
+    """Give the rows that count, as the checks see them; finished outputs need not be distributions."""
+    from dense_cli.pipeline import MEMORY, block_rows
+    from dense_cli.views.evaluate import View
+
+    if run.head is not None:
+        for result in run.results(View(arrays=("probabilities", "logits"))):
+            arrays = result.arrays
+            yield _rows(arrays["probabilities"], result.places, result.mask, result.x, arrays["logits"])
+        return
+    for block in run.source.blocks(block_rows(run.classes, run.classes, 8, run.plan.memory or MEMORY)):
+        mask = None if run.mask is None else run.mask.rows(block.places(), block.x)
+        yield _rows(block.x, block.places(), mask)
+
+
+def _rows(y: Any, places: Any, mask: Any, x: Any = None, logits: Any = None) -> CheckRows:
+    import numpy as np
+
+    from dense_cli.views.check import CheckRows
+
+    if mask is not None:
+        y, places = y[mask], places[mask]
+        x, logits = (None if array is None else array[mask] for array in (x, logits))
+    with np.errstate(invalid="ignore"):  # a signalling NaN is as good as any
+        wide = y.astype(np.float64)
+    classes = np.where(np.isfinite(wide).all(axis=1), wide.argmax(axis=1), -1)
+    return CheckRows(wide, places, classes, x, logits)

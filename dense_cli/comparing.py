@@ -1,0 +1,130 @@
+"""Two files of outputs → how they differ, in prediction terms.
+
+In: two paths and what is compared. Out: a `ComparedFiles`. What is added up is in `views.compare`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dense_cli.errors import ShapeError, UsageError
+from dense_cli.text import shown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dense_cli.sources.open import Request, Values
+    from dense_cli.sources.source import Block, Source
+    from dense_cli.views.compare import ComparisonResult, Limits
+
+
+Shape = tuple[int | None, ...]
+
+
+class ComparedFiles(NamedTuple):
+    """A comparison and what was compared: names, shapes and dtypes of A and B."""
+
+    names: tuple[str, str]
+    shapes: tuple[Shape, Shape]
+    dtypes: tuple[np.dtype[Any], np.dtype[Any]]
+    result: ComparisonResult
+    limits: Limits
+    labels: list[str] | None = None
+
+    @property
+    def differ(self) -> bool:
+        """Whether a limit is passed."""
+        return bool(self.result.faults(self.limits))
+
+    def label(self, number: int) -> str:
+        """Return what a class is called, ``-`` for none."""
+        if number < 0:
+            return "-"
+        named = self.labels is not None and number < len(self.labels)
+        return shown(self.labels[number], 200) if named and self.labels is not None else str(number)
+
+
+def compare(
+    first: str,
+    second: str,
+    *,
+    kind: Values | None = None,
+    limits: Limits | None = None,
+    top_k: int = 5,
+    most: int | None = 10,
+    labels: str | None = None,
+    input_format: str | None = None,
+    key: str | None = None,
+    memory: int | None = None,
+) -> ComparedFiles:
+    """Compare two files of outputs, row by row.
+
+    Args:
+        first, second: A and B; one of them may be ``-``, standard input.
+        kind: ``probabilities``, ``logits`` or ``classes``; None: classes where both hold integers, else
+            probabilities.
+        limits: what B may differ by; None: float32's rounding, and no class may change.
+        top_k: how many of the likeliest classes the overlap looks at.
+        most: how many flips, and worst rows, are kept; None: all.
+        labels: the path of the classes' names.
+        input_format: the format of standard input, else of A and B.
+        key: which array of a file that holds several.
+        memory: bytes that what must be held whole may take; 4 GiB always may be taken.
+
+    Raises:
+        UsageError: both are standard input.
+        DenseCliError, OSError: a file cannot be read, or the two cannot be compared.
+    """
+    from dense_cli.pipeline import MEMORY
+    from dense_cli.sources.labels import load_labels
+    from dense_cli.sources.open import Request
+    from dense_cli.views.compare import Comparison, Limits, pairs
+
+    if first == second == "-":
+        raise UsageError("A and B are both standard input: expected one file")
+    piped = "-" in (first, second)
+    request = Request(key, outputs=True, values=kind or "probabilities")
+    (a, a_numbered), (b, b_numbered) = (
+        _open(path, input_format if path == "-" or not piped else None, request, memory)
+        for path in (first, second)
+    )
+    whole = all(source.dtype.kind in "iu" for source in (a, b))
+    kind = kind or ("classes" if whole else "probabilities")
+    limits = limits or Limits.default()
+    if kind == "classes":
+        limits.require_of_classes()
+    units = None if kind == "classes" else a.shape[-1]
+    names = load_labels(labels, units) if labels is not None else None
+    comparison = Comparison(kind, limits, top_k, most)
+    rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
+    for block, left, right in pairs(a, b, rows, numbered=a_numbered == b_numbered):
+        if kind == "probabilities":
+            for source, values in ((a, left), (b, right)):
+                _require_distributions(values, block, source)
+        comparison.add(left, right, block.places())
+    result = comparison.result()
+    return ComparedFiles((a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names)
+
+
+def _require_distributions(values: Any, block: Block, source: Source) -> None:
+    from dense_cli.pipeline import require_distributions
+
+    try:
+        require_distributions(values, block, source.name, source.dtype)
+    except ShapeError as e:
+        raise ShapeError(
+            str(e), hint="logits are compared with --logits, class numbers with --classes"
+        ) from None
+
+
+def _open(path: str, format: str | None, request: Request, memory: int | None) -> tuple[Source, bool]:
+    """Return a source of A or B, and whether it says which samples it holds."""
+    from dense_cli.sources.open import open_source
+    from dense_cli.sources.streamed import StreamSource, spool
+
+    source = open_source(path, format, request, memory)
+    # Lines may come sample by sample or step by step: in order they can stand beside any other file.
+    if not isinstance(source, StreamSource) or None not in source.shape:
+        return source, False
+    stated = source.stated
+    return spool(source), stated

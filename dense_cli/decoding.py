@@ -1,0 +1,80 @@
+"""A run → one line of text per sample: the labels of the likeliest classes, joined.
+
+In: a `Run`, and `Rules` that say how steps become text. Out: `Line`s, as the samples end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from dense_cli.errors import ConfigError, nearest
+from dense_cli.run import Run
+from dense_cli.views.decode import Decoder, Line, Rules
+from dense_cli.views.evaluate import View
+
+
+def require_confidence(run: Run) -> None:
+    """Refuse a run in which the value of the likeliest class is no probability.
+
+    Raises:
+        ConfigError: the activation is neither softmax nor sigmoid.
+    """
+    if run.head is None or run.gives_distributions or run.head.dense.activation.name == "sigmoid":
+        return
+    raise ConfigError(
+        "-f jsonl: a confidence is a probability: expected activation softmax or sigmoid, "
+        f"found {run.head.dense.activation.name}",
+        hint="of logits, -a softmax makes probabilities; the classes stay the same",
+    )
+
+
+def decode(run: Run, rules: Rules) -> Iterator[tuple[list[Line], bool]]:
+    """Give the lines of the samples that ended in each block, and whether the next block may take long."""
+    decoder = Decoder(rules)
+    view = View(top=1, measures=run.measures)
+    for result in run.results(view):
+        assert result.top_values is not None
+        lines = list(
+            decoder.add(result.places, result.classes, result.top_values[:, 0], result.mask, result.measures)
+        )
+        if result.whole:
+            lines += decoder.end()
+        yield lines, result.pause
+    yield list(decoder.end()), False
+
+
+def class_number(
+    label: str | None, option: str, classes: int, names: Sequence[str] | None, file: str | None
+) -> int | None:
+    """Return the class number of the label that an option names, None where it names none.
+
+    Args:
+        label: a label, or a class number where there are no ``names``.
+        option: the option's name, for messages.
+        classes: how many there are.
+        names: the labels of ``file``.
+
+    Raises:
+        ConfigError: no class is meant, or several.
+
+    >>> class_number("_", "ctc", 3, ["a", "b", "_"], "letters.txt")
+    2
+    """
+    if label is None:
+        return None
+    if names is not None:
+        found = [number for number, name in enumerate(names) if name == label]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise ConfigError(
+                f"--{option}: {len(found)} classes are labelled {label!r} in {file}: "
+                f"expected one, found {found[0]} and {found[1]}"
+            )
+        known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
+        raise ConfigError(f"--{option}: no label {label!r} in {file}; {known}")
+    if not label.isdecimal() or len(label) > 18 or int(label) >= classes:
+        raise ConfigError(
+            f"--{option}: expected a class number below {classes} (there are no --labels), found {label!r}"
+        )
+    return int(label)

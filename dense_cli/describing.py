@@ -1,0 +1,134 @@
+"""A file → what it holds: its arrays, or its heads, with the ranges of their numbers.
+
+In: a path. Out: `Weights`, or a list of `Array`. What is counted is in `views.describe`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from dense_cli.files.tensor import Tensor
+    from dense_cli.heads.head import Head, Heads
+    from dense_cli.views.describe import Described, Place
+
+
+class Array(NamedTuple):
+    """An array and where it lies; ``header`` is None for text and pipes, ``size`` that of the file."""
+
+    name: str
+    found: Described
+    header: Tensor | None
+    size: int | None
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """The shape as stored: a 1-D array is read as one row."""
+        return self.found.shape if self.header is None else self.header.shape
+
+    def place(self, at: Place | None) -> Place | None:
+        """Return a place in the array as stored."""
+        return at[1:] if at is not None and len(self.shape) == 1 else at
+
+    @property
+    def order(self) -> str | None:
+        """How the array lies in memory."""
+        return None if self.header is None else self.header.order
+
+    @property
+    def byte_order(self) -> str | None:
+        """The byte order of its numbers, None where a number is one byte."""
+        return None if self.header is None else self.header.byte_order
+
+
+class Weights(NamedTuple):
+    """A weights file, its heads, and what kernel and bias of each hold."""
+
+    file: str
+    heads: Heads
+    ranges: list[dict[str, Described]]
+
+
+def describe_file(
+    file: str, *, input_format: str | None = None, key: str | None = None, memory: int | None = None
+) -> Weights | list[Array]:
+    """Return what a file holds.
+
+    Args:
+        file: a weights file or an array file; ``-`` is standard input.
+        input_format: the format of an array file.
+        key: only this array of a file that holds several.
+        memory: bytes that what must be held whole may take; 4 GiB always may be taken.
+
+    Raises:
+        DenseCliError, OSError: it cannot be read.
+    """
+    heads = _heads(file, memory, asked=key is not None or input_format is not None)
+    if heads is not None:
+        return Weights(file, heads, [_ranges(head, file, memory) for head in heads])
+    return _arrays(file, input_format, key, memory)
+
+
+def _heads(file: str, memory: int | None, *, asked: bool) -> Heads | None:
+    """Return the heads of a weights file, by its suffix, else its first bytes; None for arrays.
+
+    ``asked``: an array is asked for.
+    """
+    from dense_cli.errors import DenseCliError
+    from dense_cli.files.formats import by_suffix
+    from dense_cli.heads import format_of, heads
+
+    named = by_suffix(file, "weights") or by_suffix(file, "arrays")
+    if (named is None or "arrays" in named.holds) and (asked or file == "-"):
+        return None
+    if named is not None and "weights" not in named.holds:
+        return None
+    try:
+        format = format_of(file)
+    except DenseCliError:
+        if named is not None and "arrays" not in named.holds:
+            raise
+        return None
+    try:
+        return heads(file, memory=memory)
+    except DenseCliError:
+        if "arrays" not in format.holds:
+            raise
+        return None  # an NPZ or JSON without a kernel
+
+
+def _ranges(head: Head, file: str, memory: int | None) -> dict[str, Described]:
+    """Return what kernel and bias of a head hold; nothing of one that cannot be run."""
+    from dense_cli.files.tensor import require_size
+    from dense_cli.heads import check_shapes
+    from dense_cli.views.describe import describe
+
+    if head.refusal is not None:
+        return {}
+    check_shapes(head, file)
+    for tensor in (head.kernel, *([head.bias] if head.bias is not None else [])):
+        require_size(tensor, file, memory)
+    kernel, bias = head.load()
+    return {"kernel": describe(kernel)} | ({} if bias is None else {"bias": describe(bias[None])})
+
+
+def _arrays(file: str, input_format: str | None, key: str | None, memory: int | None) -> list[Array]:
+    import os
+
+    from dense_cli.sources.layout import layouts
+    from dense_cli.sources.open import Request, open_source
+    from dense_cli.sources.streamed import in_order
+    from dense_cli.views.describe import Description
+
+    headers = layouts(file)
+    size = os.stat(file).st_size if file != "-" else None
+    keys = [key] if key is not None or len(headers) < 2 else list(headers)
+    arrays = []
+    for name in keys:
+        source = in_order(open_source(file, input_format, Request(name, outputs=True), memory))
+        description = Description(source.shape, source.dtype)
+        for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
+            description.add(block.x, block.places())
+        header = headers.get(name or "") or (next(iter(headers.values())) if len(headers) == 1 else None)
+        arrays.append(Array(source.name, description.result(), header, size))
+    return arrays

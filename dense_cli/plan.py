@@ -1,0 +1,191 @@
+"""What is run on what: a `Plan`, made once from options, and the `Run` that opening it gives.
+
+In: an array or the path of one, and options by the names that the command line has for them. Out: one
+`Result` a block of rows, in order. A plan is plain data and pickles: a command, a script, a screen or a
+worker of a cluster that holds one can run it. Nothing here knows Click or a screen; what is to be said
+beside the data goes through ``note``, and how far it got through ``progress``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from dense_cli.errors import ShapeError, UsageError
+from dense_cli.head import BuiltHead, HeadOptions, build_head
+from dense_cli.run import NoProgress, ProgressLike, Run, no_note
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from dense_cli.sources.masks import Mask
+    from dense_cli.sources.source import Source
+    from dense_cli.views.evaluate import Result
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class Plan(HeadOptions):
+    """A head on an input, and what is asked of every row; the options of `HeadOptions` make the head.
+
+    Args:
+        input: an array (batch, …, features), or the path of one; ``-`` is standard input. Without
+            ``units`` and ``weights`` it holds finished distributions: the last axis sums to 1.
+        input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
+        key: which array of a file that holds several.
+        batch: only these samples, an index or a slice.
+        times: the time steps that are given one after another, all of them if empty; None: sample by sample.
+        lengths, mask: the path of an array that says which time steps are not padding.
+        mask_value: steps whose features all equal it are padding.
+        labels: the path of the classes' names.
+        targets, ignore_index: the path of the classes that rows should have; which of them do not count.
+        show: ``probabilities``, ``log-probabilities``, ``logits`` or ``classes``.
+        top_k: only so many of the likeliest classes.
+        measures: of ``confidence``, ``margin``, ``entropy``, ``perplexity``.
+        explain: the class whose logit is explained: a number, a label, or ``auto``.
+        threads: blocks computed at once; None: one per processor.
+        memory: bytes that blocks, and what must be held whole, may take.
+
+    >>> import numpy as np
+    >>> plan = Plan(np.array([[1.0, 2.0], [3.0, 4.0]]), units=2, kernel_initializer="identity")
+    >>> [result.classes.tolist() for result in plan.run()]
+    [[1, 1]]
+    """
+
+    input: str | NDArray[Any] = field(kw_only=False)
+    input_format: str | None = None
+    key: str | None = None
+    batch: int | slice | None = None
+    times: tuple[int | slice, ...] | None = None
+    lengths: str | None = None
+    mask: str | None = None
+    mask_value: float | None = None
+    labels: str | None = None
+    targets: str | None = None
+    ignore_index: int | None = None
+    show: str = "probabilities"
+    top_k: int | None = None
+    measures: tuple[str, ...] = ()
+    explain: str | None = None
+    threads: int | None = None
+
+    def open(
+        self,
+        *,
+        note: Callable[[str], None] = no_note,
+        progress: ProgressLike | None = None,
+        source: Source | None = None,
+    ) -> Run:
+        """Open the input and what goes with it, and make the head; ``source``: an input that is open.
+
+        Raises:
+            UsageError: options contradict each other.
+            DenseCliError, OSError: an input is not what it should be, or options do not fit it.
+        """
+        from dense_cli.sources.fit import Fit
+        from dense_cli.sources.streamed import StreamSource, in_order
+
+        source = source or self.open_source()
+        lead = source.shape[:-1]  # what a mask and targets are for, whichever samples are picked
+        fit = Fit(source.name)
+        if isinstance(source, StreamSource) and lead[0] is None and not source.stated:
+            source = source.through(fit.watch)
+        if self.batch is not None:
+            source = _pick(source, self.batch)
+        if self.times is None:
+            source = in_order(source)
+        head = None
+        if self.has_head:
+            head = build_head(self, source.shape[-1] or 0, len(source.shape), source.name)
+            if head.distributed and source.shape[1] == 0:
+                raise ShapeError(
+                    f"{source.name}: expected at least one time step, found shape {source.shape}"
+                )
+        dtype = self._dtype(source, head)
+        mask = self._open_mask(dtype)
+        if mask is not None:
+            mask.check((*lead, source.shape[-1]), source.name)
+        fit.mask = mask
+        run = Run(self, source, head, dtype, mask, note, progress or NoProgress())
+        run.check()
+        run.open_labels()
+        fit.targets = run.open_targets(lead)
+        run.take_steps()
+        return run
+
+    def open_source(self) -> Source:
+        """Open the input alone."""
+        from dense_cli.sources.arrays import ArraySource
+        from dense_cli.sources.open import Request, open_source
+
+        if not isinstance(self.input, str):
+            return ArraySource.of("x", self.input)
+        return open_source(self.input, self.input_format, Request(self.key, not self.has_head), self.memory)
+
+    def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
+        """Give the result of every block, with the array that ``show`` names.
+
+        Raises:
+            DenseCliError, OSError: as `open` does.
+        """
+        run = self.open(note=note)
+        view = run.view
+        if not view.top and view.show != "classes":
+            view = view._replace(arrays=(view.values,))
+        for _, results in run.groups(view, by_step=False):
+            yield from results
+
+    def rows(self, samples: slice) -> Iterator[Result]:
+        """Give the results of some samples, in place of those that ``batch`` names."""
+        return replace(self, batch=samples).run()
+
+    def _dtype(self, source: Source, head: BuiltHead | None) -> np.dtype[Any]:
+        """Return the output's dtype: the head's, what is asked for, or the input's own."""
+        import numpy as np
+
+        if head is not None:
+            return head.dtype
+        if self.dtype:
+            return np.dtype(self.dtype)
+        floats = source.dtype.kind == "f" and source.dtype.itemsize <= 8
+        return source.dtype.newbyteorder("=") if floats else np.dtype(np.float32)
+
+    def _open_mask(self, dtype: np.dtype[Any]) -> Mask | None:
+        """Return the mask that one of lengths, mask and mask_value (of the layer's dtype) asks for."""
+        import numpy as np
+
+        from dense_cli.files.stream import open_stream
+        from dense_cli.sources.masks import Mask, as_lengths, as_steps
+        from dense_cli.sources.whole import read_array
+
+        asked = [name for name in ("lengths", "mask", "mask_value") if getattr(self, name) is not None]
+        if len(asked) > 1:
+            raise UsageError("expected one of --lengths, --mask and --mask-value")
+        if self.mask_value is not None:
+            with np.errstate(over="ignore"):
+                return Mask(value=float(dtype.type(self.mask_value)))
+        if self.lengths is not None:
+            return Mask(lengths=as_lengths(read_array(open_stream(self.lengths)), self.lengths))
+        if self.mask is not None:
+            return Mask(steps=as_steps(read_array(open_stream(self.mask)), self.mask))
+        return None
+
+
+def _pick(source: Source, batch: int | slice) -> Source:
+    """Return the source of some samples."""
+    if isinstance(batch, slice):
+        return source.select(batch)
+    from dense_cli.sources.streamed import StreamSource
+
+    size = source.shape[0]
+    message = f"{source.name}: sample {batch} is out of range"
+    if size is not None and not -size <= batch < size:
+        raise ShapeError(f"{message}: there are {size} (0 to {size - 1})")
+    if abs(batch) < 2**62:  # NumPy counts no further
+        selected = source.select(slice(batch, batch + 1 or None))
+        if size is None and isinstance(selected, StreamSource):
+            return selected.required(message)
+        if selected.shape[0] != 0:
+            return selected
+    raise ShapeError(message)

@@ -1,0 +1,323 @@
+"""An opened `Plan`: what writers and views ask of it, and the results of its rows.
+
+In: an open input, a built head and what goes with them. Out: one `Result` a block of rows, in order, of all
+rows or of one time step after another.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol
+
+from dense_cli.errors import ConfigError, UsageError
+from dense_cli.text import axis_names, shape_text, shown
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from dense_cli.head import BuiltHead
+    from dense_cli.plan import Plan
+    from dense_cli.sources.masks import Mask
+    from dense_cli.sources.source import Source
+    from dense_cli.sources.targets import Targets
+    from dense_cli.views.evaluate import Result, View
+
+Shape = tuple[int | None, ...]
+
+
+class ProgressLike(Protocol):
+    """What is told how many rows there are (None: not known), and how many more are done."""
+
+    def start(self, total: int | None) -> None: ...
+    def advance(self, rows: int) -> None: ...
+    def stop(self) -> None: ...
+
+
+class NoProgress:
+    """Nobody watches."""
+
+    def start(self, total: int | None) -> None:
+        """Do nothing."""
+
+    def advance(self, rows: int) -> None:
+        """Do nothing."""
+
+    def stop(self) -> None:
+        """Do nothing."""
+
+
+def no_note(text: str) -> None:
+    """Say nothing."""
+
+
+class Run:
+    """An opened plan.
+
+    Attributes:
+        source: the input, of the samples that were picked.
+        head: None where the input holds finished distributions.
+        dtype: the output's.
+        mask, targets, labels: None where there are none.
+        view: what is asked of every row; a writer adds the arrays that it needs.
+        measures: those that are shown for each row; the view may have more, for a summary.
+        steps: the time steps that are given one after another; None: sample by sample.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        source: Source,
+        head: BuiltHead | None,
+        dtype: np.dtype[Any],
+        mask: Mask | None,
+        note: Callable[[str], None],
+        progress: ProgressLike,
+    ) -> None:
+        self.plan = plan
+        self.source = source
+        self.head = head
+        self.dtype = dtype
+        self.mask = mask
+        self.note = note
+        self.progress = progress
+        self.labels: list[str] | None = None
+        self.targets: Targets | None = None
+        self._steps: Sequence[int] | None = None
+
+    @property
+    def input_name(self) -> str:
+        """What messages call the input."""
+        return self.source.name
+
+    @cached_property
+    def input_shape(self) -> Shape:
+        """The shape of the samples that were picked."""
+        return self.source.shape
+
+    @cached_property
+    def classes(self) -> int:
+        """How many numbers a row of the output has."""
+        return (self.source.shape[-1] or 0) if self.head is None else self.head.classes
+
+    @cached_property
+    def shape(self) -> Shape:
+        """The output's shape, None for a size that is not known before the end."""
+        shape = (*self.source.shape[:-1], self.classes)
+        if self._steps is None:
+            return shape
+        # Not every sample of several lengths has the step: how many do shows as they come.
+        ragged = self._ragged
+        return (None if ragged else shape[0], None if ragged else len(self._steps), *shape[2:])
+
+    @cached_property
+    def steps(self) -> Sequence[int] | None:
+        """The time steps that are given one after another: none where there are no samples."""
+        return () if self._steps is not None and self.source.shape[0] == 0 else self._steps
+
+    @cached_property
+    def keeps_time(self) -> bool:
+        """False where one step was asked for by its index: an array of it has no time axis."""
+        times = self.plan.times
+        return times is None or not (len(times) == 1 and isinstance(times[0], int))
+
+    @cached_property
+    def gives_distributions(self) -> bool:
+        """Whether every row of the output sums to 1."""
+        from dense_cli.views.evaluate import gives_distributions
+
+        return self.head is None or gives_distributions(self.head.dense.activation)
+
+    @cached_property
+    def title(self) -> tuple[str, ...]:
+        """What was run on what, in a few lines of text that is safe to show."""
+        from_input = f"{self.source.name} {shape_text(self.source.shape)}"
+        if self.head is None:
+            return (shown(f"y = {from_input}"),)
+        output = shape_text((*self.source.shape[:-1], self.classes))
+        return tuple(map(shown, (*self.head.title, f"x = {from_input} → y {output}")))
+
+    def check(self) -> None:
+        """Hold the options of the view against the head and the input.
+
+        Raises:
+            UsageError, ConfigError: they do not fit.
+        """
+        plan, head = self.plan, self.head
+        if plan.show == "logits" and head is None:
+            raise UsageError(
+                "--show logits is about a layer: INPUT holds finished outputs, and neither --units nor "
+                "--weights is given"
+            )
+        if plan.show == "logits" and head is not None and head.classes != head.dense.units:
+            raise ConfigError(f"--show logits: {head.dense.activation.name} has not a class for each logit")
+        if plan.top_k is not None and plan.top_k > self.classes:
+            raise ConfigError(f"--top-k {plan.top_k}: there are only {self.classes} classes")
+        if plan.ignore_index is not None and plan.targets is None:
+            raise UsageError("--ignore-index is about targets: it needs --targets FILE")
+
+    def open_labels(self) -> None:
+        """Read the names of the classes."""
+        if self.plan.labels is not None:
+            from dense_cli.sources.labels import load_labels
+
+            self.labels = load_labels(self.plan.labels, self.classes)
+
+    def open_targets(self, lead: Shape) -> Targets | None:
+        """Read the targets, of the shape ``lead``: before the first row of a stream is read."""
+        if self.plan.targets is not None:
+            from dense_cli.sources.targets import load_targets
+
+            targets = load_targets(self.plan.targets, self.labels, self.plan.ignore_index)
+            self.targets = targets.fit(lead)
+        return self.targets
+
+    def take_steps(self) -> None:
+        """Find the time steps; a stream is kept in a file unless a single step is taken as it flows."""
+        from dense_cli.sources.steps import find_steps
+        from dense_cli.sources.streamed import StreamSource, spool
+
+        times = self.plan.times
+        if times is None:
+            return
+        # One step can be taken from a stream as it flows; several would have to be gone back for.
+        flows = len(times) == 1 and isinstance(times[0], int) and times[0] >= 0
+        if isinstance(self.source, StreamSource) and not flows:
+            self.source = spool(self.source)
+        source: Any = self.source
+        known = source.steps
+        if known is None:  # the one step asked for is looked for as the stream flows
+            self._steps = [t for t in times if isinstance(t, int)]
+        else:
+            numbers = known if isinstance(known, range) else known.tolist()
+            self._steps = find_steps(times, numbers, source.name, ragged=self._ragged)
+
+    @cached_property
+    def measures(self) -> tuple[str, ...]:
+        """The measures that are shown for each row; the view may have more, for a summary."""
+        from dense_cli.views.measures import OF_TARGETS
+
+        measures = tuple(dict.fromkeys(self.plan.measures))
+        return measures if self.targets is None else measures + OF_TARGETS
+
+    @cached_property
+    def view(self) -> View:
+        """What is asked of every row; a writer adds the arrays that it needs."""
+        from dense_cli.views.evaluate import View
+        from dense_cli.views.measures import Summary
+
+        measures = self.measures
+        if self.targets is not None and self.gives_distributions:
+            measures = tuple(dict.fromkeys([*measures, *Summary.NEEDS]))
+        return View(self.plan.show, self.plan.top_k, measures=measures, explain=self._explained())
+
+    def groups(self, view: View, *, by_step: bool) -> Iterator[tuple[int | None, Iterator[Result]]]:
+        """Give the results of all rows, or with ``by_step`` those of one time step after another."""
+        if self._steps is None:
+            yield None, self.results(view)
+        elif not by_step:
+            yield None, self.results(view, self._at(self._steps))
+        else:
+            # A product of thousands of rows for each step would be mostly padding. One step alone may come
+            # from a stream, of which nobody knows how many rows it has.
+            inner = (self.source.shape[0], *self.source.shape[2:-1])
+            most = None if not self.keeps_time or None in inner else math.prod(n or 0 for n in inner)
+            for t in self.steps or ():
+                yield t, self.results(view, self._at([t]), most)
+
+    def results(self, view: View, source: Source | None = None, most: int | None = None) -> Iterator[Result]:
+        """Give the results of ``source``, by default of the whole input.
+
+        What is said at the end: how many rows have no class. ``most``: see `pipeline.run`.
+        """
+        from dense_cli.pipeline import MEMORY
+        from dense_cli.pipeline import run as run_pipeline
+
+        source = source or self.source
+        classless = _Classless()
+        lead = source.shape[:-1]
+        self.progress.start(None if None in lead else math.prod(n or 0 for n in lead))
+        try:
+            for result in run_pipeline(
+                source,
+                self.head.dense if self.head is not None else None,
+                view,
+                self.dtype,
+                self.mask,
+                targets=self.targets,
+                threads=self.plan.threads or _processors(),
+                memory=self.plan.memory or MEMORY,
+                most=most,
+            ):
+                classless.add(result)
+                yield result
+                self.progress.advance(len(result.classes))
+        except GeneratorExit:
+            pass  # the writer has enough; what was seen so far is still told
+        finally:
+            self.progress.stop()
+        if classless.rows:
+            self.note(classless.text())
+
+    @property
+    def _ragged(self) -> bool:
+        from dense_cli.sources.placed import PlacedSource
+
+        return isinstance(self.source, PlacedSource)
+
+    def _at(self, steps: Sequence[int]) -> Source:
+        source: Any = self.source
+        found: Source = source.at(steps)
+        return found
+
+    def _explained(self) -> int | None:
+        """Return the class that ``explain`` names."""
+        from dense_cli.views.explain import AUTO
+
+        name = self.plan.explain
+        if name is None:
+            return None
+        if self.head is None:
+            raise UsageError("--explain is about a layer: it needs --units N or --weights FILE")
+        if name == "auto":
+            return AUTO
+        if self.labels is not None and name in self.labels:
+            first = self.labels.index(name)
+            if name in self.labels[first + 1 :]:
+                both = f"{first} and {self.labels.index(name, first + 1)}"
+                raise ConfigError(f"--explain: expected one class, found {name!r}, which names {both}")
+            return first
+        if not name.isdecimal() or len(name) > 18 or int(name) >= self.classes:
+            known = "auto, a label or a class number" if self.labels is not None else "auto or a class number"
+            raise ConfigError(f"--explain: expected {known} below {self.classes}, found {name!r}")
+        return int(name)
+
+
+class _Classless:
+    """Counts the rows without a class as they come."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._first: list[int] = []
+
+    def add(self, result: Result) -> None:
+        missing = (result.classes < 0).nonzero()[0]
+        if len(missing) and not self.rows:
+            self._first = result.places[missing[0]].tolist()
+        self.rows += len(missing)
+
+    def text(self) -> str:
+        """Return the note about rows without a class."""
+        names = axis_names(len(self._first))
+        where = ", ".join(f"{name} {n}" for name, n in zip(names, self._first, strict=True))
+        rows = "1 row has" if self.rows == 1 else f"{self.rows} rows have"
+        return f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {where}"
+
+
+def _processors() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1

@@ -1,0 +1,240 @@
+"""Results → cells: the text of a table, what stands out in it and what is padding, for any renderer.
+
+In: a run, the view that was computed, and results. Out: `Column`s, and a list of `Cell`s for each
+row. Renderers (`rich_table`, `markdown`) turn these into lines.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from dense_cli.run import Run
+from dense_cli.text import axis_names, printable
+from dense_cli.views.evaluate import Result, View
+from dense_cli.writers.writer import TableOptions
+
+if TYPE_CHECKING:
+    from dense_cli.views.explain import Explained
+
+LONGEST_LABEL = 40  # columns of the terminal
+GAP = 2  # columns between two columns of a table
+PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit"}
+_UNSURE = 0.1  # a step whose two likeliest classes are closer than this is marked
+
+
+class Cell(NamedTuple):
+    """Text, whether it stands out, how likely it is (None: not a probability), whether it is padding."""
+
+    text: str
+    likeliest: bool = False
+    shade: float | None = None
+    padding: bool = False
+
+
+class Column(NamedTuple):
+    """A header, and whether names stand below it rather than numbers."""
+
+    header: str
+    names: bool = False
+
+
+class Layout(NamedTuple):
+    """Which columns a table has.
+
+    ``story``: the likeliest class of each step, its runner-up and the margin between them, in place of every
+    number; ``top``: how many of the likeliest classes; ``left_out``: what did not fit the screen.
+    """
+
+    story: bool
+    top: int | None
+    left_out: str | None = None
+
+
+def layout(run: Run, table: TableOptions) -> Layout:
+    """Return which columns are shown: what was asked for, or of it what fits the screen."""
+    view = run.view
+    # With names for the classes of each step, a table says what was predicted rather than every number.
+    story = run.plan.times is None and run.labels is not None and len(run.shape) > 2
+    story = story and view.top is None and view.show == "probabilities"
+    top = min(2, run.classes) if story else view.top
+    most = _fitting(run, table, story, top)
+    if most is None:
+        return Layout(story, top)
+    asked = top or run.classes or 1
+    what = "runner-up and margin" if story else f"{asked} classes"
+    return Layout(
+        False, min(most, asked), f"{what} do not fit {table.screen.width} columns: the {most} likeliest"
+    )
+
+
+def _fitting(run: Run, table: TableOptions, story: bool, top: int | None) -> int | None:
+    """Return how many of the likeliest classes fit the screen where not all asked for do, else None."""
+    width, classes, show = table.screen.width, run.classes, run.view.show
+    if width is None or (show == "classes" and not top):
+        return None
+    number = table.precision + (2 if show == "probabilities" else 5)
+    sizes = zip(axis_names(len(run.shape) - 1), run.shape, strict=False)
+    fixed = sum(max(len(name), len(str(n or 0))) + GAP for name, n in sizes)
+    label = len(str(classes)) if run.labels is None else _longest(run.labels)
+    one = number + max(label, 4) + 2 * GAP
+    fixed += sum(max(len(name), table.precision + 4) + GAP for name in shown_measures(run, story))
+    if top:
+        # The story has wider headers, and the margin, and a mark beside it.
+        needed = fixed + top * one + (3 + 8 + number + GAP if story else 0) - GAP
+        return max((width - fixed + GAP) // one, 1) if needed > width else None
+    fixed += 5 + (max(label, 5) + GAP if run.labels is not None else 0)  # the class, and its label
+    needed = fixed
+    for c in range(classes):
+        header = str(c) if run.labels is None else run.labels[c]
+        needed += max(number, min(_width(printable(header[:200])), LONGEST_LABEL)) + GAP
+        if needed > width:
+            return max((width - fixed) // one, 1)
+    return None
+
+
+def shown_measures(run: Run, story: bool) -> tuple[str, ...]:
+    """Return the measures that have a column of their own."""
+    return tuple(name for name in run.measures if not (story and name == "margin"))
+
+
+class Cells:
+    """Makes the columns and the cells of a run's rows."""
+
+    def __init__(self, run: Run, view: View, table: TableOptions) -> None:
+        self.run = run
+        self.view = view
+        self.story = layout(run, table).story
+        self.measures = shown_measures(run, self.story)
+        self.value = PREFIX.get(view.values)
+        self.digits = table.precision
+        self.by_step = run.steps is not None
+        self.names: list[str] | None = None
+        if run.labels is not None:
+            self.names = [_cut(printable(name[: 4 * LONGEST_LABEL])) for name in run.labels]
+
+    @cached_property
+    def columns(self) -> list[Column]:
+        """The columns, in order."""
+        axes = axis_names(len(self.run.shape) - 1)
+        columns = [Column(name) for name in axes if name != "t" or not self.by_step]
+        columns += self._top_columns(self.view.top) if self.view.top else self._class_columns()
+        return columns + [Column(name) for name in self.measures]
+
+    def _top_columns(self, top: int) -> list[Column]:
+        columns = []
+        for i in range(1, top + 1):
+            name = ("label", "runner-up")[i - 1] if self.story else f"top{i}"
+            columns.append(Column(name, self.names is not None))
+            columns += [Column(f"{self.value}{i}")] if self.value else []
+        return columns + [Column("margin"), Column("", True)] * self.story
+
+    def _class_columns(self) -> list[Column]:
+        columns = [Column("class"), *([Column("label", True)] if self.names is not None else [])]
+        if self.value:
+            columns += map(Column, map(str, range(self.run.classes)) if self.names is None else self.names)
+        return columns
+
+    def rows(self, result: Result, part: slice) -> list[list[Cell]]:
+        """Return the cells of some rows of a result."""
+        rows: list[list[Cell]] = []
+        for i, place in enumerate(result.places[part].tolist(), part.start):
+            if self.by_step:
+                del place[1]
+            row = [Cell(str(n)) for n in place]
+            row += self._class(result, i) if result.top_classes is None else self._top(result, i)
+            row += [self._measure(result.measures[name][i].item()) for name in self.measures]
+            if result.mask is not None and not result.mask[i]:
+                row = [Cell(cell.text, padding=True) for cell in row]
+            rows.append(row)
+        return rows
+
+    def _class(self, result: Result, i: int) -> list[Cell]:
+        """Return the cells of a row's class, and of the value of every class."""
+        chosen = int(result.classes[i])
+        row = [Cell("-" if chosen < 0 else str(chosen), likeliest=True)]
+        if self.names is not None:
+            row.append(Cell(self.name(chosen), likeliest=True))
+        values = result.arrays.get(self.view.values)
+        if values is not None and self.value:
+            row += [self._value(v, c == chosen) for c, v in enumerate(values[i].tolist())]
+        return row
+
+    def _top(self, result: Result, i: int) -> list[Cell]:
+        """Return the cells of a row's likeliest classes."""
+        assert result.top_classes is not None
+        assert result.top_values is not None
+        row = []
+        values = result.top_values[i].tolist()
+        for rank, (c, v) in enumerate(zip(result.top_classes[i].tolist(), values, strict=True)):
+            row.append(Cell(self.name(c), likeliest=rank == 0))
+            row += [self._value(v, rank == 0)] if self.value else []
+        return row + (self._margin(values) if self.story else [])
+
+    def name(self, number: int) -> str:
+        """Return the label of a class, or its number; ``-`` for none."""
+        if number < 0:
+            return "-"
+        return str(number) if self.names is None else self.names[number]
+
+    def _value(self, value: float, likeliest: bool) -> Cell:
+        text = (
+            f"{value:.{self.digits}f}" if abs(value) < 1e6 or value != value else f"{value:.{self.digits}e}"
+        )
+        return Cell(text, likeliest, value if self.view.show == "probabilities" else None)
+
+    def _measure(self, value: float) -> Cell:
+        if value != value or (value == 0 and isinstance(value, int)):  # NaN, or a rank of none
+            return Cell("-")
+        return Cell(str(value) if isinstance(value, int) else f"{value:.{self.digits}f}")
+
+    def _margin(self, values: list[float]) -> list[Cell]:
+        """Return how far the likeliest is ahead, marked where that is little."""
+        margin = values[0] - values[1] if len(values) > 1 else 1.0
+        unsure = margin < _UNSURE
+        return [Cell(f"{margin:.{self.digits}f}"), Cell("unsure" * unsure, likeliest=unsure)]
+
+
+EXPLANATION = [Column("feature", True), Column("x"), Column("weight"), Column("x · weight")]
+
+
+def explanation(cells: Cells, result: Result, i: int) -> tuple[str, list[list[Cell]]]:
+    """Return a line that names a row, and the cells of what its logit is made of; their digits add up."""
+    from dense_cli.views.explain import rounded
+
+    made: Explained | None = result.explained
+    assert made is not None
+    digits = cells.digits
+    place = result.places[i].tolist()
+    axes = ", ".join(f"{name} {n}" for name, n in zip(axis_names(len(place)), place, strict=True))
+    target, against = cells.name(int(made.classes[i])), int(made.against[i])
+    what = f"logit of {target}" if against < 0 else f"logit of {target} less that of {cells.name(against)}"
+    parts = [float(made.bias[i]), float(made.rest[i]), *made.contributions[i].tolist()]
+    total, (bias, rest, *contributions) = rounded(float(made.logit[i]), parts, digits)
+    columns: list[Any] = [column[i].tolist() for column in (made.features, made.x, made.weights)]
+    rows = [
+        [Cell(str(f)), Cell(f"{x:.{digits}f}"), Cell(f"{w:.{digits}f}"), Cell(part)]
+        for f, x, w, part in zip(*columns, contributions, strict=True)
+    ]
+    if made.others or any(digit in rest for digit in "123456789"):
+        rows.append([Cell("other features" if made.others else "rounding"), Cell(""), Cell(""), Cell(rest)])
+    rows.append([Cell("bias"), Cell(""), Cell(""), Cell(bias)])
+    rows.append([Cell("sum"), Cell(""), Cell(""), Cell(total, likeliest=True)])
+    return f"{axes}: {what} = {total}", rows
+
+
+def _longest(labels: list[str]) -> int:
+    return min(max((_width(printable(name[:200])) for name in labels), default=1), LONGEST_LABEL)
+
+
+def _width(text: str) -> int:
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+def _cut(text: str) -> str:
+    """Return ``text`` cut to the longest label, with the cut shown."""
+    from rich.cells import set_cell_size
+
+    return text if _width(text) <= LONGEST_LABEL else set_cell_size(text, LONGEST_LABEL - 1).rstrip() + "…"
