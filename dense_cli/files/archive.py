@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import io
+import shutil
 import zipfile
 import zlib
 from collections import Counter
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, FileFormatError
 from dense_cli.files.dtypes import widen
-from dense_cli.files.stream import File, Section
+from dense_cli.files.stream import File, Section, TemporaryFile
 from dense_cli.files.tensor import Extent, Rows, Tensor, require_inflated
 from dense_cli.limits import require_bytes
 
@@ -107,6 +108,16 @@ def member(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File, memory: 
     require_inflated(info.file_size, stored, where, "the zip member", memory)
     with zip_errors(file.label):
         return archive.read(info)
+
+
+def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File, memory: int | None) -> File:
+    """Return a compressed member as a temporary file without a name, its size being one that is allowed."""
+    where = f"{file.label}: {info.filename[:80]}"
+    require_inflated(info.file_size, min(info.compress_size, file.size), where, "the zip member", memory)
+    copy = TemporaryFile()
+    with zip_errors(file.label), archive.open(info) as member:
+        shutil.copyfileobj(member, copy, _PIECE)
+        return copy.reopened(where)
 
 
 class Checksum:

@@ -83,8 +83,8 @@ FORMATS = {
             "hdf5",
             (".h5", ".hdf5"),
             _HDF5,
+            tensors="dense_cli.files.hdf5:tensors",
             weights="dense_cli.heads.hdf5:read",
-            holds=("weights",),
             extra="keras",
         ),
         # Before the one byte of a pickle, which may as well begin the length of a header.

@@ -65,8 +65,9 @@ class Section(io.RawIOBase):
     """A part of a file as a file of its own, with a place of its own."""
 
     def __init__(self, file: File, start: int = 0, size: int | None = None) -> None:
-        self.file = file
-        self._start, self._size, self._at = start, file.size - start if size is None else size, 0
+        self.file, self.start = file, start
+        self.size = file.size - start if size is None else size
+        self._at = 0
 
     def readable(self) -> bool:
         return True
@@ -78,16 +79,16 @@ class Section(io.RawIOBase):
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
-        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self.size}[whence]
         if base + offset < 0:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         self._at = base + offset
         return self._at
 
     def readinto(self, buffer: Any, /) -> int:
-        wanted = min(len(buffer), max(self._size - self._at, 0))
+        wanted = min(len(buffer), max(self.size - self._at, 0))
         with naming(self.file.label):
-            got = os.preadv(self.file.fileno(), [memoryview(buffer)[:wanted]], self._start + self._at)
+            got = os.preadv(self.file.fileno(), [memoryview(buffer)[:wanted]], self.start + self._at)
         self._at += got
         return got
 

@@ -1,51 +1,49 @@
 """Heads in HDF5 files of Keras 3 and Keras 2: ``.weights.h5``, ``.h5`` whole models and weights alone.
 
-Only what is stored in the file itself is read: links to elsewhere, external storage, virtual datasets and
-filters other than deflate and shuffle are refused: that of checksums crashes on a damaged chunk.
+What tells the layers apart, by layout:
 
-The format: https://support.hdfgroup.org/documentation/hdf5/latest/_f_m_t3.html
+| layout | where the numbers are | what says which layer it is |
+|---|---|---|
+| Keras 3 with a config | ``layers/dense_1/vars/0`` | the config: a class is numbered in its order |
+| Keras 3 weights alone | the same | attribute ``name`` of ``vars``; else the group |
+| Keras 2, Keras 3's ``.h5`` | ``model_weights/fc/fc/kernel:0`` | ``layer_names``, ``weight_names``, config |
+| any other | ``fc/kernel`` | the names alone |
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
-from dense_cli.errors import DenseCliError, FileFormatError, MissingExtraError, SizeError
-from dense_cli.files.dtypes import require_numeric, widen
-from dense_cli.files.hdf5guard import require_texts
+from dense_cli.errors import FileFormatError
+from dense_cli.files import hdf5
+from dense_cli.files.hdf5 import Part, attribute, open_hdf5, walk
+from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.kerasconfig import MAX_CONFIG, Layer, layers
 from dense_cli.heads.pairs import collect, distinct, find_heads, listed
 
-Opener = Callable[[], AbstractContextManager[Any]]
-
-_MAX_DEPTH = 64
-_MAX_OBJECTS = 200_000
-_MAX_NAMES = 64 << 20  # characters of all paths together
-_FILTERS = {1: "deflate", 2: "shuffle"}
+# The attributes that are read, as their names stand in their messages.
+ATTRIBUTES = re.compile(rb"(?:name|model_config|(?:layer|weight)_names\d*)\0")
 _AFTER = ("activation", "softmax", "dropout")  # layers without weights that a model may end with
 _STATE = ("optimizer", "optimizer_weights")  # what training left there: as large as the model, and no layer
 
 
 @dataclass
 class Contents:
-    """What a walk through an HDF5 file found; arrays are described, not read."""
+    """What a walk through an HDF5 file of Keras found; arrays are described, not read."""
 
-    datasets: dict[str, Tensor] = field(default_factory=dict)
-    groups: set[str] = field(default_factory=set)
-    names: dict[str, str] = field(default_factory=dict)  # Keras 3: group → its layer's name
-    places: dict[str, int] = field(default_factory=dict)  # where in the file each object stands
-    layers: dict[str, list[str]] | None = None  # legacy: layer → its weights' paths, in the model's order
-    config: str | None = None
+    datasets: dict[str, Tensor]
+    groups: set[str]
+    places: dict[str, int]  # where in the file each object stands
+    names: dict[str, str]  # Keras 3: group → its layer's name
+    layers: dict[str, list[str]] | None  # legacy: layer → its weights' paths, in the model's order
+    config: str | None
 
 
 def read(file: str, memory: int | None = None) -> Heads:
@@ -55,36 +53,45 @@ def read(file: str, memory: int | None = None) -> Heads:
         MissingExtraError: h5py is not installed.
         FileFormatError: not HDF5, damaged, pointing outside of itself, or without a kernel.
     """
-
-    def opener() -> AbstractContextManager[Any]:
-        return open_hdf5(file, file)
-
-    with open(file, "rb") as stream:
-        require_texts(stream, file)
-    with opener() as root:
-        found = scan(root, file, opener)
+    found = scan(Part.whole(File(file)), memory)
     return heads_of(found, None if found.config is None else parse_config(found.config, file), file)
 
 
-@contextmanager
-def open_hdf5(source: Any, file: str) -> Iterator[Any]:
-    """Open an HDF5 file; whatever h5py raises inside the ``with`` becomes a FileFormatError."""
-    try:
-        import h5py
-    except ImportError:
-        raise MissingExtraError(f"{file}: reading HDF5", "keras") from None
-    try:
-        with h5py.File(source, "r") as root:
-            yield root
-    except DenseCliError:
-        raise
-    except MemoryError as error:
-        raise SizeError(f"{file}: not enough memory to read it") from error
-    except Exception as error:  # OSError, RuntimeError, KeyError, ValueError …: what HDF5 says of a bad file
-        reason = str(error).strip("'\"").split("\n")[0][:200] or type(error).__name__
-        raise FileFormatError(
-            f"{file}: not a readable HDF5 file (truncated or damaged?): {reason}"
-        ) from error
+def scan(part: Part, memory: int | None) -> Contents:
+    """Walk through an HDF5 file and read what its attributes say of layers.
+
+    Raises:
+        MissingExtraError, FileFormatError: as `open_hdf5` and `walk` do.
+    """
+    with open_hdf5(part, ATTRIBUTES) as root:
+        found = walk(root, part, _STATE, memory)
+        names = {}
+        for path in found.groups:
+            if path.endswith("vars") and isinstance(name := attribute(root[path], "name", part), str):
+                names[path.removesuffix("vars").rstrip("/")] = name
+        config = attribute(root, "model_config", part)
+        return Contents(
+            found.tensors,
+            found.groups,
+            found.places,
+            names,
+            _layers(root, found, part),
+            config if isinstance(config, str) else None,
+        )
+
+
+def _layers(root: Any, found: hdf5.Contents, part: Part) -> dict[str, list[str]] | None:
+    """Return the layers of the legacy layout, each with the paths of its weights; None in another layout."""
+    base = "model_weights" if "model_weights" in found.groups else ""
+    order = _names(root[base] if base else root, "layer_names", part)
+    if order is None:
+        return None
+    layers: dict[str, list[str]] = {}
+    for layer in order:
+        path = f"{base}/{layer}" if base else layer
+        weights = (_names(root[path], "weight_names", part) or []) if path in found.groups else []
+        layers[layer] = [f"{path}/{weight}" for weight in weights if f"{path}/{weight}" in found.tensors]
+    return layers
 
 
 def parse_config(text: str | bytes, file: str) -> list[Layer]:
@@ -116,142 +123,17 @@ def _named(found: Contents, config: list[Layer] | None, file: str) -> Heads:
     return find_heads(found.datasets, file)
 
 
-# --- the walk -------------------------------------------------------------------------------------
-
-
-def scan(root: Any, file: str, opener: Opener) -> Contents:
-    """Walk through an open HDF5 file along its hard links.
-
-    Raises:
-        FileFormatError: a soft or external link, external or virtual storage, a cycle, or too much of it.
-    """
-    import h5py
-
-    found = Contents()
-    size = root.id.get_filesize()
-    if root.id.get_create_plist().get_sizes() != (8, 8):
-        raise FileFormatError(f"{file}: HDF5 offsets and lengths of unusual sizes: expected 8 bytes")
-    seen: set[int] = set()
-    letters = 0
-    waiting = [("", root)]
-    while waiting:
-        path, group = waiting.pop()
-        if path:
-            found.groups.add(path)
-        if path.endswith("vars") and isinstance(name := _attribute(group, "name", size, file), str):
-            found.names[path.removesuffix("vars").rstrip("/")] = name
-        for key in group:
-            if not isinstance(key, str):
-                raise FileFormatError(
-                    f"{file}: an HDF5 name in {path or 'its root'} is not UTF-8: {key[:40]!r}"
-                )
-            inner = f"{path}/{key}" if path else key
-            if inner in _STATE:
-                continue
-            if not isinstance(link := group.get(key, getlink=True), h5py.HardLink):
-                kind = "external" if isinstance(link, h5py.ExternalLink) else "soft"
-                raise FileFormatError(f"{file}: {inner} is an HDF5 {kind} link: densecli follows none")
-            letters += len(inner)
-            if inner.count("/") > _MAX_DEPTH or len(seen) > _MAX_OBJECTS or letters > _MAX_NAMES:
-                raise FileFormatError(
-                    f"{file}: expected at most {_MAX_DEPTH} levels, {_MAX_OBJECTS} objects "
-                    f"and {_MAX_NAMES} characters of names of HDF5"
-                )
-            # From the link: HDF5 asked of the object itself walks through its index, damaged or not.
-            address = group.id.links.get_info(key.encode()).u
-            if address in seen:
-                raise FileFormatError(f"{file}: the HDF5 object {inner} is linked twice: expected a tree")
-            seen.add(address)
-            found.places[inner] = address
-            item = group[key]
-            if isinstance(item, h5py.Group):
-                waiting.append((inner, item))
-            elif isinstance(item, h5py.Dataset):
-                found.datasets[inner] = _tensor(item, inner, size, file, opener)
-    base = "model_weights" if "model_weights" in found.groups else ""
-    top = root[base] if base else root
-    order = _names(top, "layer_names", size, file)
-    if order is not None:
-        found.layers = {}
-        for layer in order:
-            path = f"{base}/{layer}" if base else layer
-            weights = (_names(root[path], "weight_names", size, file) or []) if path in found.groups else []
-            found.layers[layer] = [
-                f"{path}/{weight}" for weight in weights if f"{path}/{weight}" in found.datasets
-            ]
-    config = _attribute(root, "model_config", size, file)
-    found.config = config if isinstance(config, str) else None
-    return found
-
-
-def _tensor(dataset: Any, path: str, size: int, file: str, opener: Opener) -> Tensor:
-    """Describe a dataset, whose claims are held against the file's ``size`` when it is read."""
-    where = f"{file}: {path}"
-    plan = dataset.id.get_create_plist()
-    if dataset.is_virtual:
-        raise FileFormatError(f"{where}: virtual HDF5 dataset: its numbers are in other files")
-    if plan.get_external_count():
-        raise FileFormatError(f"{where}: external HDF5 storage: its numbers are in other files")
-    shape = tuple(dataset.shape or ())
-    dtype = dataset.dtype
-    # Keras stores bfloat16 as two opaque bytes.
-    name = "bfloat16" if dtype.kind == "V" and dtype.itemsize == 2 and dtype.names is None else dtype.name
-    filters = [plan.get_filter(at)[0] for at in range(plan.get_nfilters())]
-    stored = dataset.id.get_storage_size()
-
-    def array() -> NDArray[Any]:
-        unknown = [code for code in filters if code not in _FILTERS]
-        if unknown:
-            raise FileFormatError(
-                f"{where}: HDF5 filter {unknown[0]}: expected {', '.join(_FILTERS.values())}"
-            )
-        if name != "bfloat16":
-            require_numeric(dtype, where)
-        claimed = dtype.itemsize * int(np.prod(shape, dtype=object))
-        if stored > size or (stored < claimed and not filters):
-            raise FileFormatError(
-                f"{where}: claims a size of {claimed} bytes (shape {shape}), {min(stored, size)} are stored"
-            )
-        with opener() as root:
-            raw = root[path][()]
-        if raw.shape != shape:
-            raise FileFormatError(f"{where}: the file changed while it was read")
-        return widen(raw.view("<u2"), name) if name == "bfloat16" else np.asarray(raw)
-
-    return Tensor(path, shape, name, array, stored=stored)
-
-
-def _attribute(item: Any, name: str, size: int, file: str) -> object:
-    """Return an attribute as text or a list of texts, or None; what it claims is held against the file."""
-    import h5py
-
-    if name not in item.attrs:
-        return None
-    attribute = item.attrs.get_id(name)
-    kind = attribute.get_type()
-    if kind.get_class() != h5py.h5t.STRING or kind.committed():  # no text, or not as Keras writes it
-        return None
-    claimed = int(np.prod(attribute.shape, dtype=object)) * attribute.dtype.itemsize
-    if claimed > min(size, MAX_CONFIG):
-        raise FileFormatError(f"{file}: the HDF5 attribute {name} claims {claimed} bytes")
-    value = item.attrs[name]
-    texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in np.ravel(value)]
-    if not all(isinstance(text, str) for text in texts):
-        return None
-    return [str(text) for text in texts] if isinstance(value, np.ndarray) else str(texts[0])
-
-
-def _names(group: Any, name: str, size: int, file: str) -> list[str] | None:
+def _names(group: Any, name: str, part: Part) -> list[str] | None:
     """Return a list of names, which Keras cuts into name0, name1, … where it is long; None without one."""
-    whole = _attribute(group, name, size, file)
+    whole = attribute(group, name, part)
     if isinstance(whole, list):
-        return _distinct(whole, name, file)
+        return _distinct(whole, name, part.label)
     if whole is not None or name in group.attrs:
         return []  # an empty list has a dtype of its own
     parts: list[list[str]] = []
-    while isinstance(part := _attribute(group, f"{name}{len(parts)}", size, file), list):
-        parts.append(part)
-    return _distinct([text for part in parts for text in part], name, file) or None
+    while isinstance(piece := attribute(group, f"{name}{len(parts)}", part), list):
+        parts.append(piece)
+    return _distinct([text for piece in parts for text in piece], name, part.label) or None
 
 
 def _distinct(names: list[str], attribute: str, file: str) -> list[str]:
@@ -312,19 +194,47 @@ def _legacy(found: Contents, config: list[Layer] | None, file: str) -> Heads:
     stored = {name: collect(paths, found.datasets)[0] for name, paths in (found.layers or {}).items()}
     if config is None:
         return _checked(_in_order(stored), file)
+    groups = {name: _Unused(group) for name, group in stored.items()}
     for layer in config:
-        group = stored.get(layer.names[0], Heads())
         if not layer.dense:
             heads.others[layer.names[-1]] = layer.kind
             continue
-        # A weight's path ends with its layer's name; where two nested models repeat one, in their order.
-        fits = [head for head in group if head.path.rsplit("/", 1)[-1] in (layer.names[-1], layer.inner)]
-        if not fits and len(layer.names) == 1:
-            fits = list(group)
-        if fits:
-            group.remove(fits[0])
-            _add(heads, layer, fits[0].path, fits[0].kernel, fits[0].bias if layer.use_bias else None, None)
+        group = groups.get(layer.names[0])
+        head = None if group is None else group.take((layer.names[-1], layer.inner), len(layer.names) == 1)
+        if head is not None:
+            _add(heads, layer, head.path, head.kernel, head.bias if layer.use_bias else None, None)
     return _checked(heads, file)
+
+
+class _Unused:
+    """The heads of one legacy group that no layer has taken yet, in their order.
+
+    A weight's path ends with its layer's name; where two nested models repeat one, the first is taken first.
+    """
+
+    def __init__(self, heads: Heads) -> None:
+        self._heads = dict(enumerate(heads))
+        self._named: dict[str, deque[int]] = {}
+        for at, head in self._heads.items():
+            self._named.setdefault(head.path.rsplit("/", 1)[-1], deque()).append(at)
+        self._first = 0
+
+    def take(self, names: tuple[str | None, ...], otherwise_first: bool) -> Head | None:
+        """Return the first head of one of these names, or else the first of all, and take it away."""
+        queues = [queue for name in set(names) if name is not None and (queue := self._left(name))]
+        if queues:
+            return self._heads.pop(min(queues, key=lambda queue: queue[0]).popleft())
+        while self._first not in self._heads:
+            if not self._heads:
+                return None
+            self._first += 1
+        return self._heads.pop(self._first) if otherwise_first else None
+
+    def _left(self, name: str) -> deque[int] | None:
+        queue = self._named.get(name)
+        while queue and queue[0] not in self._heads:
+            queue.popleft()
+        return queue
 
 
 def _in_order(stored: dict[str, Heads]) -> Heads:

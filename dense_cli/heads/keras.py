@@ -7,17 +7,13 @@ The format: https://keras.io/guides/serialization_and_saving/
 
 from __future__ import annotations
 
-import io
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 from dense_cli.errors import FileFormatError
-from dense_cli.files.archive import data_offset, member, open_archive, require_readable
-from dense_cli.files.hdf5guard import require_texts
-from dense_cli.files.stream import File, Section
-from dense_cli.heads.hdf5 import heads_of, open_hdf5, parse_config, scan
+from dense_cli.files.archive import Checksum, data_offset, inflated, member, open_archive, require_readable
+from dense_cli.files.hdf5 import Part
+from dense_cli.files.stream import File
+from dense_cli.heads.hdf5 import heads_of, parse_config, scan
 from dense_cli.heads.head import Heads
 from dense_cli.heads.kerasconfig import MAX_CONFIG
 from dense_cli.heads.pairs import listed
@@ -49,22 +45,11 @@ def read(file: str, memory: int | None = None) -> Heads:
         config = parse_config(member(archive, members[_CONFIG], opened, memory), f"{file}: {_CONFIG}")
         weights = members[_WEIGHTS]
         require_readable(weights, file)
-        stored = weights.compress_type == zipfile.ZIP_STORED
-        start = data_offset(archive, weights, opened) if stored else 0
-
-    def source() -> Any:
-        if stored:
-            return Section(opened, start, weights.file_size)
-        with open_archive(opened) as archive:
-            return io.BytesIO(member(archive, weights, opened, memory))
-
-    @contextmanager
-    def opener() -> Iterator[Any]:
-        with source() as stream, open_hdf5(stream, f"{file}: {_WEIGHTS}") as root:
-            yield root
-
-    with source() as stream:
-        require_texts(stream, file)
-    with opener() as root:
-        found = scan(root, file, opener)
-    return heads_of(found, config, file)
+        label = f"{file}: {_WEIGHTS}"
+        if weights.compress_type == zipfile.ZIP_STORED:
+            start = data_offset(archive, weights, opened)
+            checksum = Checksum(opened, start, weights, label)
+            part = Part(opened, start, weights.file_size, label, checksum)
+        else:
+            part = Part.whole(inflated(archive, weights, opened, memory))
+    return heads_of(scan(part, memory), config, file)
