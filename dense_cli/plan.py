@@ -83,11 +83,13 @@ class Plan(HeadOptions):
             UsageError: options contradict each other.
             DenseCliError, OSError: an input is not what it should be, or options do not fit it.
         """
+        from dense_cli.sources.arrays import ArraySource
         from dense_cli.sources.fit import Fit
         from dense_cli.sources.streamed import StreamSource, in_order
 
         source = source or self.open_source()
-        lead = source.shape[:-1]  # what a mask and targets are for, whichever samples are picked
+        # What a mask and targets are for, whichever samples are picked.
+        lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
         fit = Fit(source.name)
         if isinstance(source, StreamSource) and lead[0] is None and not source.stated:
             source = source.through(fit.watch)

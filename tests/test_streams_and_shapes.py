@@ -489,3 +489,31 @@ def test_no_samples_are_left_of_a_stream_however_they_are_picked(run: Run) -> No
     for batch in ("5:", "-1:1"):
         ran = run("predict", "-u", 2, "-f", "csv", f"--batch={batch}", stdin=RAGGED)
         assert (ran.out, ran.err, ran.code) == (b"sample,t,class,p0,p1\n", "", 0)
+
+
+def test_targets_and_masks_of_all_steps_fit_the_steps_that_json_states(run: Run, here: Path) -> None:
+    np.save("y.npy", np.eye(4)[[[0, 1, 2], [3, 2, 1]]])
+    np.save("t.npy", [[0, 1, 2], [3, 2, 0]])
+    np.save("lengths.npy", [3, 2])
+    for format in ("json", "jsonl", "csv"):
+        picked = run("slice", "y.npy", "-t", "1:", "-f", format).out
+        args = (
+            "slice",
+            "-",
+            "--targets",
+            "t.npy",
+            "--lengths",
+            "lengths.npy",
+            "-f",
+            "csv",
+            "--show",
+            "classes",
+        )
+        ran = run(*args, stdin=picked)
+        assert ran.code == 0, ran.err
+        assert [line.split(b",")[:5] for line in ran.out.splitlines()[1:]] == [
+            [b"0", b"1", b"1", b"1", b"1"],
+            [b"1", b"1", b"2", b"1", b"1"],
+            [b"0", b"2", b"2", b"1", b"1"],
+            [b"1", b"2", b"1", b"0", b""],
+        ]

@@ -123,6 +123,13 @@ class ArraySource:
         return (*map(len, self.axes), self.store.features)
 
     @property
+    def extent(self) -> tuple[int | None, ...]:
+        """The shape of what the rows were picked from: None on an axis whose numbers do not count from 0."""
+        counted = map(_counted, self.numbers)
+        sizes = zip(self.shape, counted, strict=False)
+        return (*(size if whole else None for size, whole in sizes), self.store.features)
+
+    @property
     def steps(self) -> Numbers:
         """The numbers of the time steps.
 
