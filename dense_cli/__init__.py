@@ -36,6 +36,7 @@ _HOMES = {
     ),
     "errors": ("DenseCliError",),
     "head": ("load_head",),
+    "plan": ("Plan",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
 _MODULES = {"activations": "activations", "initializers": "initializers"}
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from dense_cli.layers.tensor import Input as Input
     from dense_cli.layers.time_distributed import Masking as Masking
     from dense_cli.layers.time_distributed import TimeDistributed as TimeDistributed
+    from dense_cli.plan import Plan as Plan
     from dense_cli.random.seed_generator import SeedGenerator as SeedGenerator
     from dense_cli.random.seed_generator import set_random_seed as set_random_seed
 

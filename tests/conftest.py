@@ -13,6 +13,8 @@ from click.testing import CliRunner
 
 from dense_cli.cli.main import cli
 
+collect_ignore = ["data"]  # data, and the scripts that made some of it
+
 SAMPLES = Path(__file__).parent.parent / "samples"
 
 
