@@ -33,7 +33,7 @@ class HeadOptions:
     kernel_initializer: str = "glorot_uniform"
     bias_initializer: str = "zeros"
     no_bias: bool = False
-    rng: str = "numpy"
+    rng: str | None = None
     global_seed: int | None = None
     dtype: str | None = None
     weights: str | None = None
@@ -157,6 +157,7 @@ def _seeded(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any],
     """Return a layer with the numbers of its seed, its part of the JSON, and a line about its weights."""
     from dense_cli import initializers
     from dense_cli.layers.dense import Dense, as_dtype
+    from dense_cli.random import check
 
     for name in ("head", "transpose"):
         if getattr(options, name) is not None:
@@ -179,14 +180,17 @@ def _seeded(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any],
     )
     dense.build((None, features))
     _require_finite(dense)
+    used = (kernel, bias) if dense.use_bias else (kernel,)
+    drawn = [i.rng for i in used if isinstance(i, initializers.RandomInitializer)]
+    rngs = list(dict.fromkeys(drawn)) or [check(options.rng)]  # two where pasted names tell two
     config = {
         "kernel_initializer": initializers.serialize(kernel),
         "bias_initializer": initializers.serialize(bias),
-        "rng": options.rng,
+        "rng": rngs[0] if len(rngs) == 1 else rngs,
     }
     line = f"kernel {dense.kernel.shape} {kernel!r}"
     line += f" · bias ({dense.units},) {bias!r}" if dense.use_bias else " · no bias"
-    return dense, config, line if "rng=" in line else f"{line} · rng {options.rng}"
+    return dense, config, f"{line} · rng {' and '.join(rngs)}"
 
 
 def _seed(options: HeadOptions) -> int | None:

@@ -61,7 +61,7 @@ def test_json_holds_the_layer_and_its_numbers(run: Run) -> None:
             "dtype": "float16",
             "kernel_initializer": {"class_name": "Constant", "config": {"value": 0.1}},
             "bias_initializer": {"class_name": "Zeros", "config": {}},
-            "rng": "numpy",
+            "rng": "tensorflow",
         },
         "kernel": [[0.1, 0.1]],
         "bias": [0, 0],
@@ -72,7 +72,7 @@ def test_a_table_has_a_row_for_each_feature_and_one_for_the_bias(run: Run) -> No
     ran = run("init", "-i", 2, "-u", 3, "--kernel-initializer", "identity", "--precision", 1)
     assert ran.text == (
         "Dense(3, activation='softmax')  float32\n"
-        "kernel (2, 3) Identity(gain=1.0) · bias (3,) Zeros() · rng numpy\n"
+        "kernel (2, 3) Identity(gain=1.0) · bias (3,) Zeros() · rng tensorflow\n"
         "feature    0    1    2\n"
         "──────────────────────\n"
         "      0  1.0  0.0  0.0\n"

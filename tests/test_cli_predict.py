@@ -43,7 +43,7 @@ def test_a_table_says_what_was_run_and_marks_nothing_in_a_pipe(here: Path, run: 
     lines = run("predict", "x.json", "-u", 2, "--kernel-initializer", "zeros").text.splitlines()
     assert lines[:7] == [
         "Dense(2, activation='softmax')  float32",
-        "kernel (2, 2) Zeros() · bias (2,) Zeros() · rng numpy",
+        "kernel (2, 2) Zeros() · bias (2,) Zeros() · rng tensorflow",
         "x = x.json (2, 2) → y (2, 2)",
         "sample  class       0       1",
         "─────────────────────────────",

@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from conftest import Run
 
+from dense_cli import initializers
+
 BACKENDS = golden.BACKENDS
 
 
@@ -79,10 +81,84 @@ def test_a_global_seed_draws_the_kernel_first_and_then_the_bias(
     ],
 )
 def test_an_initializer_reads_the_same_as_a_call_and_as_a_config(run: Run, here: Path, spec: str) -> None:
-    expected = golden.rows("forward", id="open-seeded-course")[0]["out"]["numpy"]["kernel"]
+    expected = golden.rows("forward", id="open-seeded-course")[0]["out"]["tensorflow"]["kernel"]
     run("init", "-i", 3, "-u", 3, "--kernel-initializer", spec, "-o", "head.npz")
     with np.load("head.npz") as saved:
         assert saved["kernel"].tobytes() == golden.array(expected).tobytes()
+
+
+COURSE = golden.rows("forward", id="open-seeded-course")[0]["out"]
+SPEC = "RandomNormal(mean=0.0, stddev=0.05, seed=6000)"
+
+
+def course_kernel(backend: str) -> bytes:
+    return golden.array(COURSE[backend]["kernel"]).tobytes()
+
+
+@pytest.mark.parametrize(
+    ("keras_backend", "args", "path", "backend"),
+    [
+        (None, [], "", "tensorflow"),
+        (None, [], "keras.initializers.", "tensorflow"),
+        ("numpy", [], "", "numpy"),
+        ("jax", [], "keras.initializers.", "jax"),
+        ("torch", [], "", "torch"),
+        ("tensorflow", [], "", "tensorflow"),
+        ("openvino", [], "", "tensorflow"),
+        ("", [], "", "tensorflow"),
+        ("jax", [], "tf.keras.initializers.", "tensorflow"),
+        ("jax", [], "tensorflow.keras.initializers.", "tensorflow"),
+        ("jax", ["--rng", "torch"], "", "torch"),
+        ("jax", ["--rng", "torch"], "tf.keras.initializers.", "torch"),
+    ],
+)
+def test_whose_numbers_they_are_is_told_by_rng_the_pasted_name_or_keras_backend(
+    run: Run, here: Path, keras_backend: str | None, args: list[str], path: str, backend: str
+) -> None:
+    env = {"KERAS_BACKEND": keras_backend}
+    layer = ["-i", 3, "-u", 3, *args, "--kernel-initializer", path + SPEC]
+    assert run("init", *layer, "-o", "head.npz", env=env) == (b"", "", 0)
+    with np.load("head.npz") as saved:
+        assert saved["kernel"].tobytes() == course_kernel(backend)
+    assert json.loads(run("init", *layer, "-f", "json", env=env).out)["layer"]["rng"] == backend
+    assert run("init", *layer, env=env).text.splitlines()[1].endswith(f" · rng {backend}")
+
+
+def test_a_pasted_name_tells_of_its_own_initializer_alone(run: Run, here: Path) -> None:
+    env = {"KERAS_BACKEND": "jax"}
+    given = ["-i", 3, "-u", 3, "--kernel-initializer", f"tf.keras.initializers.{SPEC}"]
+    given += ["--bias-initializer", "uniform"]
+    assert run("init", *given, "-o", "head.npz", env=env) == (b"", "", 0)
+    assert (
+        run("init", "-i", 3, "-u", 3, "--bias-initializer", "uniform", "--rng", "jax", "-o", "jax.npz").code
+        == 0
+    )
+    with np.load("head.npz") as saved, np.load("jax.npz") as jax:
+        assert saved["kernel"].tobytes() == course_kernel("tensorflow")
+        assert saved["bias"].tobytes() == jax["bias"].tobytes()
+    found = json.loads(run("init", *given, "-f", "json", env=env).out)["layer"]["rng"]
+    assert found == ["tensorflow", "jax"]
+    assert run("init", *given, env=env).text.splitlines()[1].endswith(" · rng tensorflow and jax")
+    assert (
+        run("init", *given, "--no-bias", env=env).text.splitlines()[1].endswith(" · no bias · rng tensorflow")
+    )
+
+
+@pytest.mark.parametrize("keras_backend", [None, "numpy", "jax", "torch", "openvino"])
+def test_the_library_draws_keras_own_backends_numbers_too(
+    monkeypatch: pytest.MonkeyPatch, keras_backend: str | None
+) -> None:
+    backend = "tensorflow"
+    if keras_backend is not None:
+        monkeypatch.setenv("KERAS_BACKEND", keras_backend)
+        backend = backend if keras_backend == "openvino" else keras_backend
+    made = initializers.RandomNormal(mean=0.0, stddev=0.05, seed=6000)
+    assert made((3, 3)).tobytes() == course_kernel(backend)
+    assert initializers.get(SPEC)((3, 3)).tobytes() == course_kernel(backend)
+    pasted = initializers.get(f"tf.keras.initializers.{SPEC}")
+    assert pasted((3, 3)).tobytes() == course_kernel("tensorflow")
+    for initializer in (made, pasted):
+        assert initializers.get(repr(initializer))((3, 3)).tobytes() == initializer((3, 3)).tobytes()
 
 
 def test_what_was_used_stands_in_the_json(run: Run, here: Path) -> None:

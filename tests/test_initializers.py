@@ -342,7 +342,7 @@ def test_a_negative_stddev_turns_the_numbers_round_on_the_others() -> None:
 
 def test_a_range_upside_down_is_refused_on_numpy() -> None:
     with pytest.raises(ConfigError, match=r"found 1\.0 and -1\.0"):
-        RandomUniform(1.0, -1.0, seed=0)((2,))
+        RandomUniform(1.0, -1.0, seed=0, rng="numpy")((2,))
 
 
 # --- shapes, dtypes, fans

@@ -137,9 +137,8 @@ layer_options = _bundle(
     click.option(
         "--rng",
         type=click.Choice(["numpy", "jax", "tensorflow", "torch"]),
-        default="numpy",
-        show_default=True,
-        help="Whose random numbers the seed means: those of Keras 3 on that backend.",
+        help="Whose random numbers the seed means: those of Keras 3 on that backend. Default: what a pasted "
+        "name tells (tf.keras…), else KERAS_BACKEND, else tensorflow.",
     ),
     click.option(
         "--global-seed",

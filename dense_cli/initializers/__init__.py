@@ -3,7 +3,7 @@
 An initializer is made with Keras' arguments and called with a shape:
 
 >>> RandomUniform(minval=0.0, maxval=1.0, seed=0)((3,))
-array([0.6369617 , 0.26978672, 0.04097353], dtype=float32)
+array([0.21101546, 0.70601   , 0.8000634 ], dtype=float32)
 
 ``get`` finds one by whatever Keras, or code that was written for it, calls it:
 
@@ -30,6 +30,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 from dense_cli import random
 from dense_cli.errors import ConfigError, DtypeError, SeedError, ShapeError, nearest
 from dense_cli.initializers.spec import (
+    backend_of,
     check_length,
     check_number,
     make,
@@ -222,13 +223,14 @@ class RandomInitializer(Initializer):
     Args:
         seed: an integer: the same numbers at every call. A SeedGenerator: new ones at every call. None: a
             seed is drawn now, with Python's ``random``; see ``set_random_seed``.
-        rng: the backend of Keras whose random numbers these are: numpy, jax, tensorflow or torch.
+        rng: the backend of Keras whose random numbers these are: numpy, jax, tensorflow or torch. None: the
+            one that the environment variable KERAS_BACKEND names, else tensorflow, as in Keras.
 
     Raises:
         ConfigError: ``seed`` is something else, or there is no such ``rng``.
     """
 
-    def __init__(self, seed: SeedLike | dict[str, Any] = None, *, rng: str = "numpy") -> None:
+    def __init__(self, seed: SeedLike | dict[str, Any] = None, *, rng: str | None = None) -> None:
         self.rng = random.check(rng)
         if isinstance(seed, dict):
             seed = _seed_generator(seed)
@@ -265,7 +267,7 @@ class RandomInitializer(Initializer):
 
     def _arguments(self) -> dict[str, Any]:
         arguments = self.get_config() | {"seed": self._init_seed}
-        return arguments if self.rng == "numpy" else arguments | {"rng": self.rng}
+        return arguments if self.rng == random.default() else arguments | {"rng": self.rng}
 
 
 def _seed_generator(config: dict[str, Any]) -> SeedGenerator:
@@ -285,11 +287,11 @@ class RandomNormal(RandomInitializer):
         seed, rng: as for every random initializer.
 
     >>> float(RandomNormal(stddev=1.0, seed=0)((1000,)).mean().round(1))
-    -0.0
+    0.0
     """
 
     def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None, *, rng: str = "numpy"
+        self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None, *, rng: str | None = None
     ) -> None:
         check_number("mean", mean)
         check_number("stddev", stddev)
@@ -332,11 +334,11 @@ class RandomUniform(RandomInitializer):
         seed, rng: as for every random initializer.
 
     >>> RandomUniform(0.0, 1.0, seed=0)((3,))
-    array([0.6369617 , 0.26978672, 0.04097353], dtype=float32)
+    array([0.21101546, 0.70601   , 0.8000634 ], dtype=float32)
     """
 
     def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: SeedLike = None, *, rng: str = "numpy"
+        self, minval: float = -0.05, maxval: float = 0.05, seed: SeedLike = None, *, rng: str | None = None
     ) -> None:
         check_number("minval", minval)
         check_number("maxval", maxval)
@@ -409,7 +411,7 @@ class VarianceScaling(RandomInitializer):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
         *,
-        rng: str = "numpy",
+        rng: str | None = None,
     ) -> None:
         check_number("scale", scale)
         if scale <= 0.0:
@@ -472,7 +474,7 @@ class _Scaled(VarianceScaling):
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
         *,
-        rng: str = "numpy",
+        rng: str | None = None,
     ) -> None:
         super().__init__(*self.fixed, seed, input_axes, output_axes, rng=rng)
 
@@ -574,7 +576,7 @@ class Orthogonal(RandomInitializer):
     True
     """
 
-    def __init__(self, gain: float = 1.0, seed: SeedLike = None, *, rng: str = "numpy") -> None:
+    def __init__(self, gain: float = 1.0, seed: SeedLike = None, *, rng: str | None = None) -> None:
         check_number("gain", gain)
         self.gain = gain
         super().__init__(seed, rng=rng)
@@ -631,18 +633,18 @@ NAMES: dict[str, type[Initializer]] = {
 
 
 @overload
-def get(identifier: None, *, seed: SeedLike = ..., rng: str = ...) -> None: ...
+def get(identifier: None, *, seed: SeedLike = ..., rng: str | None = ...) -> None: ...
 @overload
 def get(
-    identifier: str | dict[str, Any] | type[Initializer], *, seed: SeedLike = ..., rng: str = ...
+    identifier: str | dict[str, Any] | type[Initializer], *, seed: SeedLike = ..., rng: str | None = ...
 ) -> Initializer: ...
 @overload
-def get(identifier: InitializerLike, *, seed: SeedLike = ..., rng: str = ...) -> InitializerLike: ...
+def get(identifier: InitializerLike, *, seed: SeedLike = ..., rng: str | None = ...) -> InitializerLike: ...
 def get(
     identifier: str | dict[str, Any] | type[Initializer] | InitializerLike | None,
     *,
     seed: SeedLike = None,
-    rng: str = "numpy",
+    rng: str | None = None,
 ) -> InitializerLike | None:
     """Return the initializer that ``identifier`` stands for.
 
@@ -651,7 +653,8 @@ def get(
             config as text or as a dict, an initializer or another callable (returned as it is), a class,
             or None (returned too).
         seed: the seed, where ``identifier`` has none of its own.
-        rng: the backend of Keras whose random numbers are drawn, where ``identifier`` names none.
+        rng: the backend of Keras whose random numbers are drawn, where ``identifier`` names none. None: the
+            one that the path of a name tells (``tf.keras…``), else that of KERAS_BACKEND, else tensorflow.
 
     Raises:
         ConfigError: an unknown name (the message has the near ones), or arguments that do not fit.
@@ -668,7 +671,7 @@ def get(
         if identifier.lstrip().startswith("{"):
             return _from_config(_read_json(identifier), seed, rng)
         name, args, kwargs = parse_call(identifier)
-        return _make(without_prefix(name, "initializers"), args, kwargs, seed, rng)
+        return _make(without_prefix(name, "initializers"), args, kwargs, seed, rng or backend_of(name))
     if isinstance(identifier, dict):
         return _from_config(identifier, seed, rng)
     if inspect.isclass(identifier) and issubclass(identifier, Initializer):
@@ -686,7 +689,7 @@ def _read_json(text: str) -> Any:
         raise ConfigError(f"cannot read {shown(text)} as JSON") from None
 
 
-def _from_config(config: Any, seed: SeedLike, rng: str) -> Initializer:
+def _from_config(config: Any, seed: SeedLike, rng: str | None) -> Initializer:
     """Return the initializer of Keras' {"class_name": …, "config": {…}}."""
     arguments = config.get("config", {})
     if not isinstance(config.get("class_name"), str) or not isinstance(arguments, dict):
@@ -696,7 +699,7 @@ def _from_config(config: Any, seed: SeedLike, rng: str) -> Initializer:
     return _make(config["class_name"], [], arguments, seed, rng)
 
 
-def _make(name: str, args: list[Any], kwargs: dict[str, Any], seed: SeedLike, rng: str) -> Initializer:
+def _make(name: str, args: list[Any], kwargs: dict[str, Any], seed: SeedLike, rng: str | None) -> Initializer:
     """Return the initializer called ``name``, with ``seed`` and ``rng`` where its arguments have none."""
     if name not in NAMES:
         raise ConfigError(f"unknown initializer {shown(name)}; {nearest(name, sorted(NAMES))}")

@@ -112,6 +112,15 @@ def without_prefix(name: str, module: str) -> str:
     return name
 
 
+def backend_of(name: str) -> str | None:
+    """Return the backend of Keras that the path before a name tells, None where it tells none.
+
+    >>> backend_of("tf.keras.initializers.Zeros"), backend_of("keras.initializers.Zeros")
+    ('tensorflow', None)
+    """
+    return "tensorflow" if name.startswith(("tensorflow.", "tf.")) else None
+
+
 def make(name: str, function: Callable[..., T], args: list[Any], kwargs: dict[str, Any]) -> T:
     """Return ``function(*args, **kwargs)``.
 

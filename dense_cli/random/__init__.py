@@ -18,6 +18,7 @@ array([0.6369617 , 0.26978672, 0.04097353], dtype=float32)
 from __future__ import annotations
 
 import importlib
+import os
 from typing import Any, Protocol, cast
 
 import numpy as np
@@ -61,12 +62,26 @@ class Backend(Protocol):
         """Return draws of the normal distribution that lie within two ``stddev`` of ``mean``."""
 
 
-def check(name: str) -> str:
-    """Return ``name`` if it is a backend.
+def default() -> str:
+    """Return the backend that is meant where none is named, as in Keras.
+
+    That is the one that the environment variable KERAS_BACKEND names, else TensorFlow; so it is where
+    KERAS_BACKEND names one that has no random numbers here, such as openvino.
+
+    Source: keras/src/backend/config.py
+    """
+    name = os.environ.get("KERAS_BACKEND", "")
+    return name if name in BACKENDS else "tensorflow"
+
+
+def check(name: str | None) -> str:
+    """Return ``name`` if it is a backend, for None the default.
 
     Raises:
         ConfigError: it is not; the message has the near names.
     """
+    if name is None:
+        return default()
     if not isinstance(name, str) or name not in BACKENDS:
         raise ConfigError(f"unknown rng {name!r}; {nearest(str(name), list(BACKENDS))}")
     return name
