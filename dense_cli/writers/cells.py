@@ -70,27 +70,33 @@ def layout(run: Run, table: TableOptions) -> Layout:
 
 def _fitting(run: Run, table: TableOptions, story: bool, top: int | None) -> int | None:
     """Return how many of the likeliest classes fit the screen where not all asked for do, else None."""
-    width, classes, show = table.screen.width, run.classes, run.view.show
+    width, show = table.screen.width, run.view.show
     if width is None or (show == "classes" and not top):
         return None
     number = table.precision + (2 if show == "probabilities" else 5)
+    label = len(str(run.classes)) if run.labels is None else _longest(run.labels)
+    one = number + max(label, 4) + 2 * GAP
     sizes = zip(axis_names(len(run.shape) - 1), run.shape, strict=False)
     fixed = sum(max(len(name), len(str(n or 0))) + GAP for name, n in sizes)
-    label = len(str(classes)) if run.labels is None else _longest(run.labels)
-    one = number + max(label, 4) + 2 * GAP
     fixed += sum(max(len(name), table.precision + 4) + GAP for name in shown_measures(run, story))
     if top:
         # The story has wider headers, and the margin, and a mark beside it.
         needed = fixed + top * one + (3 + 8 + number + GAP if story else 0) - GAP
         return max((width - fixed + GAP) // one, 1) if needed > width else None
     fixed += 5 + (max(label, 5) + GAP if run.labels is not None else 0)  # the class, and its label
-    needed = fixed
-    for c in range(classes):
+    if _all_fit(run, number, width - fixed):
+        return None
+    return max((width - fixed) // one, 1)
+
+
+def _all_fit(run: Run, number: int, room: int) -> bool:
+    """Whether a column for every class, of numbers ``number`` wide, fits the room."""
+    for c in range(run.classes):
         header = str(c) if run.labels is None else run.labels[c]
-        needed += max(number, min(_width(printable(header[:200])), LONGEST_LABEL)) + GAP
-        if needed > width:
-            return max((width - fixed) // one, 1)
-    return None
+        room -= max(number, min(_width(printable(header[:200])), LONGEST_LABEL)) + GAP
+        if room < 0:
+            return False
+    return True
 
 
 def shown_measures(run: Run, story: bool) -> tuple[str, ...]:

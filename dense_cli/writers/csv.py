@@ -19,45 +19,42 @@ class Csv(Writer):
     """``sample,t,class,label,p0,p1,…``, or ``top1,p1,…`` with the likeliest classes."""
 
     def begin(self) -> None:
-        axes = len(self.run.shape) - 1
-        header = [*axis_names(axes), "class"]
+        """Write the header."""
         labels = self.run.labels
         self.names = None if labels is None else [_quoted(name) for name in labels]
-        if labels is not None:
-            header.append("label")
-        if self.run.mask is not None:
-            header.append("mask")
+        header = [*axis_names(len(self.run.shape) - 1), "class"]
+        header += ["label"] * (labels is not None) + ["mask"] * (self.run.mask is not None)
         header += self.run.measures
-        prefix = _PREFIX.get(self.view.values)
-        if self.view.top:
-            for i in range(1, self.view.top + 1):
-                header.append(f"top{i}")
-                header += [f"label{i}"] if labels is not None else []
-                header += [f"{prefix}{i}"] if prefix else []
-        elif prefix:
-            header += [f"{prefix}{i}" for i in range(self.run.shape[-1] or 0)]
+        header += self._top_header(self.view.top) if self.view.top else self._values_header()
         self.out.write(",".join(header).encode() + b"\n")
 
+    def _values_header(self) -> list[str]:
+        prefix = _PREFIX.get(self.view.values)
+        return [f"{prefix}{i}" for i in range(self.run.classes)] if prefix else []
+
+    def _top_header(self, top: int) -> list[str]:
+        names = ["top", *(["label"] if self.names is not None else [])]
+        names += [_PREFIX[self.view.values]] if self.view.values in _PREFIX else []
+        return [f"{name}{i}" for i in range(1, top + 1) for name in names]
+
     def write(self, result: Result) -> None:
+        """Write a line for each row: its columns are made one by one, for all rows."""
+        if not len(result.classes):
+            return
         columns: list[list[bytes]] = [[b"%d" % n for n in axis] for axis in result.places.T.tolist()]
-        columns.append([b"" if c < 0 else b"%d" % c for c in result.classes.tolist()])
+        columns.append(_numbers(result.classes, none=-1))
         if self.names is not None:
             columns.append([b"" if c < 0 else self.names[c] for c in result.classes.tolist()])
         if result.mask is not None:
             columns.append([b"%d" % m for m in result.mask.tolist()])
         for name in self.run.measures:
             values = result.measures[name]
-            if name == "rank":
-                columns.append([b"%d" % n if n else b"" for n in values.tolist()])
-            else:
-                columns.append(_values(values[:, None]))
+            columns.append(_numbers(values, none=0) if name == "rank" else _values(values[:, None]))
         if result.top_classes is not None and result.top_values is not None:
             columns.append(self._top(result.top_classes, result.top_values))
         elif self.view.show != "classes":
             columns.append(_values(result.arrays[self.view.values]))
-        self.out.write(
-            b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n" if len(result.classes) else b""
-        )
+        self.out.write(b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n")
         if result.pause:
             self.out.flush()
 
@@ -72,6 +69,11 @@ class Csv(Writer):
                 cells += [value] if shown else []
             rows.append(b",".join(cells))
         return rows
+
+
+def _numbers(values: NDArray[np.int64], *, none: int) -> list[bytes]:
+    """Return whole numbers, and nothing for those that stand for none."""
+    return [b"" if n == none else b"%d" % n for n in values.tolist()]
 
 
 def _values(values: NDArray[Any]) -> list[bytes]:

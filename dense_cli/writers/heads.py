@@ -48,17 +48,7 @@ def write_json(out: BinaryIO, file: str, heads: Heads) -> None:
 
 def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     """Print a row per head; ``output`` marks where the model ends."""
-    columns = {
-        "head": [Cell(shown(head.name, _LONGEST_NAME), likeliest=head.output) for head in heads],
-        "layer": [Cell("TimeDistributed(Dense)" if head.time_distributed else "Dense") for head in heads],
-        "kernel": [Cell(f"{head.kernel_shape}{' stored transposed' * head.transposed}") for head in heads],
-        "dtype": [Cell(shown(head.dtype, _LONGEST_NAME)) for head in heads],
-        "bias": [Cell("yes" if head.use_bias else "no") for head in heads],
-        "activation": [Cell(shown(head.activation or "?", _LONGEST_NAME)) for head in heads],
-        "parameters": [Cell(f"{head.parameters:,}") for head in heads],
-        "": [Cell(_mark(head)) for head in heads],
-        "path": [Cell(shown(head.path, _LONGEST_NAME)) for head in heads],
-    }
+    columns = _columns(heads)
     left_out = []
     for name in _LEAST_NEEDED:
         # The rule under the names of the columns is as wide as the table.
@@ -76,6 +66,20 @@ def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     if heads.unowned:
         names = listed(f"{bias.name} {bias.shape}" for bias in heads.unowned)
         write_lines(out, screen, shown(f"biases that belong to no head (--bias takes one): {names}"))
+
+
+def _columns(heads: Heads) -> dict[str, list[Cell]]:
+    return {
+        "head": [Cell(shown(head.name, _LONGEST_NAME), likeliest=head.output) for head in heads],
+        "layer": [Cell("TimeDistributed(Dense)" if head.time_distributed else "Dense") for head in heads],
+        "kernel": [Cell(f"{head.kernel_shape}{' stored transposed' * head.transposed}") for head in heads],
+        "dtype": [Cell(shown(head.dtype, _LONGEST_NAME)) for head in heads],
+        "bias": [Cell("yes" if head.use_bias else "no") for head in heads],
+        "activation": [Cell(shown(head.activation or "?", _LONGEST_NAME)) for head in heads],
+        "parameters": [Cell(f"{head.parameters:,}") for head in heads],
+        "": [Cell(_mark(head)) for head in heads],
+        "path": [Cell(shown(head.path, _LONGEST_NAME)) for head in heads],
+    }
 
 
 def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import orjson
+from numpy.typing import NDArray
 
 from dense_cli.views.evaluate import Result
 from dense_cli.writers.items import Items
@@ -15,31 +16,46 @@ class JsonLines(Writer):
     """One line per row: ``{"sample": 0, "t": 1, "probabilities": […], "class": 2}``."""
 
     def begin(self) -> None:
+        """Make ready what every line may need."""
         self.items = Items(self.run, self.view)
 
     def write(self, result: Result) -> None:
-        places = result.places
-        columns: list[list[bytes]] = [[b'{"sample":%d' % n for n in places[:, 0].tolist()]]
-        if places.shape[1] > 1:
-            columns.append([b',"t":%d' % n for n in places[:, 1].tolist()])
-        if places.shape[1] > 2:
-            index = orjson.dumps(np.ascontiguousarray(places[:, 2:]), option=orjson.OPT_SERIALIZE_NUMPY)
-            columns.append([b',"index":[%b]' % text for text in index[2:-2].split(b"],[")])
-        if result.top_classes is not None:
-            columns.append([b',"top":%b' % text for text in self.items.top(result)])
-        elif self.view.show != "classes":
-            name = self.view.values.encode()
-            columns.append([b',"%b":[%b]' % (name, text) for text in row_texts(result.arrays[name.decode()])])
-        columns.append([b',"class":%b' % text for text in class_texts(result.classes)])
+        """Write a line for each row: the columns of its object are made one by one, for all rows."""
+        columns = [*_places(result.places), self._values(result)]
+        columns.append(_named(b"class", class_texts(result.classes)))
         if self.run.labels is not None:
-            columns.append([b',"label":%b' % text for text in self.items.labels(result.classes)])
+            columns.append(_named(b"label", self.items.labels(result.classes)))
         if result.mask is not None:
-            columns.append([b',"mask":true' if m else b',"mask":false' for m in result.mask.tolist()])
+            columns.append(_named(b"mask", [b"true" if m else b"false" for m in result.mask.tolist()]))
         for measure in self.run.measures:
-            texts = measure_texts(result.measures[measure])
-            columns.append([b',"%b":%b' % (measure.encode(), text) for text in texts])
+            columns.append(_named(measure.encode(), measure_texts(result.measures[measure])))
         if result.explained is not None:
-            columns.append([b',"explanation":%b' % text for text in self.items.explanations(result)])
-        self.out.write(b"}\n".join(map(b"".join, zip(*columns, strict=True))) + b"}\n")
+            columns.append(_named(b"explanation", self.items.explanations(result)))
+        lines = map(b"".join, zip(*filter(None, columns), strict=True))
+        self.out.write(b"}\n".join(lines) + b"}\n")
         if result.pause:
             self.out.flush()
+
+    def _values(self, result: Result) -> list[bytes]:
+        """Return what each row shows: its likeliest classes, an array, or (classes alone) nothing."""
+        if result.top_classes is not None:
+            return _named(b"top", self.items.top(result))
+        if self.view.show == "classes":
+            return []
+        rows = row_texts(result.arrays[self.view.values])
+        return _named(self.view.values.encode(), [b"[%b]" % row for row in rows])
+
+
+def _named(name: bytes, texts: list[bytes]) -> list[bytes]:
+    return [b',"%b":%b' % (name, text) for text in texts]
+
+
+def _places(places: NDArray[np.int64]) -> list[list[bytes]]:
+    """Return where each row stands: sample, t, and an index on further axes."""
+    columns = [[b'{"sample":%d' % n for n in places[:, 0].tolist()]]
+    if places.shape[1] > 1:
+        columns.append([b',"t":%d' % n for n in places[:, 1].tolist()])
+    if places.shape[1] > 2:
+        index = orjson.dumps(np.ascontiguousarray(places[:, 2:]), option=orjson.OPT_SERIALIZE_NUMPY)
+        columns.append(_named(b"index", [b"[%b]" % text for text in index[2:-2].split(b"],[")]))
+    return columns

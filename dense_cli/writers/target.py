@@ -42,14 +42,8 @@ def open_output(path: str) -> Iterator[BinaryIO]:
         with naming(path), open(path if number is None else os.dup(number), "wb") as straight:
             yield straight
         return
-    if old is not None and not os.access(path, os.W_OK):  # replacing it would not ask
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     folder = os.path.dirname(place)
-    if not os.path.isdir(folder):
-        raise FileNotFoundError(errno.ENOENT, "the output folder does not exist", path)
-    if os.path.basename(path) in ("", ".", ".."):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-
+    _require_writable(path, folder, old)
     beside = os.path.join(folder, f".densecli-{os.urandom(8).hex()}")
     half_written.add(beside)
     unnamed = None
@@ -62,10 +56,7 @@ def open_output(path: str) -> Iterator[BinaryIO]:
             if old is not None:
                 os.fchmod(fd, stat.S_IMODE(old.st_mode))
             os.fsync(fd)
-            # A free name is taken in one step. Linux has none that puts a file without a name where another
-            # is: that takes a name beside it for a moment, which SIGKILL in this moment leaves behind.
-            if not named and (old is not None or not _linked(fd, place)):
-                named = _linked(fd, beside)
+            named = named or _named(fd, beside, place, free=old is None)
         if named:
             os.replace(beside, place)
     except BaseException as e:
@@ -76,6 +67,25 @@ def open_output(path: str) -> Iterator[BinaryIO]:
         raise
     finally:
         half_written.discard(beside)
+
+
+def _require_writable(path: str, folder: str, old: os.stat_result | None) -> None:
+    """Refuse a place where no file can be put; replacing a file that is read-only would not ask."""
+    if old is not None and not os.access(path, os.W_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+    if not os.path.isdir(folder):
+        raise FileNotFoundError(errno.ENOENT, "the output folder does not exist", path)
+    if os.path.basename(path) in ("", ".", ".."):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+
+
+def _named(fd: int, beside: str, place: str, *, free: bool) -> bool:
+    """Give a file without a name its place where that is ``free``, else the name ``beside``: whether it has.
+
+    A free name is taken in one step. Linux has none that puts a file without a name where another is: that
+    takes a name beside it for a moment, which SIGKILL in this moment leaves behind.
+    """
+    return not (free and _linked(fd, place)) and _linked(fd, beside)
 
 
 def _descriptor(path: str) -> int | None:
