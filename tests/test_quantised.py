@@ -163,8 +163,10 @@ def test_a_bias_of_another_name_is_named_and_taken_where_it_is_asked_for(tmp_pat
     np.testing.assert_allclose(layer(X), X @ TABLE.T + BIAS, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("kernel", "bias"), [("W", "bias"), ("kernel", "b"), ("fc.weight", "fc.b")])
-def test_a_bias_beside_a_kernel_of_another_custom_is_named(tmp_path, kernel, bias):
+@pytest.mark.parametrize(
+    ("kernel", "bias"), [("W", "b_out"), ("kernel", "intercept_"), ("fc.weight", "fc_b")]
+)
+def test_a_bias_that_goes_with_no_kernel_is_named(tmp_path, kernel, bias):
     np.savez(tmp_path / "w.npz", **{kernel: TABLE.T if kernel != "fc.weight" else TABLE, bias: BIAS})
     assert load_weights(tmp_path / "w.npz").unowned == (bias,)
 

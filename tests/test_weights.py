@@ -223,6 +223,15 @@ K, B = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones(3, np.float32)
         ({"weight": K.T, "bias": B}, "head", True),
         ({"fc_weight": K.T, "fc_bias": B}, "fc", True),
         ({"W": K, "b": B}, "head", False),
+        ({"W": K, "bias": B}, "head", False),
+        ({"kernel": K, "b": B}, "head", False),
+        ({"fc.weight": K.T, "fc.b": B}, "fc", True),
+        ({"fc_w": K, "fc_b": B}, "fc", False),
+        ({"fc_w": K.T, "fc_b": B}, "fc", True),
+        ({"w": K.T, "b": B}, "head", True),
+        ({"out/w": K, "out/bias": B}, "out", False),
+        ({"coef_": K.T, "intercept_": B}, "head", True),
+        ({"coefs_0": K, "intercepts_0": B}, "head", False),
         ({"kernel": K, "bias": B, "junk": np.ones(7), "../../evil": B}, "head", False),
     ],
 )
@@ -231,6 +240,39 @@ def test_kernels_and_biases_are_found_by_their_names(tmp_path, arrays, name, tra
     assert (loaded.head.name, loaded.head.transposed, loaded.head.kernel_shape) == (name, transposed, (4, 3))
     np.testing.assert_array_equal(loaded.kernel, K)
     np.testing.assert_array_equal(loaded.bias, B)
+
+
+def test_of_a_square_w_it_must_be_said_how_it_is_stored(tmp_path):
+    square = np.arange(9.0).reshape(3, 3)
+    file = savez(tmp_path, fc_w=square, fc_b=B)
+    with pytest.raises(ConfigError) as error:
+        load_weights(file)
+    assert str(error.value) == (
+        f"{file}: head 'fc': fc_w has shape (3, 3), and its name does not say "
+        "whether that is (features, units) or (units, features)"
+    )
+    assert error.value.hint == "say it with --no-transpose or --transpose"
+    np.testing.assert_array_equal(load_weights(file, transpose=True).kernel, square.T)
+    np.testing.assert_array_equal(load_weights(file, transpose=False).kernel, square)
+
+
+def test_the_layers_of_a_list_of_coefficients_are_heads_each_with_its_bias(tmp_path):
+    file = savez(tmp_path, coefs_0=K, intercepts_0=B, coefs_1=K.T, intercepts_1=np.arange(4.0))
+    assert [(head.name, head.kernel_shape, head.use_bias) for head in heads(file)] == [
+        ("coefs_0", (4, 3), True),
+        ("coefs_1", (3, 4), True),
+    ]
+    np.testing.assert_array_equal(load_weights(file, "coefs_1").bias, np.arange(4))
+
+
+def test_two_classes_in_one_unit_of_scikit_learn_are_no_softmax(tmp_path, run):
+    np.savez(tmp_path / "w.npz", coef_=np.ones((1, 4)), intercept_=np.zeros(1))
+    np.save(tmp_path / "x.npy", np.ones((1, 4)))
+    ran = run("predict", tmp_path / "x.npy", "-w", tmp_path / "w.npz")
+    assert ran.code == 2
+    assert "one unit for two classes, of which a softmax is always 1: expected sigmoid" in ran.err
+    ran = run("predict", tmp_path / "x.npy", "-w", tmp_path / "w.npz", "-a", "sigmoid", "-f", "npy")
+    assert ran.code == 0
 
 
 def test_a_missing_bias_is_no_bias(tmp_path):

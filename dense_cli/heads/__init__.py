@@ -150,6 +150,11 @@ def load_weights(
         raise FileFormatError(f"{file}: head {head.name!r}: {head.refusal}")
     if transpose is not None:
         head = replace(head, transposed=transpose)
+    elif head.layout_refusal is not None:
+        raise ConfigError(
+            f"{file}: head {head.name!r}: {head.layout_refusal}",
+            hint="say it with --no-transpose or --transpose",
+        )
     if bias is not None:
         head = replace(head, bias=_array(found, bias, file))
     check_shapes(head, file, features, units)

@@ -28,6 +28,7 @@ class Head:
         table: whether its name says that it is an embedding table, a head only where weights are tied.
         refusal: why it cannot be run, or None.
         activation_refusal: why it cannot be run without being told its activation, or None.
+        layout_refusal: why it cannot be run without being told how its kernel is stored, or None.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Head:
     table: bool = False
     refusal: str | None = None
     activation_refusal: str | None = None
+    layout_refusal: str | None = None
 
     @property
     def kernel_shape(self) -> tuple[int, int]:

@@ -12,12 +12,28 @@ from dense_cli.files.tensor import Tensor
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.quantised import Scales
 
-# "kernel", "head/kernel", "dense.kernel", "fc.weight", Keras 2's "dense/kernel:0".
-_NESTED = re.compile(r"(?:(?P<prefix>.*)(?P<sep>[/.]))?(?P<base>kernel|weight)(?P<tail>(?::0)?)", re.DOTALL)
-# "fc_weight", as numpy.savez(fc_weight=...) must spell it, and "W": only where nothing has the names above.
-_JOINED = re.compile(r"(?P<prefix>.+)(?P<sep>_)(?P<base>kernel|weight)(?P<tail>)", re.DOTALL)
-_LETTER = re.compile(r"(?:(?P<prefix>.*)(?P<sep>[/._]))?(?P<base>W)(?P<tail>)", re.DOTALL)
-_BIAS = {"kernel": "bias", "weight": "bias", "W": "b"}
+# How kernels are spelled, and how many there may be: each line counts only where no line above does.
+_SPELLINGS = [
+    (re.compile(rf"(?:(?P<prefix>.*)(?P<sep>{sep}))?(?P<base>{base})(?P<tail>{tail})", re.DOTALL), most)
+    for sep, base, tail, most in (
+        ("[/.]", "kernel|weight|coef_", "(?::0)?", None),  # "kernel", "fc.weight", Keras 2's "dense/kernel:0"
+        ("_", "kernel|weight", "", None),  # "fc_weight", as numpy.savez(fc_weight=...) must spell it
+        ("[/._]", "W", "", 1),
+        ("[/._]", "w", "", None),  # "fc_w"
+        ("[/.]", "coefs_", r"[/._]?\d+", None),  # scikit-learn's list, one array for each layer
+    )
+]
+# What the bias beside a kernel is called, the likeliest first.
+_BIASES = {
+    "kernel": ("bias", "b"),
+    "weight": ("bias", "b"),
+    "W": ("b", "bias"),
+    "w": ("b", "bias"),
+    "coef_": ("intercept_",),
+    "coefs_": ("intercepts_",),
+}
+# Which kernels are stored as (units, features); of a "w" nobody knows.
+_TRANSPOSED = {"weight": True, "coef_": True, "w": None}
 _NOT_DENSE = re.compile(r".*(recurrent|depthwise|pointwise)", re.DOTALL)
 # What is named like a bias, and the names that one of them would go with.
 _BIAS_LIKE = re.compile(r"(?P<start>.*[/.])?(?:\w*bias\w*|b|b_\w+|\w+_b|intercept_)(?::0)?", re.DOTALL)
@@ -27,29 +43,32 @@ _TABLE = re.compile(r"emb|^wte$|^wpe$|^shared$", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Pair:
-    """The names of one head's tensors; ``bias`` is None where there is none."""
+    """The names of one head's tensors; ``bias`` is None where there is none.
+
+    ``transposed`` is None where the name does not say how the kernel is stored.
+    """
 
     prefix: str
     kernel: str
     bias: str | None
-    transposed: bool
+    transposed: bool | None
 
 
 def pairs(names: Iterable[str]) -> list[Pair]:
     """Return the kernels among ``names``, each with its bias.
 
-    A PyTorch ``weight`` is stored as (units, features), a Keras ``kernel`` and a ``W`` as (features, units).
-    A ``W`` counts only where it is the only one.
+    A PyTorch ``weight`` and scikit-learn's ``coef_`` are stored as (units, features), a Keras ``kernel``
+    and a ``W`` as (features, units). A ``W`` counts only where it is the only one.
 
     >>> pairs(["fc.weight", "fc.bias", "norm.scale"])
     [Pair(prefix='fc', kernel='fc.weight', bias='fc.bias', transposed=True)]
     """
     known = list(names)
-    found = _match(_NESTED, known) or _match(_JOINED, known)
-    if not found:
-        letters = _match(_LETTER, known)
-        found = letters if len(letters) == 1 else []
-    return found
+    for spelling, most in _SPELLINGS:
+        found = _match(spelling, known)
+        if found and (most is None or len(found) <= most):
+            return found
+    return []
 
 
 def find_heads(tensors: Mapping[str, Tensor], file: str) -> Heads:
@@ -84,23 +103,50 @@ def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads,
         if len(kernel.shape) != 2:
             others.append(kernel)
             continue
-        kernel, refusal = scales.applied(kernel, pair.transposed)
+        bias = None if pair.bias is None else tensors[pair.bias]
+        transposed, unknown = _stored_as(pair, kernel, bias)
+        kernel, refusal = scales.applied(kernel, transposed)
         last = re.split(r"[/.]", pair.prefix)[-1]
         heads.append(
             Head(
                 name=pair.prefix or "head",
                 path=pair.prefix or pair.kernel,
                 kernel=kernel,
-                bias=None if pair.bias is None else tensors[pair.bias],
-                transposed=pair.transposed,
+                bias=bias,
+                transposed=transposed,
                 aliases=(pair.kernel,),
                 table=pair.bias is None and bool(_TABLE.search(last)),
                 refusal=refusal,
+                layout_refusal=unknown,
+                activation_refusal=_one_unit(pair, kernel),
             )
         )
     for name, packed, why in scales.packed():
         heads.append(Head(name, path=name, kernel=packed, bias=None, aliases=(packed.name,), refusal=why))
     return heads, others
+
+
+def _stored_as(pair: Pair, kernel: Tensor, bias: Tensor | None) -> tuple[bool, str | None]:
+    """Return whether a kernel is stored as (units, features), and why that is not known where it is not.
+
+    Where the name does not tell, the bias does: it has one number for each unit.
+    """
+    if pair.transposed is not None:
+        return pair.transposed, None
+    rows, columns = kernel.shape
+    if rows == columns:
+        return False, (
+            f"{pair.kernel} has shape {kernel.shape}, and its name does not say "
+            "whether that is (features, units) or (units, features)"
+        )
+    return bias is not None and bias.shape == (rows,), None
+
+
+def _one_unit(pair: Pair, kernel: Tensor) -> str | None:
+    """Why scikit-learn's coefficients of two classes need an activation: they stand in one unit."""
+    if pair.kernel.endswith("coef_") and kernel.shape[0] == 1:
+        return "one unit for two classes, of which a softmax is always 1: expected sigmoid"
+    return None
 
 
 def _unowned(heads: Heads, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
@@ -155,8 +201,8 @@ def _match(pattern: re.Pattern[str], names: list[str]) -> list[Pair]:
         start = (match["prefix"] or "") + (match["sep"] or "")
         if f"{start}recurrent_kernel{match['tail']}" in known:  # a recurrent cell
             continue
-        bias = start + _BIAS[match["base"]] + match["tail"]
-        found.append(
-            Pair(match["prefix"] or "", name, bias if bias in known else None, match["base"] == "weight")
-        )
+        base, tail = match["base"], match["tail"]
+        biases = (start + bias + tail for bias in _BIASES[base])
+        bias = next((bias for bias in biases if bias in known), None)
+        found.append(Pair(match["prefix"] or "", name, bias, _TRANSPOSED.get(base, False)))
     return found
