@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import DTypeLike
 
-    from dense_cli.layers.dense import Dense
-    from dense_cli.layers.time_distributed import TimeDistributed
+    from dense_cli.heads.dense import DenseArrays
+    from dense_cli.layers.core.dense import Dense
+    from dense_cli.layers.rnn.time_distributed import TimeDistributed
 
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
@@ -59,7 +60,7 @@ class HeadOptions:
 class BuiltHead(NamedTuple):
     """A built head; ``config`` is what JSON says of it, ``title`` what a table says above its rows."""
 
-    dense: Dense
+    dense: DenseArrays
     distributed: bool
     config: dict[str, Any]
     title: tuple[str, ...]
@@ -134,29 +135,36 @@ def load_head(
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     np.savez(f"{folder}/w.npz", kernel=np.eye(2), bias=np.zeros(2))
     ...     layer = load_head(f"{folder}/w.npz")
-    >>> layer
-    Dense(2, activation='softmax')
+    >>> layer(np.zeros((1, 2))).tolist()
+    [[0.5, 0.5]]
     """
     from dense_cli.heads import activation_of, load_weights
-    from dense_cli.layers.dense import Dense
-    from dense_cli.layers.time_distributed import TimeDistributed
+    from dense_cli.heads.dense import as_dtype, cast
+    from dense_cli.layers.core.dense import Dense
+    from dense_cli.layers.rnn.time_distributed import TimeDistributed
+    from dense_cli.layers.variable import without_values
 
     loaded = load_weights(file, name, transpose=transpose, bias=bias)
     head = loaded.head
-    dense = Dense.from_weights(
-        loaded.kernel,
-        loaded.bias,
+    kernel, vector, standard = loaded.kernel, loaded.bias, as_dtype(dtype)
+    dense = Dense(
+        kernel.shape[1],
         activation_of(head, activation, os.fspath(file)) or "softmax",
-        dtype=dtype,
-        name=head.name,
+        use_bias=vector is not None,
+        dtype=standard.name,
+        name=head.name.replace("/", "."),
     )
-    return TimeDistributed(dense, name=head.name) if head.time_distributed else dense
+    with without_values():
+        dense.build((None, kernel.shape[0]))
+    weights = [(kernel, "kernel")] if vector is None else [(kernel, "kernel"), (vector, "bias")]
+    dense.set_weights([cast(array, standard, name) for array, name in weights])
+    return TimeDistributed(dense, name=dense.name) if head.time_distributed else dense
 
 
-def _seeded(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any], str]:
+def _seeded(options: HeadOptions, features: int) -> tuple[DenseArrays, dict[str, Any], str]:
     """Return a layer with the numbers of its seed, its part of the JSON, and a line about its weights."""
     from dense_cli import initializers
-    from dense_cli.layers.dense import Dense, as_dtype
+    from dense_cli.heads.dense import DenseArrays, as_dtype
     from dense_cli.random import check
 
     for name in ("head", "transpose"):
@@ -170,22 +178,15 @@ def _seeded(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any],
     seed = _seed(options)
     kernel = initializers.get(options.kernel_initializer, seed=seed, rng=options.rng)
     bias = initializers.get(options.bias_initializer, seed=seed, rng=options.rng)
-    dense = Dense(
-        options.units,
-        activation=options.activation or "softmax",
-        use_bias=not options.no_bias,
-        kernel_initializer=kernel,
-        bias_initializer=bias,
-        dtype=dtype,
-    )
-    dense.build((None, features))
-    _require_finite(dense)
+    arrays = kernel(shape, dtype=dtype), None if options.no_bias else bias((options.units,), dtype=dtype)
+    dense = DenseArrays.of(*arrays, options.activation or "softmax", dtype)
+    _require_finite(dense, kernel, bias)
     used = (kernel, bias) if dense.use_bias else (kernel,)
     drawn = [i.rng for i in used if isinstance(i, initializers.RandomInitializer)]
     rngs = list(dict.fromkeys(drawn)) or [check(options.rng)]  # two where pasted names tell two
     config = {
-        "kernel_initializer": initializers.serialize(kernel),
-        "bias_initializer": initializers.serialize(bias),
+        "kernel_initializer": _config(kernel),
+        "bias_initializer": _config(bias),
         "rng": rngs[0] if len(rngs) == 1 else rngs,
     }
     line = f"kernel {dense.kernel.shape} {kernel!r}"
@@ -205,22 +206,26 @@ def _seed(options: HeadOptions) -> int | None:
     return None
 
 
-def _require_finite(dense: Dense) -> None:
+def _config(initializer: Any) -> dict[str, Any]:
+    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+
+
+def _require_finite(dense: DenseArrays, kernel: Any, bias: Any) -> None:
     import numpy as np
 
-    for name, array in (("kernel", dense.kernel), ("bias", dense.bias)):
+    parts = (("kernel", kernel, dense.kernel), ("bias", bias, dense.bias))
+    for name, initializer, array in parts:
         if array is not None and not (np.isfinite(array.max()) and np.isfinite(array.min())):
-            initializer = getattr(dense, f"{name}_initializer")
             raise DtypeError(
                 f"--{name}-initializer: {initializer!r} gives numbers that do not fit {dense.dtype}",
                 hint="--dtype float64 holds larger ones",
             )
 
 
-def _trained(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any], str]:
+def _trained(options: HeadOptions, features: int) -> tuple[DenseArrays, dict[str, Any], str]:
     """Return a layer with the weights of a file, its part of the JSON, and a line about its weights."""
     from dense_cli.heads import activation_of, load_weights
-    from dense_cli.layers.dense import Dense
+    from dense_cli.heads.dense import DenseArrays
 
     assert options.weights is not None
     defaults = {field.name: field.default for field in fields(HeadOptions)}
@@ -239,7 +244,7 @@ def _trained(options: HeadOptions, features: int) -> tuple[Dense, dict[str, Any]
     )
     bias = None if options.no_bias else loaded.bias
     activation = activation_of(loaded.head, options.activation, options.weights) or "softmax"
-    dense = Dense.from_weights(loaded.kernel, bias, activation, dtype=options.dtype or "float32")
+    dense = DenseArrays.of(loaded.kernel, bias, activation, dtype=options.dtype or "float32")
     line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
     config = {"weights": {"file": encodable(options.weights), "head": encodable(loaded.head.name)}}
     return dense, config, f"{line} · from {options.weights}, head {loaded.head.name}"

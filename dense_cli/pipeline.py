@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
-from dense_cli.layers.dense import Dense, cast, compute_dtype
+from dense_cli.heads.dense import DenseArrays, cast, compute_dtype
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.sources.source import Block, Source
 from dense_cli.text import shape_text
@@ -48,7 +48,7 @@ def block_rows(features: int, units: int, itemsize: int, memory: int = MEMORY) -
 
 def run(
     source: Source,
-    layer: Dense | None,
+    layer: DenseArrays | None,
     view: View,
     dtype: np.dtype[Any],
     mask: Mask | None = None,
@@ -126,7 +126,7 @@ class _Worker:
     def __init__(
         self,
         source: Source,
-        layer: Dense | None,
+        layer: DenseArrays | None,
         view: View,
         dtype: np.dtype[Any],
         mask: Mask | None,

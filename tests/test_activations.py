@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from dense_cli import activations
-from dense_cli.activations import Activation, get
+from dense_cli.activations import Activation, find, get
 from dense_cli.errors import ConfigError, DtypeError, ShapeError
 from dense_cli.random.erf import erf
 
@@ -177,17 +177,17 @@ def test_erf_is_within_one_unit_of_the_c_librarys(x: float) -> None:
 def test_an_activation_can_be_named_in_many_ways(
     identifier: object, name: str, config: dict, spec: str
 ) -> None:
-    activation = get(identifier)
+    activation = find(identifier)
     assert (activation.name, activation.config, repr(activation)) == (name, config, spec)
-    assert get(spec) == activation
-    assert get(activation) is activation
+    assert find(spec) == activation
+    assert find(activation) is activation
 
 
 def test_another_callable_is_taken_as_it_is() -> None:
     def double(x: np.ndarray) -> np.ndarray:
         return 2 * x
 
-    activation = get(double)
+    activation = find(double)
     assert isinstance(activation, Activation)
     assert activation.name == "double"
     assert activation(np.array([1.0])).tolist() == [2.0]
@@ -218,14 +218,61 @@ def test_another_callable_is_taken_as_it_is() -> None:
 )
 def test_a_bad_name_is_in_the_error(identifier: object, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        get(identifier)
+        find(identifier)
     assert str(caught.value).startswith(message)
 
 
-@pytest.mark.parametrize("name", LAST_AXIS)
+@pytest.mark.parametrize("name", ["glu", "sparsemax"])
 def test_a_single_number_has_no_last_axis(name: str) -> None:
     with pytest.raises(ShapeError, match="rank 1 or more"):
         get(name)(np.float32(1))
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("softmax", 1.0),
+        ("log_softmax", 0.0),
+        ("sigmoid", 0.62245935),
+        ("silu", 0.31122968),
+        ("swish", 0.31122968),
+    ],
+)
+def test_a_single_number_is_taken(name: str, expected: float) -> None:
+    assert get(name)(np.float32(0.5)) == np.float32(expected)
+    assert get(name)(0.5) == np.float32(expected)
+
+
+@pytest.mark.parametrize("axis", [0, 1, -2, (0, 2), (1, 2)])
+def test_softmax_goes_along_any_axes(axis: int | tuple[int, ...]) -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 4))
+    exp = np.exp(x)
+    expected = exp / exp.sum(axis=axis, keepdims=True)
+    np.testing.assert_allclose(activations.softmax(x, axis=axis), expected, rtol=1e-12)
+    np.testing.assert_allclose(activations.log_softmax(x, axis=axis), np.log(expected), rtol=1e-12)
+
+
+def test_glu_and_sparsemax_go_along_any_axis() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 4, 6))
+    for name in ("glu", "sparsemax"):
+        function = get(name)
+        for axis in (0, 1):
+            moved = function(np.moveaxis(x, axis, -1))
+            np.testing.assert_array_equal(function(x, axis=axis), np.moveaxis(moved, -1, axis))
+
+
+def test_get_gives_keras_functions_and_serialize_what_makes_them() -> None:
+    assert get(None) is activations.linear
+    assert get("swish") is activations.silu
+    assert get(activations.relu) is activations.relu
+    assert activations.relu.__name__ == "relu"
+    leaky = get("leaky_relu(negative_slope=0.1)")
+    assert leaky.__name__ == "leaky_relu"
+    assert activations.serialize(leaky) == "leaky_relu(negative_slope=0.1)"
+    assert activations.deserialize("leaky_relu(negative_slope=0.1)") == leaky
+    assert [activations.serialize(get(name)) for name in NAMES if name != "threshold"] == [
+        get(name).__name__ for name in NAMES if name != "threshold"
+    ]
 
 
 def test_glu_needs_a_last_axis_that_can_be_halved() -> None:
@@ -239,6 +286,22 @@ def test_what_is_no_number_is_refused(x: np.ndarray) -> None:
         activations.relu(x)
 
 
-@pytest.mark.parametrize("x", [[-1.0, 2.0], np.array([-1, 2]), (True, False)])
-def test_what_is_no_float_array_becomes_float32(x: object) -> None:
+@pytest.mark.parametrize("x", [[-1.0, 2.0], (True, False)])
+def test_what_is_no_array_becomes_float32(x: object) -> None:
     assert activations.relu(x).dtype == np.float32
+
+
+# What Keras gives for int64 arrays on its NumPy backend.
+OF_INTEGERS = {
+    "int32": "glu hard_shrink hard_tanh leaky_relu relu relu6 sparse_sigmoid",
+    "int64": "linear soft_shrink sparse_plus",
+    "float32": "exponential tanh",
+}
+
+
+@pytest.mark.parametrize("name", sorted(set(NAMES) - {"threshold"}))
+def test_integers_stay_integers_where_nothing_is_divided(name: str) -> None:
+    y = get(name)(np.array([-3, 2]))
+    expected = [dtype for dtype, names in OF_INTEGERS.items() if name in names.split()] or ["float64"]
+    assert [y.dtype.name] == expected
+    np.testing.assert_allclose(y, get(name)(np.array([-3.0, 2.0])).astype(y.dtype), rtol=1e-6)

@@ -38,14 +38,14 @@ def test_a_layer_is_of_the_models_kind_and_has_its_name(model, file):
 
 def test_a_head_is_taken_by_name_with_its_own_activation_and_without_a_bias_it_does_not_have():
     layer = load_head(DATA / "c_nested.keras", "proj")
-    assert repr(layer) == "Dense(5, use_bias=False)"
+    assert (layer.units, layer.use_bias) == (5, False)
     assert [array.shape for array in layer.get_weights()] == [(8, 5)]
-    assert repr(load_head(DATA / "c_nested.keras", "mid")) == "Dense(7, activation='tanh')"
+    assert load_head(DATA / "c_nested.keras", "mid").activation.__name__ == "tanh"
 
 
 def test_an_activation_that_is_given_wins_and_softmax_stands_where_the_file_says_none():
-    assert load_head(DATA / "c_nested.keras", "mid", activation="relu").activation.name == "relu"
-    assert load_head(DATA / "iris.npz").activation.name == "softmax"
+    assert load_head(DATA / "c_nested.keras", "mid", activation="relu").activation.__name__ == "relu"
+    assert load_head(DATA / "iris.npz").activation.__name__ == "softmax"
     linear = load_head(DATA / "iris.npz", activation="linear", dtype="float64")
     x = np.load(DATA / "iris__probe.npy")
     with np.load(DATA / "iris.npz") as w:
@@ -81,7 +81,7 @@ def test_what_cannot_be_loaded_raises_what_the_command_line_says():
         load_head(DATA / "made_qint8.keras")
     with pytest.raises(ConfigError, match="unknown activation 'sofmax'"):
         load_head(DATA / "iris.npz", activation="sofmax")
-    with pytest.raises(ShapeError, match="expects 6"):
+    with pytest.raises(ShapeError, match="expected axis -1 of input shape to have value 6"):
         load_head(DATA / "iris.npz")(np.ones((2, 5)))
     with pytest.raises(FileNotFoundError):
         load_head(DATA / "none.npz")

@@ -197,8 +197,10 @@ def test_one_initializer_can_be_written_in_many_ways(spec: object) -> None:
     found = get(spec, seed=1)
     assert repr(found) == "RandomNormal(mean=0.0, stddev=0.05, seed=6000)"
     assert serialize(found) == {
+        "module": "keras.initializers",
         "class_name": "RandomNormal",
         "config": {"mean": 0.0, "stddev": 0.05, "seed": 6000},
+        "registered_name": None,
     }
 
 
@@ -412,9 +414,14 @@ def test_constants() -> None:
     found[0] = 5  # an array of its own, that can be written
     assert found[1] == 2
     assert serialize(Constant(np.array([1.0, 2.0]))) == {
+        "module": "keras.initializers",
         "class_name": "Constant",
         "config": {"value": [1.0, 2.0]},
+        "registered_name": None,
     }
+    # As Keras writes an array.
+    config = {"class_name": "__tensor__", "config": {"value": [0.5], "dtype": "float32"}}
+    assert Constant(config)((1,)).tolist() == [0.5]
 
 
 sizes = st.integers(0, 9)
@@ -508,9 +515,27 @@ def test_a_seed_generator_goes_through_json() -> None:
     assert repr(again) == "RandomNormal(mean=0.0, stddev=0.05, seed=SeedGenerator(seed=11))"
 
 
-def test_a_callable_cannot_be_written_as_a_config() -> None:
-    with pytest.raises(ConfigError, match="cannot write the initializer"):
-        serialize(lambda shape, dtype=None: np.zeros(shape, dtype))
+def test_a_function_is_written_by_its_name_and_another_object_not_at_all() -> None:
+    def sevens(shape, dtype=None):
+        return np.full(shape, 7, dtype)
+
+    assert serialize(sevens) == {
+        "module": "builtins",
+        "class_name": "function",
+        "config": "sevens",
+        "registered_name": "sevens",
+    }
+    with pytest.raises(ConfigError, match="as a config: it has no get_config"):
+        serialize(object())
+
+
+def test_an_array_is_an_initializer_of_its_shape() -> None:
+    array = np.eye(2)
+    initializer = get(array)
+    array[:] = 7
+    assert initializer((2, 2)).tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    with pytest.raises(ShapeError, match="direct tensor as initializer"):
+        initializer((2, 1))
 
 
 @pytest.mark.parametrize("seed", [1.5, "1", np.int64(1)])

@@ -10,7 +10,8 @@ import pytest
 
 import dense_cli
 from dense_cli import Dense, Input, Masking, Model, TimeDistributed, initializers
-from dense_cli.errors import ConfigError, DtypeError, ShapeError
+from dense_cli.errors import ConfigError, ShapeError
+from dense_cli.layers.masks import get_mask
 
 ATOL = {"float16": 4e-3, "float32": 1e-6, "float64": 1e-12}
 # TensorFlow keeps constants such as leaky_relu's slope as float32, also where it computes in float64.
@@ -29,10 +30,13 @@ def expected(row: dict[str, Any], name: str = "y") -> np.ndarray:
 
 def made(row: dict[str, Any]) -> Dense:
     arrays = row["arrays"]
-    bias = golden.array(arrays["bias"]) if "bias" in arrays else None
-    return Dense.from_weights(
-        golden.array(arrays["kernel"]), bias, row["params"]["activation"], dtype=row["params"]["dtype"]
-    )
+    kernel = golden.array(arrays["kernel"])
+    weights = [kernel, golden.array(arrays["bias"])] if "bias" in arrays else [kernel]
+    params = row["params"]
+    layer = Dense(kernel.shape[1], params["activation"], use_bias=len(weights) == 2, dtype=params["dtype"])
+    layer.build((None, kernel.shape[0]))
+    layer.set_weights(weights)
+    return layer
 
 
 def assert_close(y: np.ndarray, row: dict[str, Any]) -> None:
@@ -50,18 +54,15 @@ def test_dense_gives_what_keras_gives(row: dict[str, Any]) -> None:
 @pytest.mark.parametrize("row", golden.rows("forward", kind="time_distributed"), ids=by_id)
 def test_time_distributed_gives_what_keras_gives(row: dict[str, Any]) -> None:
     x = golden.array(row["arrays"]["x"])
-    layer = TimeDistributed(made(row))
+    layer = TimeDistributed(made(row), dtype=row["params"]["dtype"])
     if "error" in row["out"]["numpy"]:
         with pytest.raises(ShapeError, match="expected at least one time step"):
             layer(x)
         return
-    mask = None
     if "mask_value" in row["params"]:
-        masking = Masking(row["params"]["mask_value"])
-        mask = masking.compute_mask(x)
-        x = masking(x)
-        np.testing.assert_array_equal(layer.compute_mask(x, mask), expected(row, "mask"))
-    assert_close(layer(x, mask=mask), row)
+        x = Masking(row["params"]["mask_value"])(x)
+        np.testing.assert_array_equal(get_mask(layer(x)), expected(row, "mask"))
+    assert_close(layer(x), row)
 
 
 @pytest.mark.parametrize("backend", golden.BACKENDS)
@@ -84,8 +85,8 @@ def test_a_seeded_layer_is_that_of_keras(row: dict[str, Any], backend: str) -> N
     x = golden.array(row["arrays"]["x"])
     y = layer(x)
     out = {name: golden.array(ref) for name, ref in row["out"][backend].items()}
-    np.testing.assert_array_equal(dense.kernel, out["kernel"])
-    np.testing.assert_array_equal(dense.bias, out["bias"])
+    np.testing.assert_array_equal(dense.kernel.value, out["kernel"])
+    np.testing.assert_array_equal(dense.bias.value, out["bias"])
     np.testing.assert_allclose(y, out["y"], rtol=1e-5, atol=1e-6)
 
     inputs = Input(shape=x.shape[1:])
@@ -97,11 +98,9 @@ def test_a_seeded_layer_is_that_of_keras(row: dict[str, Any], backend: str) -> N
 def test_what_keras_refuses_is_refused(row: dict[str, Any]) -> None:
     x = golden.array(row["arrays"]["x"])
     messages = {
-        "dense-rank1": "dense: expected rank 2 or more (batch, …, features), found shape (3,)",
-        "td-rank2": (
-            "time_distributed: expected rank 3 or more (batch, time, …, features), found shape (2, 3)"
-        ),
-        "dense-wronglast": "dense: last axis is 4, the kernel expects 3 (shape (2, 4))",
+        "dense-rank1": "expected min_ndim=2, found ndim=1. Full shape received: (3,)",
+        "td-rank2": "should be passed an `input_shape` with at least 3 dimensions, received: (2, 3)",
+        "dense-wronglast": "to have value 3, but received input with shape (2, 4)",
     }
     case = row["params"]["case"]
     dense = Dense(3)
@@ -110,7 +109,7 @@ def test_what_keras_refuses_is_refused(row: dict[str, Any]) -> None:
     layer = TimeDistributed(dense) if case == "td-rank2" else dense
     with pytest.raises(ShapeError) as caught:
         layer(x)
-    assert str(caught.value) == messages[case]
+    assert str(caught.value).endswith(messages[case])
 
 
 def test_logits_near_the_end_of_float32_give_finite_probabilities() -> None:
@@ -122,7 +121,7 @@ def test_logits_near_the_end_of_float32_give_finite_probabilities() -> None:
 def test_a_layer_is_built_by_its_first_call_and_keeps_its_weights() -> None:
     layer = Dense(2, kernel_initializer="ones")
     assert not layer.built
-    with pytest.raises(ConfigError, match="the layer has no weights yet"):
+    with pytest.raises(AttributeError, match="You must build the layer"):
         _ = layer.kernel
     assert layer(np.array([[1, 2, 3]])).tolist() == [[6.0, 6.0]]
     assert layer.built
@@ -132,60 +131,39 @@ def test_a_layer_is_built_by_its_first_call_and_keeps_its_weights() -> None:
     assert layer(np.array([[1, 2, 3]])).tolist() == [[13.0, 13.0]]
 
 
-@pytest.mark.parametrize(
-    ("weights", "message"),
-    [
-        ([np.zeros((3, 2))], "dense: expected 2 weight arrays, found 1"),
-        ([np.zeros((2, 3)), np.zeros(2)], "kernel: expected shape (features, 2), found (2, 3)"),
-        ([np.zeros((3, 2)), np.zeros(3)], "bias: expected shape (2,), found (3,)"),
-        ([np.zeros((3, 2)), np.zeros((2, 1))], "bias: expected shape (2,), found (2, 1)"),
-    ],
-)
-def test_weights_of_another_shape_are_refused(weights: list[np.ndarray], message: str) -> None:
-    layer = Dense(2)
-    layer.build((None, 3))
-    with pytest.raises(ShapeError) as caught:
-        layer.set_weights(weights)
-    assert str(caught.value) == message
-
-
 @pytest.mark.parametrize("units", [0, -1, 2.0, True, "3", None])
 def test_units_that_are_not_a_positive_integer_are_refused(units: Any) -> None:
     with pytest.raises(ConfigError) as caught:
         Dense(units)
-    assert str(caught.value) == f"units: expected a positive integer, found {units!r}"
-
-
-@pytest.mark.parametrize("dtype", ["float128", "int32", "bfloat16", "x", complex])
-def test_a_dtype_that_a_layer_cannot_have_is_refused(dtype: Any) -> None:
-    with pytest.raises(ConfigError) as caught:
-        Dense(1, dtype=dtype)
-    assert str(caught.value) == f"dtype: expected one of float16, float32, float64, found {dtype!r}"
-
-
-def test_a_number_beyond_the_dtype_is_named_with_its_place() -> None:
-    with pytest.raises(DtypeError) as caught:
-        Dense(2)(np.array([[1.0, 2.0], [3.0, -1e39]]))
-    assert str(caught.value) == "x: -1e+39 does not fit float32, at [1, 1]"
-    assert caught.value.hint == "compute with --dtype float64"
-    assert Dense(2, dtype="float64")(np.array([[3.0, -1e39]])).dtype == np.float64
-
-
-@pytest.mark.parametrize("x", [np.array([["a"]]), np.array([[1j]]), np.array([[None]])])
-def test_what_is_not_real_numbers_is_refused(x: np.ndarray) -> None:
-    with pytest.raises(DtypeError) as caught:
-        Dense(2)(x)
-    assert str(caught.value) == f"x: expected real numbers, found {x.dtype}"
-
-
-def test_the_repr_is_the_call_that_makes_the_layer() -> None:
-    layer = Dense(3, activation="leaky_relu", use_bias=False)
-    again = eval(repr(layer), vars(dense_cli) | {"Dense": Dense})
-    assert again.get_config() == Dense(3, activation=layer.activation, use_bias=False).get_config()
-    assert repr(Dense(3)) == "Dense(3)"
-    assert repr(TimeDistributed(Dense(3, activation="softmax"))) == (
-        "TimeDistributed(Dense(3, activation='softmax'))"
+    assert str(caught.value) == (
+        f"Received an invalid value for `units`, expected a positive integer. Received: units={units!r}"
     )
+
+
+def test_a_number_beyond_the_dtype_is_infinite_as_in_keras() -> None:
+    x = np.array([[1.0, 2.0], [3.0, -1e39]])
+    assert Dense(1, kernel_initializer="ones")(x).tolist() == [[3.0], [-np.inf]]
+    assert Dense(1, kernel_initializer="ones", dtype="float64")(x).tolist() == [[3.0], [-1e39]]
+
+
+def test_the_activation_of_a_layer_can_be_set() -> None:
+    layer = Dense(1, activation="relu", kernel_initializer="ones")
+    layer.build((None, 2))
+    layer.activation = None
+    assert layer(-np.ones((1, 2))).tolist() == [[-2.0]]
+    layer.activation = dense_cli.activations.relu
+    assert layer(-np.ones((1, 2))).tolist() == [[0.0]]
+    assert layer.get_config()["activation"] == "relu"
+
+
+@pytest.mark.parametrize("kernel", [None, np.eye(2, dtype=np.float32)])
+def test_an_initializer_may_be_none_or_an_array(kernel: Any) -> None:
+    layer = Dense(2, kernel_initializer=kernel)
+    y = layer(np.ones((1, 2)))
+    if kernel is None:
+        assert abs(layer.kernel.numpy()).max() <= np.sqrt(6 / 4)  # glorot_uniform's limit
+    else:
+        assert y.tolist() == [[1.0, 1.0]]
 
 
 def test_time_distributed_is_the_layer_on_every_step() -> None:
@@ -196,17 +174,34 @@ def test_time_distributed_is_the_layer_on_every_step() -> None:
         np.testing.assert_allclose(y[:, t], dense(x[:, t]), rtol=1e-6)
 
 
-def test_time_distributed_takes_only_a_dense_layer() -> None:
+def test_time_distributed_takes_layers_only() -> None:
     with pytest.raises(ConfigError) as caught:
-        TimeDistributed(3)  # type: ignore[arg-type]
-    assert str(caught.value) == "TimeDistributed: expected a Dense layer, found int"
+        TimeDistributed(3)
+    assert str(caught.value) == "TimeDistributed: expected a Layer, found 3 (of type int)"
+
+
+def test_time_distributed_takes_any_layer_and_model() -> None:
+    x = np.random.default_rng(0).normal(size=(2, 3, 4, 5)).astype(np.float32)
+    dense = Dense(6, activation="relu")
+    twice = TimeDistributed(TimeDistributed(dense))(x)
+    np.testing.assert_allclose(twice, dense(x), rtol=1e-6)
+    inputs = Input((5,))
+    model = Model(inputs, Dense(2)(dense(inputs)))
+    steps = np.stack([model(x[:, 0, t]) for t in range(4)], axis=1)
+    np.testing.assert_allclose(TimeDistributed(model)(x[:, 0]), steps, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("shape", [(4, 5), (4, 5, 1), (4, 5, 3)])
+def test_a_mask_may_have_more_axes(shape: tuple[int, ...]) -> None:
+    assert TimeDistributed(Dense(5))(np.zeros((4, 5, 3)), mask=np.ones(shape, bool)).shape == (4, 5, 5)
 
 
 def test_a_mask_that_does_not_fit_is_refused() -> None:
     layer = TimeDistributed(Dense(2))
-    with pytest.raises(ShapeError) as caught:
+    with pytest.raises(ShapeError, match=r"Expected mask shape prefix: \(2, 3\)\."):
         layer(np.zeros((2, 3, 4)), mask=np.ones((2, 4)))
-    assert str(caught.value) == "mask: expected shape (batch, time) = (2, 3), found (2, 4)"
+    with pytest.raises(ShapeError, match="must be at least 2D"):
+        layer(np.zeros((2, 3, 4)), mask=np.ones(2))
 
 
 def test_a_mask_changes_no_value() -> None:
@@ -216,51 +211,12 @@ def test_a_mask_changes_no_value() -> None:
 
 
 def test_masking_zeroes_the_steps_that_hold_only_the_value() -> None:
-    x = [[[1.0, 2.0], [9.0, 9.0], [9.0, 1.0]]]
-    masking = Masking(mask_value=9.0)
-    assert masking(x).tolist() == [[[1.0, 2.0], [0.0, 0.0], [9.0, 1.0]]]  # type: ignore[arg-type]
-    assert masking.compute_mask(x).tolist() == [[True, False, True]]  # type: ignore[arg-type]
-
-
-def test_a_model_is_the_chain_of_its_layers() -> None:
-    inputs = Input(shape=(2, 3))
-    hidden = TimeDistributed(Dense(4, activation="relu", kernel_initializer="ones"))
-    outputs = TimeDistributed(Dense(2, activation="softmax", kernel_initializer="ones"))
-    model = Model(inputs=inputs, outputs=outputs(hidden(Masking()(inputs))))
-    assert model.predict(np.ones((5, 2, 3)), batch_size=2, verbose=0).tolist() == [[[0.5, 0.5]] * 2] * 5
-    assert model.count_params() == 3 * 4 + 4 + 4 * 2 + 2
-    assert model.output_shape == (None, 2, 2)
-
-
-def test_a_model_refuses_another_input_shape() -> None:
-    inputs = Input(shape=(2, 3), batch_size=1)
-    model = Model(inputs=inputs, outputs=TimeDistributed(Dense(2))(inputs))
-    for x, shape in (
-        (np.ones((1, 2, 4)), "(1, 2, 4)"),
-        (np.ones(3), "(3,)"),
-        (np.ones((2, 2, 3)), "(2, 2, 3)"),
-    ):
-        with pytest.raises(ShapeError) as caught:
-            model.predict(x)
-        assert str(caught.value) == f"model input: expected shape (1, 2, 3), found {shape}"
-
-
-def test_a_model_needs_outputs_that_come_from_its_inputs() -> None:
-    with pytest.raises(ConfigError) as caught:
-        Model(inputs=Input(shape=(3,)), outputs=Dense(2)(Input(shape=(3,))))
-    assert str(caught.value) == "Model: outputs do not come from inputs"
-
-
-def test_a_summary_lists_layers_shapes_and_parameters(capsys: pytest.CaptureFixture[str]) -> None:
-    inputs = Input(shape=(3,))
-    Model(inputs=inputs, outputs=Dense(1000, activation="softmax")(inputs)).summary()
-    assert capsys.readouterr().out == (
-        "Layer (type)         Output shape  Params\n"
-        "─────────────────────────────────────────\n"
-        "input_layer (Input)  (None, 3)          0\n"
-        "dense (Dense)        (None, 1000)   4,000\n"
-        "Total params: 4,000\n"
-    )
+    x = np.array([[[1.0, 2.0], [9.0, 9.0], [9.0, 1.0]]])
+    y = Masking(mask_value=9.0)(x)
+    assert y.tolist() == [[[1.0, 2.0], [0.0, 0.0], [9.0, 1.0]]]
+    assert y.dtype == np.float32
+    np.testing.assert_array_equal(get_mask(y), [[True, False, True]])
+    assert Masking().get_config()["mask_value"] == 0.0
 
 
 def test_every_public_name_can_be_imported_and_no_other() -> None:

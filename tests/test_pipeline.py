@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from dense_cli.errors import DtypeError, ShapeError, SizeError
-from dense_cli.layers.dense import Dense
+from dense_cli.heads.dense import DenseArrays
 from dense_cli.pipeline import block_rows, run
 from dense_cli.sources.arrays import ArraySource
 from dense_cli.sources.masks import Mask, as_lengths, as_steps
@@ -17,7 +17,7 @@ F4 = np.dtype(np.float32)
 
 
 def all_of(
-    x: np.ndarray, layer: Dense | None, mask: Mask | None = None, memory: int = 64 << 20
+    x: np.ndarray, layer: DenseArrays | None, mask: Mask | None = None, memory: int = 64 << 20
 ) -> np.ndarray:
     parts = run(ArraySource.of("x", x), layer, PROBABILITIES, F4, mask, memory=memory)
     return np.concatenate([part.arrays["probabilities"].copy() for part in parts])
@@ -36,7 +36,7 @@ def test_a_block_fits_the_memory_and_is_a_multiple_of_32_rows_or_small(
 
 
 def test_features_that_are_not_the_kernels_are_refused() -> None:
-    layer = Dense.from_weights(np.ones((3, 2), "f4"), None)
+    layer = DenseArrays.of(np.ones((3, 2), "f4"), None)
     with pytest.raises(ShapeError) as caught:
         all_of(np.ones((5, 2, 4)), layer)
     assert str(caught.value) == "x: last axis is 4, the kernel expects 3 (shape (5, 2, 4), kernel (3, 2))"
@@ -46,7 +46,7 @@ def test_a_value_beyond_the_dtype_is_named_with_its_place_in_the_whole_input() -
     x = np.zeros((40, 5, 2))
     x[33, 4, 1] = -2e39
     with pytest.raises(DtypeError) as caught:
-        all_of(x, Dense.from_weights(np.ones((2, 2), "f4"), None), memory=200)
+        all_of(x, DenseArrays.of(np.ones((2, 2), "f4"), None), memory=200)
     assert str(caught.value) == "x: -2e+39 does not fit float32, at [33, 4, 1]"
 
 
@@ -71,7 +71,7 @@ def test_finished_distributions_pass_unchanged_and_nan_with_them() -> None:
 
 def test_masked_steps_are_zeroed_only_by_a_mask_value() -> None:
     x = np.array([[[1.0, 1.0], [7.0, 7.0]]], "f4")
-    layer = Dense.from_weights(np.eye(2, dtype="f4"), None)
+    layer = DenseArrays.of(np.eye(2, dtype="f4"), None)
     np.testing.assert_array_equal(all_of(x, layer, Mask(value=7.0)), [[1, 1], [0, 0]])
     np.testing.assert_array_equal(all_of(x, layer, Mask(lengths=np.array([1]))), [[1, 1], [7, 7]])
     np.testing.assert_array_equal(all_of(x, layer, Mask(steps=np.array([[True, False]]))), [[1, 1], [7, 7]])
@@ -100,7 +100,7 @@ def test_an_empty_input_takes_no_buffer_however_wide_its_rows_are(monkeypatch: p
 
 def test_a_row_of_classes_too_wide_to_be_held_is_refused_before_memory_is_taken() -> None:
     zero = np.zeros((), np.float32)
-    layer = Dense.from_weights(np.broadcast_to(zero, (1, 10**9)), None, "softmax")
+    layer = DenseArrays.of(np.broadcast_to(zero, (1, 10**9)), None, "softmax")
     source = ArraySource.of("x.npy", np.ones((2, 1), np.float32))
     message = (
         r"^x.npy: a row of 1000000000 classes would take 64000000000 bytes \(59.6 GiB\), more than 4 GiB$"

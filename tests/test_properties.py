@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dense_cli import activations
-from dense_cli.layers.dense import Dense
+from dense_cli.heads.dense import DenseArrays
 from dense_cli.pipeline import block_rows
 from dense_cli.pipeline import run as run_pipeline
 from dense_cli.sources.arrays import ArraySource
@@ -31,7 +31,7 @@ SHAPES = hnp.array_shapes(min_dims=1, max_dims=4, max_side=5)
 FLOATS = st.floats(-100, 100, width=32)
 INPUTS = ("json", "jsonl", "npy", "npz", "csv")
 OUTPUTS = ("table", "json", "jsonl", "csv", "npy", "npz", "markdown")
-SOFTMAX = activations.get("softmax")
+SOFTMAX = activations.find("softmax")
 
 
 def floats32(shape: Any = SHAPES) -> st.SearchStrategy[np.ndarray]:
@@ -176,7 +176,7 @@ def test_threads_change_nothing_and_memory_only_the_last_bits(
     rows: int, features: int, units: int, memory: int, threads: int
 ) -> None:
     x = np.random.default_rng(rows).normal(size=(rows, features)).astype(np.float32)
-    dense = Dense.from_weights(
+    dense = DenseArrays.of(
         np.random.default_rng(0).normal(size=(features, units)).astype(np.float32), None, "softmax"
     )
     view = View("probabilities", None, ("probabilities",))
@@ -188,7 +188,7 @@ def test_threads_change_nothing_and_memory_only_the_last_bits(
 
     y = output(memory=memory)
     np.testing.assert_array_equal(y, output(memory=memory, threads=threads))
-    np.testing.assert_allclose(y, dense(x), rtol=2e-5, atol=1e-7)
+    np.testing.assert_allclose(y, activations.softmax(x @ dense.kernel), rtol=2e-5, atol=1e-7)
     assert block_rows(features, units, 4, memory) >= 1
 
 

@@ -16,7 +16,7 @@ LOG = np.log(np.array([[1.0, 2.0, 5.0], [4.0, 4.0, 2.0]]))  # softmax: eighths, 
 
 def seen(values: object, view: View, activation: str | None = "softmax", dtype: np.dtype = F4) -> Result:
     logits = np.array(values, np.float64 if dtype == np.float64 else np.float32)
-    return evaluate(logits, None, None if activation is None else activations.get(activation), view, dtype)
+    return evaluate(logits, None, None if activation is None else activations.find(activation), view, dtype)
 
 
 def test_probabilities_are_the_softmax_and_the_lower_class_wins_a_tie() -> None:

@@ -29,7 +29,7 @@ from dense_cli.heads.kerasconfig import MAX_CONFIG, Layer, layers
 from dense_cli.heads.pairs import collect, distinct, find_heads, listed
 
 # The attributes that are read, as their names stand in their messages.
-ATTRIBUTES = re.compile(rb"(?:name|model_config|(?:layer|weight)_names\d*)\0")
+ATTRIBUTES = re.compile(rb"(?:name|model_config|keras_version|(?:layer|weight)_names\d*)\0")
 _AFTER = ("activation", "softmax", "dropout")  # layers without weights that a model may end with
 _STATE = ("optimizer", "optimizer_weights")  # what training left there: as large as the model, and no layer
 
@@ -44,6 +44,7 @@ class Contents:
     names: dict[str, str]  # Keras 3: group → its layer's name
     layers: dict[str, list[str]] | None  # legacy: layer → its weights' paths, in the model's order
     config: str | None
+    version: str | None  # of the Keras that saved it, where it has a config
 
 
 def read(file: str, memory: int | None = None) -> Heads:
@@ -70,6 +71,7 @@ def scan(part: Part, memory: int | None) -> Contents:
             if path.endswith("vars") and isinstance(name := attribute(root[path], "name", part), str):
                 names[path.removesuffix("vars").rstrip("/")] = name
         config = attribute(root, "model_config", part)
+        version = attribute(root, "keras_version", part)
         return Contents(
             found.tensors,
             found.groups,
@@ -77,6 +79,7 @@ def scan(part: Part, memory: int | None) -> Contents:
             names,
             _layers(root, found, part),
             config if isinstance(config, str) else None,
+            version if isinstance(version, str) else None,
         )
 
 

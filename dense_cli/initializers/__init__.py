@@ -19,591 +19,45 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
-import operator
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, overload
+from collections.abc import Callable
+from typing import Any, overload
 
 import numpy as np
-from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from dense_cli import random
-from dense_cli.errors import ConfigError, DtypeError, SeedError, ShapeError, nearest
+from dense_cli.errors import ConfigError, nearest
+from dense_cli.initializers.constant_initializers import ArrayInitializer as ArrayInitializer
+from dense_cli.initializers.constant_initializers import Constant as Constant
+from dense_cli.initializers.constant_initializers import Identity as Identity
+from dense_cli.initializers.constant_initializers import Ones as Ones
+from dense_cli.initializers.constant_initializers import Zeros as Zeros
+from dense_cli.initializers.initializer import Initializer as Initializer
+from dense_cli.initializers.initializer import InitializerLike as InitializerLike
+from dense_cli.initializers.random_initializers import DISTRIBUTIONS as DISTRIBUTIONS
+from dense_cli.initializers.random_initializers import MODES as MODES
+from dense_cli.initializers.random_initializers import GlorotNormal as GlorotNormal
+from dense_cli.initializers.random_initializers import GlorotUniform as GlorotUniform
+from dense_cli.initializers.random_initializers import HeNormal as HeNormal
+from dense_cli.initializers.random_initializers import HeUniform as HeUniform
+from dense_cli.initializers.random_initializers import LecunNormal as LecunNormal
+from dense_cli.initializers.random_initializers import LecunUniform as LecunUniform
+from dense_cli.initializers.random_initializers import Orthogonal as Orthogonal
+from dense_cli.initializers.random_initializers import RandomInitializer as RandomInitializer
+from dense_cli.initializers.random_initializers import RandomNormal as RandomNormal
+from dense_cli.initializers.random_initializers import RandomUniform as RandomUniform
+from dense_cli.initializers.random_initializers import SeedLike as SeedLike
+from dense_cli.initializers.random_initializers import TruncatedNormal as TruncatedNormal
+from dense_cli.initializers.random_initializers import VarianceScaling as VarianceScaling
+from dense_cli.initializers.random_initializers import compute_fans as compute_fans
 from dense_cli.initializers.spec import (
     backend_of,
     check_length,
-    check_number,
     make,
     parse_call,
     shown,
     shown_value,
     without_prefix,
 )
-from dense_cli.random.seed_generator import SeedGenerator, make_default_seed
-
-SeedLike = int | SeedGenerator | None
-Shape = tuple[int, ...]
-
-DTYPES = ("float16", "float32", "float64")
-TRUNCATED_STDDEV = 0.87962566103423978
-"""The standard deviation of a standard normal distribution that is cut off at -2 and 2."""
-
-
-class InitializerLike(Protocol):
-    """What Keras takes for an initializer: anything that makes an array of a shape and a dtype."""
-
-    def __call__(self, shape: Any, dtype: Any = ...) -> NDArray[Any]: ...
-
-
-class Initializer:
-    """What all initializers have in common.
-
-    ``initializer(shape, dtype="float32")`` returns an array; ``get_config()`` returns the arguments that
-    make the initializer anew, as Keras writes them; its repr is the call that makes it.
-    """
-
-    _integers = False  # whether it also fills arrays of integers and booleans
-
-    def __call__(self, shape: Sequence[int], dtype: DTypeLike | None = "float32") -> NDArray[Any]:
-        """Return an array.
-
-        Args:
-            shape: its shape.
-            dtype: float16, float32 or float64; None is float32. Zeros, Ones and Constant also take the dtypes
-                of integers and booleans.
-
-        Raises:
-            ShapeError: ``shape`` is no shape, or none that this initializer can fill.
-            DtypeError: another dtype, or one in which Keras does not have these numbers.
-            SeedError: a seed that the backend of Keras refuses.
-        """
-        with np.errstate(all="ignore"):  # what does not fit the dtype is infinite, as in Keras
-            return self._array(_standard_shape(shape), _standard_dtype(dtype, self._integers))
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        raise NotImplementedError("Initializer subclasses must implement the `__call__()` method.")
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        return {}
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Initializer:
-        """Return an initializer made of these arguments.
-
-        >>> RandomNormal.from_config({"mean": 0.0, "stddev": 0.1, "seed": 1})
-        RandomNormal(mean=0.0, stddev=0.1, seed=1)
-        """
-        return make(cls.__name__, cls, [], dict(config))
-
-    def _arguments(self) -> dict[str, Any]:
-        """Return what stands in the repr."""
-        return self.get_config()
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self._arguments().items())
-        return f"{type(self).__name__}({arguments})"
-
-
-def _standard_shape(shape: Sequence[int]) -> Shape:
-    try:
-        standard = tuple(operator.index(size) for size in shape)
-    except TypeError:
-        raise ShapeError(f"expected a shape such as (3, 4), found {shown_value(shape)}") from None
-    if min(standard, default=0) < 0:
-        raise ShapeError(f"a shape has no negative sizes, found {standard}")
-    return standard
-
-
-def _standard_dtype(dtype: DTypeLike | None, integers: bool) -> np.dtype[Any]:
-    try:
-        standard = np.dtype("float32" if dtype is None else dtype)
-    except TypeError:
-        standard = None
-    if standard is None or not (standard.name in DTYPES or (integers and standard.kind in "iub")):
-        raise DtypeError(f"expected dtype float16, float32 or float64, found {shown_value(dtype)}")
-    return standard.newbyteorder("=")
-
-
-class Zeros(Initializer):
-    """All 0.
-
-    >>> Zeros()((2,))
-    array([0., 0.], dtype=float32)
-    """
-
-    _integers = True
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        return np.zeros(shape, dtype)
-
-
-class Ones(Initializer):
-    """All 1.
-
-    >>> Ones()((2,))
-    array([1., 1.], dtype=float32)
-    """
-
-    _integers = True
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        return np.ones(shape, dtype)
-
-
-class Constant(Initializer):
-    """All one value.
-
-    Args:
-        value: a number, or nested lists of numbers that broadcast to the shape.
-
-    >>> Constant(0.5)((2,))
-    array([0.5, 0.5], dtype=float32)
-    """
-
-    _integers = True
-
-    def __init__(self, value: ArrayLike = 0.0) -> None:
-        try:
-            array = np.asarray(value)
-        except ValueError:
-            array = np.asarray(None)
-        if array.dtype.kind not in "biuf":
-            raise ConfigError(f"`value` must be a number, found {shown_value(value)}")
-        self.value = value
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        value = np.asarray(self.value).astype(dtype)
-        try:
-            return np.broadcast_to(value, shape).copy()
-        except ValueError:
-            raise ShapeError(
-                f"Constant: a value of shape {value.shape} does not fill the shape {shape}"
-            ) from None
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        value = self.value
-        return {"value": value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value}
-
-
-class Identity(Initializer):
-    """The identity matrix times ``gain``; for shapes of two sizes.
-
-    Args:
-        gain: what the diagonal holds.
-
-    >>> Identity()((2, 3))
-    array([[1., 0., 0.],
-           [0., 1., 0.]], dtype=float32)
-    """
-
-    def __init__(self, gain: float = 1.0) -> None:
-        check_number("gain", gain)
-        self.gain = gain
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        if len(shape) != 2:
-            raise ShapeError(
-                "Identity matrix initializer can only be used for 2D matrices. "
-                f"Received: shape={shape} of rank {len(shape)}."
-            )
-        array: NDArray[Any] = np.eye(*shape, dtype=dtype)
-        array *= dtype.type(self.gain)
-        return array
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        return {"gain": self.gain}
-
-
-class RandomInitializer(Initializer):
-    """What all random initializers have in common.
-
-    Args:
-        seed: an integer: the same numbers at every call. A SeedGenerator: new ones at every call. None: a
-            seed is drawn now, with Python's ``random``; see ``set_random_seed``.
-        rng: the backend of Keras whose random numbers these are: numpy, jax, tensorflow or torch. None: the
-            one that the environment variable KERAS_BACKEND names, else tensorflow, as in Keras.
-
-    Raises:
-        ConfigError: ``seed`` is something else, or there is no such ``rng``.
-    """
-
-    def __init__(self, seed: SeedLike | dict[str, Any] = None, *, rng: str | None = None) -> None:
-        self.rng = random.check(rng)
-        if isinstance(seed, dict):
-            seed = _seed_generator(seed)
-        if seed is not None and not isinstance(seed, (int, SeedGenerator)):
-            raise ConfigError(
-                "`seed` argument should be an instance of `SeedGenerator()` or an integer. "
-                f"Received: seed={shown_value(seed)}"
-            )
-        self._init_seed = seed
-        self.seed = make_default_seed() if seed is None else seed
-
-    def _draw(
-        self, distribution: str, shape: Shape, a: float, b: float, dtype: np.dtype[Any]
-    ) -> NDArray[Any]:
-        """Return an array of the distribution with the parameters ``a`` and ``b``."""
-        draw = getattr(random.load(self.rng), distribution)
-        array: NDArray[Any] = draw(shape, float(a), float(b), self._next_seed(), dtype)
-        return array
-
-    def _next_seed(self) -> tuple[int, int]:
-        if not isinstance(self.seed, SeedGenerator):
-            return int(self.seed), 0
-        seed, counter = self.seed.next()
-        if self.rng == "torch" and not -(1 << 31) <= seed < 1 << 31:
-            raise SeedError(f"Keras on torch has no SeedGenerator of a seed beyond 32 bits, found {seed}")
-        return seed, counter
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        seed = self._init_seed
-        if isinstance(seed, SeedGenerator):
-            return {"seed": {"class_name": "SeedGenerator", "config": seed.get_config()}}
-        return {"seed": seed}
-
-    def _arguments(self) -> dict[str, Any]:
-        arguments = self.get_config() | {"seed": self._init_seed}
-        return arguments if self.rng == random.default() else arguments | {"rng": self.rng}
-
-
-def _seed_generator(config: dict[str, Any]) -> SeedGenerator:
-    """Return the SeedGenerator that Keras wrote as JSON."""
-    inner = config.get("config")
-    if config.get("class_name") != "SeedGenerator" or not isinstance(inner, dict):
-        raise ConfigError(f"`seed` should be an integer or a SeedGenerator, found {shown_value(config)}")
-    return make("SeedGenerator", SeedGenerator, [], inner)
-
-
-class RandomNormal(RandomInitializer):
-    """Normal numbers.
-
-    Args:
-        mean: their mean.
-        stddev: their standard deviation.
-        seed, rng: as for every random initializer.
-
-    >>> float(RandomNormal(stddev=1.0, seed=0)((1000,)).mean().round(1))
-    0.0
-    """
-
-    def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: SeedLike = None, *, rng: str | None = None
-    ) -> None:
-        check_number("mean", mean)
-        check_number("stddev", stddev)
-        self.mean = mean
-        self.stddev = stddev
-        super().__init__(seed, rng=rng)
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        return self._draw("normal", shape, self.mean, self.stddev, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        return {"mean": self.mean, "stddev": self.stddev, **super().get_config()}
-
-
-class TruncatedNormal(RandomNormal):
-    """Normal numbers, none further than two standard deviations from the mean.
-
-    (On torch Keras lets about four of a million through.)
-
-    Args:
-        mean: the mean.
-        stddev: the standard deviation before the cut.
-        seed, rng: as for every random initializer.
-
-    >>> bool(abs(TruncatedNormal(stddev=1.0, seed=0)((1000,))).max() <= 2)
-    True
-    """
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        return self._draw("truncated_normal", shape, self.mean, self.stddev, dtype)
-
-
-class RandomUniform(RandomInitializer):
-    """Uniform numbers.
-
-    Args:
-        minval: the lower limit, which can occur.
-        maxval: the upper limit, which does not.
-        seed, rng: as for every random initializer.
-
-    >>> RandomUniform(0.0, 1.0, seed=0)((3,))
-    array([0.21101546, 0.70601   , 0.8000634 ], dtype=float32)
-    """
-
-    def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: SeedLike = None, *, rng: str | None = None
-    ) -> None:
-        check_number("minval", minval)
-        check_number("maxval", maxval)
-        self.minval = minval
-        self.maxval = maxval
-        super().__init__(seed, rng=rng)
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        return self._draw("uniform", shape, self.minval, self.maxval, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
-
-
-def compute_fans(
-    shape: Sequence[int], input_axes: Sequence[int] | None = None, output_axes: Sequence[int] | None = None
-) -> tuple[int, int]:
-    """Return (inputs, outputs) of a unit whose kernel has this shape.
-
-    A kernel of two sizes has them as its fans; one size is both. Of a longer shape the last two sizes are
-    channels, and the product of the others, the receptive field, multiplies both. ``input_axes`` and
-    ``output_axes``, given together, name the axes to multiply instead.
-
-    >>> compute_fans((4,)), compute_fans((4, 3)), compute_fans((3, 3, 8, 16))
-    ((4, 4), (4, 3), (72, 144))
-    """
-    shape = tuple(shape)
-    if input_axes is not None and output_axes is not None:
-        try:
-            fan_in = math.prod(shape[axis] for axis in input_axes)
-            fan_out = math.prod(shape[axis] for axis in output_axes)
-        except IndexError:
-            raise ShapeError(
-                f"input_axes {input_axes} and output_axes {output_axes} do not fit the shape {shape}"
-            ) from None
-        return fan_in, fan_out
-    if len(shape) < 2:
-        size = math.prod(shape)
-        return size, size
-    field = math.prod(shape[:-2])
-    return shape[-2] * field, shape[-1] * field
-
-
-class VarianceScaling(RandomInitializer):
-    """Random numbers whose spread follows from the shape: their variance is ``scale / n``.
-
-    ``n`` is the number of inputs of a unit, of outputs, or the mean of both, and at least 1.
-
-    Args:
-        scale: a positive number.
-        mode: "fan_in", "fan_out" or "fan_avg".
-        distribution: "truncated_normal" (or "normal"), "untruncated_normal" or "uniform".
-        seed, rng: as for every random initializer.
-        input_axes, output_axes: the axes that count as inputs and outputs; see ``compute_fans``.
-
-    Source: He and others, "Delving deep into rectifiers", https://arxiv.org/abs/1502.01852
-
-    >>> kernel = VarianceScaling(scale=2.0, mode="fan_out", distribution="uniform", seed=0)((10, 6))
-    >>> bool(abs(kernel).max() <= 1)
-    True
-    """
-
-    def __init__(
-        self,
-        scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
-        seed: SeedLike = None,
-        input_axes: Sequence[int] | None = None,
-        output_axes: Sequence[int] | None = None,
-        *,
-        rng: str | None = None,
-    ) -> None:
-        check_number("scale", scale)
-        if scale <= 0.0:
-            raise ConfigError(f"Argument `scale` must be positive float. Received: scale={scale}")
-        if mode not in MODES:
-            raise ConfigError(f"Invalid `mode` argument: {shown_value(mode)}. Please use one of {MODES}")
-        lower = distribution.lower() if isinstance(distribution, str) else distribution
-        lower = "truncated_normal" if lower == "normal" else lower
-        if lower not in DISTRIBUTIONS:
-            raise ConfigError(
-                f"Invalid `distribution` argument: {shown_value(distribution)}. "
-                f"Please use one of {DISTRIBUTIONS}"
-            )
-        for name, axes in (("input_axes", input_axes), ("output_axes", output_axes)):
-            if axes is not None and not (
-                isinstance(axes, (list, tuple)) and all(isinstance(axis, int) for axis in axes)
-            ):
-                raise ConfigError(f"`{name}` must be a list of axes, found {shown_value(axes)}")
-        self.scale = scale
-        self.mode = mode
-        self.distribution = lower
-        self.input_axes = input_axes
-        self.output_axes = output_axes
-        super().__init__(seed, rng=rng)
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        fan_in, fan_out = compute_fans(shape, self.input_axes, self.output_axes)
-        fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}
-        scale = self.scale / max(1.0, fans[self.mode])
-        if self.distribution == "uniform":
-            limit = math.sqrt(3.0 * scale)
-            return self._draw("uniform", shape, -limit, limit, dtype)
-        if self.distribution == "untruncated_normal":
-            return self._draw("normal", shape, 0.0, math.sqrt(scale), dtype)
-        return self._draw("truncated_normal", shape, 0.0, math.sqrt(scale) / TRUNCATED_STDDEV, dtype)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        config = {"scale": self.scale, "mode": self.mode, "distribution": self.distribution}
-        return config | self._seed_and_axes()
-
-    def _seed_and_axes(self) -> dict[str, Any]:
-        """Return the seed, and the axes where there are any: Keras before 3.13 does not know them."""
-        axes = {"input_axes": self.input_axes, "output_axes": self.output_axes}
-        return super().get_config() | {name: value for name, value in axes.items() if value is not None}
-
-
-MODES = ("fan_in", "fan_out", "fan_avg")
-DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")
-
-
-class _Scaled(VarianceScaling):
-    """VarianceScaling with its first three arguments fixed."""
-
-    fixed: tuple[float, str, str]
-
-    def __init__(
-        self,
-        seed: SeedLike = None,
-        input_axes: Sequence[int] | None = None,
-        output_axes: Sequence[int] | None = None,
-        *,
-        rng: str | None = None,
-    ) -> None:
-        super().__init__(*self.fixed, seed, input_axes, output_axes, rng=rng)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        return self._seed_and_axes()
-
-
-class GlorotUniform(_Scaled):
-    """Uniform numbers within sqrt(6 / (inputs + outputs)) of 0; Keras' default for kernels.
-
-    Args:
-        seed, rng: as for every random initializer.
-        input_axes, output_axes: the axes that count as inputs and outputs; see ``compute_fans``.
-
-    Source: Glorot and Bengio, 2010, https://proceedings.mlr.press/v9/glorot10a.html
-
-    >>> bool(abs(GlorotUniform(seed=0)((4, 2))).max() <= 1)
-    True
-    """
-
-    fixed = (1.0, "fan_avg", "uniform")
-
-
-class GlorotNormal(_Scaled):
-    """Truncated normal numbers with the standard deviation sqrt(2 / (inputs + outputs)).
-
-    Arguments and source as for GlorotUniform.
-
-    >>> GlorotNormal(seed=0)((4, 2)).shape
-    (4, 2)
-    """
-
-    fixed = (1.0, "fan_avg", "truncated_normal")
-
-
-class HeUniform(_Scaled):
-    """Uniform numbers within sqrt(6 / inputs) of 0.
-
-    Arguments as for GlorotUniform. Source: He and others, 2015, https://arxiv.org/abs/1502.01852
-
-    >>> bool(abs(HeUniform(seed=0)((6, 2))).max() <= 1)
-    True
-    """
-
-    fixed = (2.0, "fan_in", "uniform")
-
-
-class HeNormal(_Scaled):
-    """Truncated normal numbers with the standard deviation sqrt(2 / inputs).
-
-    Arguments as for GlorotUniform. Source: He and others, 2015, https://arxiv.org/abs/1502.01852
-
-    >>> HeNormal(seed=0)((4, 2)).shape
-    (4, 2)
-    """
-
-    fixed = (2.0, "fan_in", "truncated_normal")
-
-
-class LecunUniform(_Scaled):
-    """Uniform numbers within sqrt(3 / inputs) of 0.
-
-    Arguments as for GlorotUniform. Source: Klambauer and others, 2017, https://arxiv.org/abs/1706.02515
-
-    >>> bool(abs(LecunUniform(seed=0)((3, 2))).max() <= 1)
-    True
-    """
-
-    fixed = (1.0, "fan_in", "uniform")
-
-
-class LecunNormal(_Scaled):
-    """Truncated normal numbers with the standard deviation sqrt(1 / inputs).
-
-    Arguments as for GlorotUniform. Source: Klambauer and others, 2017, https://arxiv.org/abs/1706.02515
-
-    >>> LecunNormal(seed=0)((4, 2)).shape
-    (4, 2)
-    """
-
-    fixed = (1.0, "fan_in", "truncated_normal")
-
-
-class Orthogonal(RandomInitializer):
-    """A matrix whose rows or columns, whichever are fewer, are orthogonal and of length ``gain``.
-
-    It is Q of the QR factorization of a normal random matrix, each column turned so that R has a positive
-    diagonal. A shape of more than two sizes is filled as the matrix of all but the last size by the last.
-
-    Args:
-        gain: multiplies the matrix.
-        seed, rng: as for every random initializer.
-
-    Source: Saxe and others, 2014, https://openreview.net/forum?id=_wzZwKpTDF_9C
-
-    >>> q = Orthogonal(seed=0)((3, 2))
-    >>> bool(abs(q.T @ q - np.eye(2)).max() < 1e-6)
-    True
-    """
-
-    def __init__(self, gain: float = 1.0, seed: SeedLike = None, *, rng: str | None = None) -> None:
-        check_number("gain", gain)
-        self.gain = gain
-        super().__init__(seed, rng=rng)
-
-    def _array(self, shape: Shape, dtype: np.dtype[Any]) -> NDArray[Any]:
-        if len(shape) < 2:
-            raise ShapeError(
-                "The tensor to initialize must be at least two-dimensional. "
-                f"Received: shape={shape} of rank {len(shape)}."
-            )
-        if dtype == np.float16 and self.rng != "tensorflow":
-            raise DtypeError(
-                f"Orthogonal: Keras on {self.rng} has no QR factorization of float16", hint="use float32"
-            )
-        rows, columns = math.prod(shape[:-1]), shape[-1]
-        a = self._draw("normal", (max(rows, columns), min(rows, columns)), 0.0, 1.0, dtype)
-        q, r = np.linalg.qr(a.astype(np.float32) if dtype == np.float16 else a)
-        q *= np.sign(np.diag(r))
-        q = q.astype(dtype, copy=False)
-        array: NDArray[Any] = np.ascontiguousarray(q.T if rows < columns else q).reshape(shape)
-        array *= dtype.type(self.gain)
-        return array
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the arguments that make it anew, as Keras writes them in JSON."""
-        return {"gain": self.gain, **super().get_config()}
-
 
 # Keras has every class under its name in snake case too, and a few under a third.
 zeros = Zeros
@@ -627,7 +81,7 @@ NAMES: dict[str, type[Initializer]] = {
     for name, value in globals().items()
     if inspect.isclass(value)
     and issubclass(value, Initializer)
-    and value not in (Initializer, RandomInitializer, _Scaled)
+    and value not in (ArrayInitializer, Initializer, RandomInitializer)
 } | {"normal": RandomNormal, "uniform": RandomUniform, "one": Ones, "zero": Zeros}
 """Every name that Keras' ``initializers.get`` takes -> its class."""
 
@@ -651,7 +105,7 @@ def get(
     Args:
         identifier: a name ("GlorotUniform", "glorot_uniform"), a call pasted from Keras code, Keras' JSON
             config as text or as a dict, an initializer or another callable (returned as it is), a class,
-            or None (returned too).
+            an array (the initializer gives a copy of it), or None (returned too).
         seed: the seed, where ``identifier`` has none of its own.
         rng: the backend of Keras whose random numbers are drawn, where ``identifier`` names none. None: the
             one that the path of a name tells (``tf.keras…``), else that of KERAS_BACKEND, else tensorflow.
@@ -673,9 +127,13 @@ def get(
         name, args, kwargs = parse_call(identifier)
         return _make(without_prefix(name, "initializers"), args, kwargs, seed, rng or backend_of(name))
     if isinstance(identifier, dict):
-        return _from_config(identifier, seed, rng)
+        if identifier.get("class_name") in NAMES or "config" not in identifier:
+            return _from_config(identifier, seed, rng)
+        return deserialize(identifier)  # type: ignore[no-any-return]
     if inspect.isclass(identifier) and issubclass(identifier, Initializer):
         return _make(identifier.__name__, [], {}, seed, rng)
+    if isinstance(identifier, (np.ndarray, np.generic)):
+        return ArrayInitializer(np.array(identifier))
     if identifier is None or (callable(identifier) and not inspect.isclass(identifier)):
         return identifier
     raise ConfigError(f"Could not interpret initializer identifier: {shown_value(identifier)}")
@@ -715,17 +173,27 @@ def _make(name: str, args: list[Any], kwargs: dict[str, Any], seed: SeedLike, rn
     return make(name, build, args, kwargs)
 
 
-def serialize(initializer: InitializerLike | None) -> dict[str, Any] | None:
+def serialize(initializer: InitializerLike | None) -> Any:
     """Return Keras' JSON config of an initializer.
 
-    Raises:
-        ConfigError: it is none of those here, but another callable.
-
-    >>> serialize(GlorotUniform(seed=0))
-    {'class_name': 'GlorotUniform', 'config': {'seed': 0}}
+    >>> serialize(Zeros())
+    {'module': 'keras.initializers', 'class_name': 'Zeros', 'config': {}, 'registered_name': None}
     """
-    if initializer is None:
-        return None
-    if not isinstance(initializer, Initializer):
-        raise ConfigError(f"cannot write the initializer {shown_value(initializer)} as a config")
-    return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
+    from dense_cli.saving.serialization import serialize_keras_object
+
+    if isinstance(initializer, ArrayInitializer):
+        return serialize_keras_object(Constant(initializer.value))
+    return serialize_keras_object(initializer)
+
+
+def deserialize(config: Any, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the initializer of what `serialize` gave.
+
+    >>> deserialize({"class_name": "Ones", "config": {}})
+    Ones()
+    """
+    if isinstance(config, dict) and config.get("class_name") in NAMES:
+        return get(config)
+    from dense_cli.saving.serialization import deserialize_keras_object
+
+    return deserialize_keras_object(config, custom_objects=custom_objects)

@@ -81,10 +81,13 @@ class CallArguments:
             self.arguments[name] = tree.map_structure(lambda x: as_input(x, dtype, autocast), value)
         self.tensors = {name: self.arguments[name] for name in self.tensors}
 
-    def fill_masks(self) -> Any:
-        """Fill the mask arguments that were not given from the inputs' masks; return the first argument's."""
+    def fill_masks(self, from_first: bool = False) -> Any:
+        """Fill the mask arguments that were not given from the inputs' masks; return the first argument's.
+
+        Of several inputs Keras 3 takes no mask for an argument ``mask``; ``from_first`` takes the first's.
+        """
         arguments = self.arguments
-        if len(self.tensors) == 1 and "mask" in arguments and arguments["mask"] is None:
+        if (len(self.tensors) == 1 or from_first) and "mask" in arguments and arguments["mask"] is None:
             arguments["mask"] = tree.map_structure(get_mask, next(iter(self.tensors.values())))
         elif len(self.tensors) > 1:
             for name, value in self.tensors.items():

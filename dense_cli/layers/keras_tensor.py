@@ -98,12 +98,24 @@ class KerasTensor:
         )
 
     __array__ = __int__ = __float__ = __bool__ = __iter__ = __len__ = _no_value
+    __array_priority__ = 1000
+    __array_ufunc__ = None  # so that array + tensor is asked of the tensor
 
     def __repr__(self) -> str:
         return (
             f"<KerasTensor shape={self.shape}, dtype={self.dtype}, sparse={self.sparse}, "
             f"ragged={self.ragged}, name={self.name}>"
         )
+
+
+class UnknownTensor(KerasTensor):
+    """The output of a layer that cannot be run, or of what comes after it: nothing is known of its shape."""
+
+    def __init__(self) -> None:
+        super().__init__(())
+
+    def __repr__(self) -> str:
+        return f"<UnknownTensor name={self.name}>"
 
 
 class Node:
@@ -157,6 +169,30 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<Node operation={self.operation.name}>"
+
+
+def _operator(name: str, swapped: bool = False) -> Any:
+    """Return the method of an operator, which records a call in the graph."""
+
+    def method(self: KerasTensor, *other: Any) -> Any:
+        from dense_cli.ops import apply
+
+        return apply(name, *reversed(other), self) if swapped else apply(name, self, *other)
+
+    return method
+
+
+_OPERATORS = {
+    "Add": "add radd", "Subtract": "sub rsub", "Multiply": "mul rmul", "Matmul": "matmul rmatmul",
+    "Divide": "truediv rtruediv", "FloorDivide": "floordiv rfloordiv", "Mod": "mod rmod", "Power": "pow rpow",
+    "LogicalAnd": "and rand", "LogicalOr": "or ror", "LogicalXor": "xor rxor", "Less": "lt",
+    "LessEqual": "le", "Greater": "gt", "GreaterEqual": "ge", "NotEqual": "ne", "Negative": "neg",
+    "Absolute": "abs", "LogicalNot": "invert", "GetItem": "getitem",
+}  # fmt: skip
+for _name, _methods in _OPERATORS.items():
+    for _method in _methods.split():
+        _swapped = _method.startswith("r") and _method[1:] in _methods.split()
+        setattr(KerasTensor, f"__{_method}__", _operator(_name, _swapped))
 
 
 def is_keras_tensor(x: Any) -> bool:

@@ -15,6 +15,7 @@ import functools
 import threading
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,7 @@ from dense_cli.layers import dtype_policy, tree
 from dense_cli.layers.call import CallArguments, is_tensor, signature
 from dense_cli.layers.dtype_policy import FLOATS, DTypePolicy, round_to
 from dense_cli.layers.input_spec import assert_input_compatibility
-from dense_cli.layers.keras_tensor import KerasTensor, Node, any_symbolic
+from dense_cli.layers.keras_tensor import KerasTensor, Node, UnknownTensor, any_symbolic
 from dense_cli.layers.masks import get_mask, with_mask
 from dense_cli.layers.names import current_path, name_scope
 from dense_cli.layers.operation import Operation
@@ -72,6 +73,9 @@ class Layer(Operation):
     ([[1.0, 2.0]], 2)
     """
 
+    _keras2_masks = False
+    """Whether the mask of the first input is used where there are further inputs, as Keras 2 does."""
+
     def __init__(
         self,
         *,
@@ -85,6 +89,9 @@ class Layer(Operation):
         super().__init__(name=name)
         input_dim = kwargs.pop("input_dim", None)
         input_shape = kwargs.pop("input_shape", None)
+        batch_input_shape = kwargs.pop("batch_input_shape", None)  # in configs of Keras 2
+        if batch_input_shape is not None:
+            self._input_shape_arg = tuple(batch_input_shape[1:])
         if input_dim is not None:
             input_shape = (input_dim,)
         if input_shape is not None:
@@ -410,12 +417,14 @@ class Layer(Operation):
         if not self._allow_non_tensor_positional_args:
             self._check_positional(args)
         call = CallArguments(type(self).call, args, kwargs)
-        previous_mask = call.fill_masks()
+        previous_mask = call.fill_masks(self._keras2_masks)
         if self._convert_input_args:
             try:
                 call.convert(self.input_dtype, self.autocast)
             except DtypeError as error:
                 raise DtypeError(f"{self.name}: {error}") from None
+        if any(isinstance(x, UnknownTensor) for x in tree.flatten([args, kwargs])):
+            return self._after_unknown(args, kwargs)
         assert_input_compatibility(self.input_spec, call.first, self.name)
         before = _calls.training
         _calls.training = before if training is None else training
@@ -437,6 +446,18 @@ class Layer(Operation):
             _calls.depth -= 1
             _calls.training = before
         return self._masked(call.first, outputs, previous_mask)
+
+    def _after_unknown(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        """Return outputs of unknown shape, for a layer behind one that cannot be run.
+
+        It gets its weights where the file says the shapes.
+        """
+        if not self.built and self._saved_build is not None:
+            with name_scope(self.name, self), suppress(ValueError, TypeError, NotImplementedError):
+                self.build_from_config(self._saved_build)
+        outputs = [UnknownTensor() for _ in range(self._unknown_outputs)]
+        Node(self, args, kwargs, outputs)
+        return outputs[0] if len(outputs) == 1 else outputs
 
     def _check_positional(self, args: tuple[Any, ...]) -> None:
         for x in tree.flatten(args):

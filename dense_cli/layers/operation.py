@@ -28,6 +28,10 @@ class Operation:
         ConfigError: a name with a slash.
     """
 
+    _unknown_outputs = 1
+    """How many outputs it has where it cannot be called, as the config of its model says."""
+    _saved_build: dict[str, Any] | None = None
+    """What the file of a saved model says of its shapes."""
     _given: tuple[tuple[Any, ...], dict[str, Any]]
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:

@@ -6,7 +6,7 @@ Source: keras/src/backend/common/variables.py.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +35,25 @@ def autocast_scope(dtype: str | None) -> Iterator[None]:
         yield
     finally:
         _autocast.dtype = before
+
+
+class _Loading(threading.local):
+    on = False
+
+
+_loading = _Loading()
+
+
+@contextmanager
+def without_values() -> Iterator[None]:
+    """Let weights made inside have shapes and no numbers until some are assigned, so that they take no
+    memory."""
+    before = _loading.on
+    _loading.on = True
+    try:
+        yield
+    finally:
+        _loading.on = before
 
 
 class Variable(np.lib.mixins.NDArrayOperatorsMixin):
@@ -80,7 +99,7 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         self.autocast = autocast
         self.regularizer: Any = None
         self.constraint: Any = None
-        self._initializer: Callable[..., Any] | None = None
+        self.is_set = True
         if callable(initializer):
             if shape is None:
                 raise ConfigError(
@@ -88,13 +107,17 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
                     "specified. "
                     f"Received: initializer={initializer} and shape={shape}"
                 )
-            sizes = standardize_shape(shape)
-            if None in sizes:
+            sizes = tuple(n for n in standardize_shape(shape) if n is not None)
+            if len(sizes) != len(shape):
                 raise ShapeError(
                     f"{self.path}: shapes used to initialize variables must be fully-defined (no `None` "
-                    f"dimensions). Received: shape={sizes}"
+                    f"dimensions). Received: shape={tuple(shape)}"
                 )
             self.dtype = standardize_dtype(dtype)
+            if _loading.on:
+                self._value = np.broadcast_to(np.zeros((), array_dtype(self.dtype)), sizes)
+                self.is_set = False
+                return
             made = np.asarray(initializer(sizes, dtype=array_dtype(self.dtype).name))
             if made.shape != sizes:
                 raise ShapeError(
@@ -158,6 +181,7 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
             )
         rounded = round_to(array, self.dtype)
         self._value = rounded.copy() if np.shares_memory(rounded, array) else rounded
+        self.is_set = True
         return self
 
     def assign_add(self, value: ArrayLike) -> Variable:

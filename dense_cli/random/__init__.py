@@ -25,6 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, nearest
+from dense_cli.random.seed_generator import SeedGenerator as SeedGenerator
 
 BACKENDS = {
     "numpy": "dense_cli.random.numpy",

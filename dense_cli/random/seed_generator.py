@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 from typing import Any
 
+import numpy as np
+
 from dense_cli.errors import ConfigError, SeedError
 
 
@@ -17,10 +19,10 @@ def make_default_seed() -> int:
 
 
 def set_random_seed(seed: int) -> None:
-    """Seed what initializers without a seed draw theirs from, like ``keras.utils.set_random_seed``.
+    """Seed Python's and NumPy's random numbers, like ``keras.utils.set_random_seed``.
 
-    An initializer draws its seed when it is built. So a layer that is made right after this call has the
-    kernel, and after it the bias, that Keras gives it.
+    An initializer without a seed draws one from Python's when it is made. So a layer that is made right
+    after this call has the kernel, and after it the bias, that Keras gives it.
 
     Args:
         seed: an integer from 0 to 4294967295.
@@ -40,6 +42,7 @@ def set_random_seed(seed: int) -> None:
     if not 0 <= seed < 1 << 32:
         raise SeedError(f"seed must be from 0 to 4294967295, found {seed}")
     random.seed(seed)
+    np.random.seed(seed)
 
 
 class SeedGenerator:

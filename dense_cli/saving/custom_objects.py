@@ -48,7 +48,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
 
     >>> @register_keras_serializable("mine")
     ... class Part: ...
-    >>> registered_name(Part)
+    >>> get_registered_name(Part)
     'mine>Part'
     >>> del get_custom_objects()["mine>Part"]
     """
@@ -60,7 +60,7 @@ def register_keras_serializable(package: str = "Custom", name: str | None = None
     return enter
 
 
-def registered_name(obj: Any) -> str:
+def get_registered_name(obj: Any) -> str:
     """Return the name that ``obj`` is entered under, else its own."""
     for key, value in _objects.items():
         if value is obj:

@@ -6,18 +6,22 @@ Source: keras/src/saving/serialization_lib.py.
 from __future__ import annotations
 
 import inspect
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 
-from dense_cli.errors import ConfigError, nearest
+from dense_cli.errors import ConfigError, DenseCliError, nearest
 from dense_cli.initializers.spec import shown_value
 from dense_cli.layers import dtype_policy, tree
-from dense_cli.saving.custom_objects import get_custom_objects, registered_name
+from dense_cli.layers.operation import Operation
+from dense_cli.saving.custom_objects import get_custom_objects, get_registered_name
 
 _PLAIN = (str, int, float, bool, type(None))
-_DEEPEST = 200
+DEEPEST = 200
 """Configs nested deeper than this are refused: no model is."""
 
 
@@ -51,7 +55,7 @@ def serialize_keras_object(obj: Any) -> Any:
             "module": "builtins",
             "class_name": "function",
             "config": obj.__name__,
-            "registered_name": registered_name(obj),
+            "registered_name": get_registered_name(obj),
         }
     if not hasattr(obj, "get_config"):
         raise ConfigError(f"cannot write {shown_value(obj)} as a config: it has no get_config")
@@ -61,7 +65,7 @@ def serialize_keras_object(obj: Any) -> Any:
 def _of_object(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = _keras_module(cls)
-    name = registered_name(cls) if module is None else None
+    name = get_registered_name(cls) if module is None else None
     config = {
         "module": module or cls.__module__,
         "class_name": cls.__name__,
@@ -87,6 +91,9 @@ def _is_plain(value: Any) -> bool:
 
 def _keras_module(cls: type) -> str | None:
     """Return where Keras has the class of this name, None where it is none of Keras' here."""
+    operation: str | None = getattr(cls, "keras_module", None)
+    if operation is not None:
+        return operation
     for module, names in _homes().items():
         if cls.__name__ in names and cls.__module__.startswith("dense_cli."):
             return module
@@ -121,10 +128,15 @@ def find_class(name: str, module: str | None = None, custom_objects: dict[str, A
         if name in (key, key.split(">")[-1]):
             return value
     homes = _homes()
-    modules = [module] if module in homes else list(homes)
-    for home in modules:
+    for home in sorted(homes, key=lambda home: home != module):
         if name in homes[home]:
             return getattr(import_module(homes[home][name]), name)
+    if str(module).startswith("keras.src.ops") or module is None:
+        from dense_cli.ops import find
+
+        operation = find(str(name))
+        if operation is not None:
+            return operation
     near = nearest(str(name), sorted({n for names in homes.values() for n in names}))
     raise ConfigError(f"unknown class {shown_value(name)}; {near}")
 
@@ -148,13 +160,34 @@ def deserialize_keras_object(
     return _Deserializer(custom_objects).object(config, 0)
 
 
+class _Loading(threading.local):
+    unknown_layers = False
+    keras2 = False
+    depth = 0
+
+
+_loading = _Loading()
+
+
+@contextmanager
+def of_saved_model(keras2: bool) -> Iterator[None]:
+    """Let configs of layers that cannot be made become an `UnknownLayer` inside, and be read as their Keras
+    does."""
+    before = _loading.unknown_layers, _loading.keras2
+    _loading.unknown_layers, _loading.keras2 = True, keras2
+    try:
+        yield
+    finally:
+        _loading.unknown_layers, _loading.keras2 = before
+
+
 class _Deserializer:
     def __init__(self, custom_objects: dict[str, Any] | None) -> None:
         self.custom_objects = custom_objects
 
     def object(self, config: Any, depth: int) -> Any:
-        if depth > _DEEPEST:
-            raise ConfigError(f"a config is nested deeper than {_DEEPEST} levels")
+        if depth > DEEPEST:
+            raise ConfigError(f"a config is nested deeper than {DEEPEST} levels")
         if isinstance(config, _PLAIN):
             return config
         if isinstance(config, (list, tuple)):
@@ -190,23 +223,89 @@ class _Deserializer:
         return activations.get(name)
 
     def instance(self, name: str, config: dict[str, Any]) -> Any:
-        registered = config.get("registered_name")
-        cls = find_class(
-            registered if registered in (self.custom_objects or {}) else name,
-            config.get("module"),
-            self.custom_objects,
-        )
+        """Return the object of a class; what is unknown may become an `UnknownLayer`."""
         arguments = config["config"]
         if not isinstance(arguments, dict):
             raise ConfigError(f"{name}: `config` must be a dictionary, found {shown_value(arguments)}")
+        if _loading.depth >= DEEPEST:
+            raise ConfigError(f"a config is nested deeper than {DEEPEST} levels")
+        _loading.depth += 1
+        try:
+            return self.made(name, config, arguments)
+        except (DenseCliError, NotImplementedError) as error:
+            layer = arguments.get("name", config.get("name"))
+            if not _loading.unknown_layers or not isinstance(layer, str) or name in _MODELS:
+                raise
+            from dense_cli.layers.unknown import UnknownLayer
+
+            return UnknownLayer(name, arguments, str(error), layer)
+        finally:
+            _loading.depth -= 1
+
+    def made(self, name: str, config: dict[str, Any], arguments: dict[str, Any]) -> Any:
+        registered = config.get("registered_name")
+        known = registered if registered in (self.custom_objects or {}) else name
+        cls = find_class(known, config.get("module"), self.custom_objects)
+        is_keras = inspect.isclass(cls) and cls.__module__.startswith("dense_cli.")
+        if is_keras and issubclass(cls, Operation):
+            arguments = of_keras2(name, arguments)
         if "custom_objects" in inspect.signature(cls.from_config).parameters:
             obj = cls.from_config(arguments, custom_objects=self.custom_objects)
         else:
             obj = cls.from_config(arguments)
         build = config.get("build_config")
-        if build and hasattr(obj, "build_from_config") and not obj.built:
-            obj.build_from_config(build)
+        if build and isinstance(obj, Operation):
+            if _loading.unknown_layers:
+                obj._saved_build = build  # the model's graph builds it, where it can
+            elif not getattr(obj, "built", True):
+                obj.build_from_config(build)  # type: ignore[attr-defined]
         return obj
+
+
+_MODELS = {"Functional", "Model", "Sequential"}
+
+LEGACY_ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "time_major": (False,),
+    "input_length": (),
+    "implementation": (),
+    "renorm": (False,),
+    "virtual_batch_size": (None,),
+    "fused": (),
+    "adjustment": (None,),
+    "experimental_autocast": (),
+    "batch_size": (None,),
+    "ragged": (False, None),
+    "noise_shape": (None,),
+    "query_shape": (),
+    "key_shape": (),
+    "value_shape": (),
+    "softmax_robust_masking": (False, None),
+}
+"""Arguments of Keras 2's layers that Keras 3 has no longer -> the values that say nothing; () is any."""
+
+
+def of_keras2(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return a layer's arguments without those that Keras 3 has no longer.
+
+    Raises:
+        ConfigError: one of them has a value that changes what the layer does.
+    """
+    if name in ("InputLayer", "Dropout", *_MODELS):
+        return arguments
+    kept = {}
+    for key, value in arguments.items():
+        if key not in LEGACY_ARGUMENTS:
+            kept[key] = value
+        elif LEGACY_ARGUMENTS[key] and value not in LEGACY_ARGUMENTS[key]:
+            raise ConfigError(f"{name}: {key}={value!r} is not supported")
+    for key in ("activation", "recurrent_activation"):
+        if _loading.keras2 and kept.get(key) == "hard_sigmoid":
+            kept[key] = "hard_sigmoid(slope=0.2)"
+    if name == "BatchNormalization" and isinstance(kept.get("axis"), list) and len(kept["axis"]) == 1:
+        kept["axis"] = kept["axis"][0]
+    if name.startswith("SpatialDropout"):
+        kept.pop("trainable", None)
+    return kept
 
 
 _SPECIAL = {"__tuple__", "__numpy__", "__tensor__", "__slice__", "__lambda__", "function"}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
 from dense_cli.files.stream import TemporaryFile
-from dense_cli.layers.dense import compute_dtype
+from dense_cli.heads.dense import compute_dtype
 from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.writer import TableOptions, Writer

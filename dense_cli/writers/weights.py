@@ -11,14 +11,14 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.head import BuiltHead
-from dense_cli.layers.dense import Dense
+from dense_cli.heads.dense import DenseArrays
 from dense_cli.writers.npy import new_archive, npy_header
 from dense_cli.writers.numbers import row_texts
 from dense_cli.writers.rich_table import print_matrix
 from dense_cli.writers.writer import TableOptions
 
 
-def _arrays(dense: Dense) -> dict[str, NDArray[Any]]:
+def _arrays(dense: DenseArrays) -> dict[str, NDArray[Any]]:
     return {"kernel": dense.kernel} | ({} if dense.bias is None else {"bias": dense.bias})
 
 

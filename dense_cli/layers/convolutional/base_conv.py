@@ -127,7 +127,8 @@ class BaseConv(Layer):
         outputs = convolve(x, self.kernel.value, self.strides, self.dilation_rate, self.groups)
         if self.bias is not None:
             outputs += self.bias.value
-        return self.activation(np.moveaxis(outputs, -1, self._channel_axis))
+        y: NDArray[Any] = self.activation(np.moveaxis(outputs, -1, self._channel_axis))
+        return y
 
     def _padded(self, x: NDArray[Any]) -> NDArray[Any]:
         """Return channels-last ``x`` with the zeros that the padding asks for."""

@@ -125,10 +125,14 @@ class Dense(Layer):
     def call(self, inputs: NDArray[Any], training: bool | None = None) -> NDArray[Any]:
         """Return ``activation(inputs @ kernel + bias)``."""
         kernel = self.kernel.value
-        x: NDArray[Any] = inputs.astype(kernel.dtype, copy=False) @ kernel
+        if inputs.dtype.kind != "f":
+            inputs = inputs.astype(kernel.dtype)
+        x: NDArray[Any] = inputs @ kernel
         if self.bias is not None:
             x += self.bias.value
-        return x if self.activation is None else self.activation(x)
+        if self.activation is not None:
+            x = self.activation(x)
+        return x
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return ``(batch, …, units)``."""

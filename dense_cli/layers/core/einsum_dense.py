@@ -136,7 +136,8 @@ class EinsumDense(Layer):
         x: NDArray[Any] = np.einsum(self.equation, inputs, self.kernel.value, optimize=True)
         if self.bias is not None:
             x = x + self.bias.value
-        return self.activation(x)
+        outputs: NDArray[Any] = self.activation(x)
+        return outputs
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the output's shape for an input's."""

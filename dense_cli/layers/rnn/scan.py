@@ -156,11 +156,16 @@ def _masked(
     return take_masked
 
 
-def in_place(activation: activations.Activation) -> InPlace:
+def in_place(activation: Callable[..., Any]) -> InPlace:
     """Return the activation as a function that overwrites gates ``(units, batch)``."""
-    known = {activations.tanh: _tanh, activations.sigmoid: _sigmoid, activations.linear: _linear}
-    if activation.function in known and not activation.config:
-        return known[activation.function]
+    known: list[tuple[Callable[..., Any], InPlace]] = [
+        (activations.tanh, _tanh),
+        (activations.sigmoid, _sigmoid),
+        (activations.linear, _linear),
+    ]
+    for function, step in known:
+        if activation is function:
+            return step
 
     def general(gates: Array) -> None:
         gates[...] = activation(gates.T).T

@@ -70,7 +70,7 @@ class TimeDistributed(Wrapper):
             self._check_mask(np.shape(mask), inputs.shape)
             if self.layer._call_has_mask_arg:
                 arguments["mask"] = np.reshape(mask, (batch * time, *np.shape(mask)[2:]))
-        y = self.layer(np.reshape(inputs, (batch * time, *inputs.shape[2:])), **arguments)
+        y = self.layer.call(np.reshape(inputs, (batch * time, *inputs.shape[2:])), **arguments)
         return np.reshape(np.asarray(y), (batch, time, *y.shape[1:]))
 
     def _check_mask(self, mask: tuple[int, ...], shape: tuple[int, ...]) -> None:

@@ -1,19 +1,15 @@
 """Keras' activation functions on NumPy arrays.
 
-Each is a plain function of an array of any rank: element by element, or over the last axis. The result has
-the dtype of the array; float16 is computed in float32, and float64 in float64. NaN, infinities and overflow
-give what Keras gives on its NumPy backend, and never a warning.
+Each is a plain function of an array of any rank: element by element, or along an axis. The result has the
+dtype of the array; float16 is computed in float32, and float64 in float64. Integers stay integers where
+nothing is divided, and become float64 elsewhere. NaN, infinities and overflow give what Keras gives on its
+NumPy backend, and never a warning.
 
 >>> softmax(np.array([[0.0, 0.0], [1e38, -1e38]]))
 array([[0.5, 0.5],
        [1. , 0. ]])
 
-``get`` finds one by its name in Keras, or by a call with Keras' arguments:
-
->>> get("leaky_relu(negative_slope=0.1)")(np.array([-1.0, 2.0]))
-array([-0.1,  2. ])
-
-Sources: keras/src/activations/__init__.py and activations.py; keras/src/backend/numpy/nn.py.
+Source: keras/src/activations/activations.py; keras/src/backend/numpy/nn.py.
 """
 
 from __future__ import annotations
@@ -22,14 +18,12 @@ import functools
 import inspect
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any, Concatenate, ParamSpec
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dense_cli.errors import ConfigError, DtypeError, ShapeError, nearest
-from dense_cli.initializers.spec import check_number, parse_call, shown, shown_value, without_prefix
+from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.random.erf import erf
 
 Array = NDArray[Any]
@@ -39,93 +33,124 @@ NAMES: dict[str, Callable[..., Array]] = {}
 """Every name that Keras' ``activations.get`` takes -> its function."""
 
 
+_OF_INTEGERS: dict[str, type | None] = {
+    **dict.fromkeys(("linear", "soft_shrink", "sparse_plus")),
+    **dict.fromkeys(("glu", "hard_shrink", "hard_tanh", "leaky_relu", "relu", "relu6"), np.int32),
+    **dict.fromkeys(("sparse_sigmoid", "threshold"), np.int32),
+    **dict.fromkeys(("exponential", "tanh"), np.float32),
+}
+"""The dtype that Keras' NumPy backend gives for integers; None is their own, what is not listed gives
+float64."""
+
+
 def _activation(
     function: Callable[Concatenate[Array, P], Array],
 ) -> Callable[Concatenate[ArrayLike, P], Array]:
     """Enter a function in the table, and let it keep the dtype, without warnings."""
+    of_integers = _OF_INTEGERS.get(function.__name__, np.float64)
 
     @functools.wraps(function)
     def activation(x: ArrayLike, /, *args: P.args, **kwargs: P.kwargs) -> Array:
-        array = _standard(x)
-        wide = array.astype(np.float32) if array.dtype == np.float16 else array
+        if hasattr(x, "_keras_history"):
+            return _symbolic(function.__name__, x, args, kwargs)  # type: ignore[no-any-return]
+        array = np.asarray(x)
+        dtype = _result_dtype(array.dtype, isinstance(x, (np.ndarray, np.generic)), of_integers)
+        wide = array.astype(
+            np.float64 if dtype.itemsize == 8 or dtype.kind == "i" else np.float32, copy=False
+        )
         with np.errstate(all="ignore"):
-            return np.asarray(function(wide, *args, **kwargs)).astype(array.dtype, copy=False)
+            return np.asarray(function(wide, *args, **kwargs)).astype(dtype, copy=False)
 
     NAMES[function.__name__] = activation
     return activation
 
 
-def _standard(x: ArrayLike) -> Array:
-    """Return ``x`` as an array of floats: what is no array, and integers, as float32."""
-    array = np.asarray(x)
-    if array.dtype.kind not in "biuf":
-        raise DtypeError(f"an activation takes real numbers, found dtype {array.dtype}")
-    if array.dtype.kind != "f" or not isinstance(x, (np.ndarray, np.generic)):
-        return array.astype(np.float32)
-    return array
+def _symbolic(name: str, x: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Return the symbolic result for a symbolic tensor."""
+    from dense_cli.ops import apply
+
+    arguments = inspect.signature(NAMES[name]).bind(x, *args, **kwargs).arguments
+    given = {key: value for key, value in arguments.items() if value is not x}
+    return apply("".join(part.title() for part in name.split("_")), x, **given)
 
 
-def _check_last_axis(x: Array, axis: int) -> None:
-    if axis != -1:
-        raise ConfigError(f"`axis` must be -1, the last one, found {axis}")
+def _result_dtype(dtype: np.dtype[Any], is_array: bool, of_integers: type | None) -> np.dtype[Any]:
+    """Return the dtype of an activation's result."""
+    if dtype.kind not in "biuf":
+        raise DtypeError(f"an activation takes real numbers, found dtype {dtype}")
+    if dtype.kind in "iu":
+        return dtype if of_integers is None else np.dtype(of_integers)
+    return dtype if dtype.kind == "f" and is_array else np.dtype(np.float32)
+
+
+Axis = int | tuple[int, ...]
+
+
+def _check_rank(x: Array) -> None:
     if x.ndim == 0:
         raise ShapeError("expected an array of rank 1 or more, found a single number")
 
 
-# --- over the last axis
+# --- along an axis
 
 
 @_activation
-def softmax(x: Array, axis: int = -1) -> Array:
-    """Return exp(x) / sum(exp(x)), each row with its maximum subtracted first so that nothing overflows."""
-    _check_last_axis(x, axis)
-    out: Array = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
+def softmax(x: Array, axis: Axis = -1) -> Array:
+    """Return exp(x) / sum(exp(x)) along an axis or several, with the maximum subtracted first, so that
+    nothing
+    overflows."""
+    if not x.ndim:
+        return np.asarray(np.ones_like(x) + 0 * x)
+    out: Array = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
     np.exp(out, out=out)
-    out /= out.sum(axis=-1, keepdims=True)
+    out /= out.sum(axis=axis, keepdims=True)
     return out
 
 
 @_activation
-def log_softmax(x: Array, axis: int = -1) -> Array:
+def log_softmax(x: Array, axis: Axis = -1) -> Array:
     """Return log(softmax(x)), without the rounding of small probabilities to 0."""
-    _check_last_axis(x, axis)
-    out: Array = x - x.max(axis=-1, keepdims=True, initial=-np.inf)
-    out -= np.log(np.exp(out).sum(axis=-1, keepdims=True))
+    if not x.ndim:
+        return np.asarray(0 * x)
+    out: Array = x - x.max(axis=axis, keepdims=True, initial=-np.inf)
+    out -= np.log(np.exp(out).sum(axis=axis, keepdims=True))
     return out
 
 
 @_activation
 def sparsemax(x: Array, axis: int = -1) -> Array:
-    """Return max(x - t, 0), with a t for each row.
+    """Return max(x - t, 0), with a t for each row along an axis.
 
     The paper's t makes the row sum to 1. Keras adds up running sums where the paper takes the last of them,
     so its rows sum to 1 only where one class has it all; this follows Keras.
 
     Source: Martins and Astudillo, 2016, https://arxiv.org/abs/1602.02068
     """
-    _check_last_axis(x, axis)
-    ordered = -np.sort(-x, axis=-1)
+    _check_rank(x)
+    rows = np.moveaxis(x, axis, -1)
+    ordered = -np.sort(-rows, axis=-1)
     cumulated = np.cumsum(ordered, axis=-1)
-    support = ordered - (cumulated - 1) / np.arange(1, x.shape[-1] + 1) > 0
+    support = ordered - (cumulated - 1) / np.arange(1, rows.shape[-1] + 1) > 0
     count = support.sum(axis=-1, keepdims=True)
     threshold = (np.where(support, cumulated, 0).sum(axis=-1, keepdims=True) - 1) / count
-    out: Array = np.maximum(x - threshold, 0)
-    return out
+    return np.moveaxis(np.maximum(rows - threshold, 0), -1, axis)
 
 
 @_activation
 def glu(x: Array, axis: int = -1) -> Array:
-    """Return a * sigmoid(b) of the two halves of the last axis.
+    """Return a * sigmoid(b) of the two halves of an axis.
 
     Raises:
-        ShapeError: the last axis cannot be halved.
+        ShapeError: the axis cannot be halved.
 
     Source: Dauphin and others, 2016, https://arxiv.org/abs/1612.08083
     """
-    _check_last_axis(x, axis)
-    if x.shape[-1] % 2:
-        raise ShapeError(f"glu: axis size must be divisible by 2. Received: x.shape={x.shape} with axis=-1")
-    a, b = np.split(x, 2, axis=-1)
+    _check_rank(x)
+    if x.shape[axis] % 2:
+        raise ShapeError(
+            f"glu: axis size must be divisible by 2. Received: x.shape={x.shape} with axis={axis}"
+        )
+    a, b = np.split(x, 2, axis=axis)
     out: Array = a * _sigmoid(b)
     return out
 
@@ -225,15 +250,20 @@ def sigmoid(x: Array) -> Array:
 
 
 def _sigmoid(x: Array) -> Array:
-    out = np.exp(-x)
+    out = np.asarray(np.exp(-x))
     out += 1
-    return np.reciprocal(out, out=out)
+    np.reciprocal(out, out=out)
+    return out
 
 
 @_activation
-def hard_sigmoid(x: Array) -> Array:
-    """Return x / 6 + 0.5, cut off at 0 and 1."""
-    return _hard_sigmoid(x)
+def hard_sigmoid(x: Array, slope: float | None = None) -> Array:
+    """Return x / 6 + 0.5, cut off at 0 and 1.
+
+    Args:
+        slope: what multiplies x in place of 1 / 6; Keras 2 has 0.2.
+    """
+    return _hard_sigmoid(x) if slope is None else np.clip(slope * x + 0.5, 0, 1)
 
 
 def _hard_sigmoid(x: Array) -> Array:
@@ -359,91 +389,3 @@ def sparse_plus(x: Array) -> Array:
 
 swish = NAMES["swish"] = silu
 hard_swish = NAMES["hard_swish"] = hard_silu
-
-
-@dataclass(frozen=True, repr=False)
-class Activation:
-    """An activation function with its arguments; called on an array, it returns one.
-
-    ``name`` is Keras' name of the function, ``config`` has the arguments that are not the defaults, and the
-    repr is the text that ``get`` makes it of.
-
-    >>> activation = get("swish")
-    >>> activation.name, activation.config
-    ('silu', {})
-    """
-
-    name: str
-    config: dict[str, Any]
-    function: Callable[..., Array] = field(compare=False)
-
-    def __call__(self, x: ArrayLike) -> Array:
-        """Return the activation of ``x``, which has its dtype and, but for glu, its shape."""
-        return self.function(x, **self.config)
-
-    def __repr__(self) -> str:
-        arguments = ", ".join(f"{name}={value!r}" for name, value in self.config.items())
-        return f"{self.name}({arguments})" if self.config else self.name
-
-
-def get(identifier: str | dict[str, Any] | Activation | Callable[..., Array] | None) -> Activation:
-    """Return the activation that ``identifier`` stands for.
-
-    Args:
-        identifier: a name in Keras ("softmax", "swish"), a call with Keras' arguments, Keras' JSON config of
-            a function, an Activation, a function of an array, or None for linear.
-
-    Raises:
-        ConfigError: an unknown name (the message has the near ones), or arguments that do not fit.
-
-    >>> get("keras.activations.elu(alpha=0.5)")
-    elu(alpha=0.5)
-    >>> get("sofmax")
-    Traceback (most recent call last):
-    dense_cli.errors.ConfigError: unknown activation 'sofmax'; did you mean 'softmax' or 'log_softmax'?
-    """
-    if isinstance(identifier, Activation):
-        return identifier
-    if isinstance(identifier, dict) and identifier.get("class_name") == "function":
-        identifier = identifier.get("config")
-    if identifier is None:
-        return Activation("linear", {}, linear)
-    if isinstance(identifier, str):
-        name, args, kwargs = parse_call(identifier)
-        return _make(without_prefix(name, "activations"), args, kwargs)
-    if callable(identifier):
-        name = getattr(identifier, "__name__", type(identifier).__name__)
-        return _make(name, [], {}) if NAMES.get(name) is identifier else Activation(name, {}, identifier)
-    raise ConfigError(f"Could not interpret activation function identifier: {shown_value(identifier)}")
-
-
-def _make(name: str, args: list[Any], kwargs: dict[str, Any]) -> Activation:
-    """Return the activation called ``name`` with these arguments, which follow the array."""
-    if name not in NAMES:
-        raise ConfigError(f"unknown activation {shown(name)}; {nearest(name, sorted(NAMES))}")
-    function = NAMES[name]
-    parameters = list(inspect.signature(function).parameters.values())[1:]
-    try:
-        bound = inspect.Signature(parameters).bind(*args, **kwargs).arguments
-    except TypeError as error:
-        known = ", ".join(parameter.name for parameter in parameters) or "no arguments"
-        raise ConfigError(f"{name}: {error}; it takes {known}") from None
-    config = {}
-    for parameter in parameters:
-        value = bound.get(parameter.name, parameter.default)
-        if value is not None or parameter.default is not None:
-            check_number(parameter.name, value)
-        if value != parameter.default:
-            config[parameter.name] = value
-    if config.get("axis", -1) != -1:
-        raise ConfigError(f"{name}: `axis` must be -1, the last one, found {config['axis']}")
-    return Activation(function.__name__, config, function)
-
-
-def serialize(activation: Activation | Callable[..., Array] | None) -> Any:
-    """Return what stands for an activation in a config: its name, or the call that makes it.
-
-    >>> serialize(get("relu")), serialize(get("elu(alpha=0.5)"))
-    ('relu', 'elu(alpha=0.5)')
-    """
-    return None if activation is None else repr(get(activation))

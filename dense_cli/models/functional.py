@@ -1,0 +1,344 @@
+"""Keras' functional model: a graph of layers.
+
+Source: keras/src/models/functional.py, keras/src/ops/function.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from dense_cli.errors import ConfigError, ShapeError
+from dense_cli.layers import tree
+from dense_cli.layers.call import CallArguments
+from dense_cli.layers.core.input_layer import Input, InputLayer
+from dense_cli.layers.dtype_policy import FLOATS, array_dtype, round_to
+from dense_cli.layers.input_spec import InputSpec
+from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape
+from dense_cli.layers.layer import Layer
+from dense_cli.layers.masks import get_mask, with_mask
+from dense_cli.models.config import config_of_model
+from dense_cli.models.graph import Graph, make_graph, node_of
+from dense_cli.models.model import Model, takes_graph
+
+
+class Functional(Model):
+    """The layers between ``inputs`` and ``outputs``, which are symbolic tensors or nests of them.
+
+    Args:
+        inputs: what the model takes: outputs of `Input`, or of any layer.
+        outputs: what it gives.
+        name: its name.
+        trainable: whether training would change the weights.
+
+    Raises:
+        ConfigError: ``outputs`` do not come from ``inputs``, or two layers have one name.
+
+    Source: https://keras.io/guides/functional_api/
+    """
+
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
+        trainable = kwargs.pop("trainable", None)
+        Layer.__init__(self, name=name, **kwargs)
+        for what, nest in (("inputs", inputs), ("outputs", outputs)):
+            for x in tree.flatten(nest):
+                if not isinstance(x, KerasTensor):
+                    raise ConfigError(
+                        f"All `{what}` values must be KerasTensors. Received: {what}={nest} including "
+                        "invalid "
+                        f"value {x} of type {type(x)}"
+                    )
+        if isinstance(inputs, dict):
+            for key, x in inputs.items():
+                if isinstance(x, KerasTensor) and key != x.name:
+                    warnings.warn(
+                        "When providing `inputs` as a dict, all keys in the dict must match the names of the "
+                        f"corresponding tensors. Received key '{key}' mapping to value {x} which has name "
+                        f"'{x.name}'. Change the tensor name to '{key}' (via `Input(..., name='{key}')`)",
+                        stacklevel=2,
+                    )
+        if not all(_is_input(x) for x in tree.flatten(inputs)):
+            inputs, outputs = _from_new_inputs(inputs, outputs)
+        self._inputs_struct = _as_nest(inputs)
+        self._outputs_struct = _as_nest(outputs)
+        self.inputs: list[KerasTensor] = tree.flatten(inputs)
+        self.outputs: list[KerasTensor] = tree.flatten(outputs)
+        self._graph: Graph = make_graph(self.inputs, self.outputs)
+        self.output_names = [x._keras_history.operation.name for x in self.outputs]
+        if trainable is not None:
+            self.trainable = trainable
+        self.built = True
+        self._convert_input_args = False
+        self._allow_non_tensor_positional_args = True
+
+    # --- layers
+
+    @property
+    def _operations(self) -> list[Any]:
+        return self._graph.operations
+
+    @property
+    def operations(self) -> list[Any]:
+        """The layers, and the operations that are no layers, each once."""
+        return list(self._graph.operations)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, the inputs among them, each once, in the order of the graph."""
+        return [operation for operation in self._graph.operations if isinstance(operation, Layer)]
+
+    @property
+    def _layers(self) -> list[Layer]:
+        extra = [layer for layer in super()._layers if layer not in self.layers]
+        return self.layers + extra
+
+    @property
+    def input(self) -> Any:
+        """The symbolic inputs, nested as they were given."""
+        return self._inputs_struct
+
+    @property
+    def output(self) -> Any:
+        """The symbolic outputs, nested as they were given."""
+        return self._outputs_struct
+
+    @property
+    def input_names(self) -> list[str]:
+        """The names of the inputs."""
+        return [x.name for x in self.inputs]
+
+    @property
+    def input_shape(self) -> Any:
+        """The shape of the input, or a list of them."""
+        return _only(tree.map_structure(lambda x: x.shape, self.inputs))
+
+    @property
+    def output_shape(self) -> Any:
+        """The shape of the output, or a list of them."""
+        return _only(tree.map_structure(lambda x: x.shape, self.outputs))
+
+    @property
+    def input_spec(self) -> Any:
+        """What the inputs must be."""
+        if self._manual_input_spec is not None:
+            return self._manual_input_spec
+        if isinstance(self._inputs_struct, dict):
+            if not all(isinstance(x, KerasTensor) for x in self._inputs_struct.values()):
+                return None
+            return [_spec(self._inputs_struct[name], name) for name in sorted(self._inputs_struct)]
+        return [_spec(x) for x in self.inputs]
+
+    @input_spec.setter
+    def input_spec(self, value: Any) -> None:
+        self._manual_input_spec = value
+
+    def build(self, input_shape: Any = None) -> None:
+        """Do nothing: the graph is there."""
+
+    # --- running
+
+    def _run(self, call: CallArguments) -> Any:
+        return self.call(*call.bound.args, **call.bound.kwargs)
+
+    def _masked(self, inputs: Any, outputs: Any, previous_mask: Any) -> Any:
+        return outputs  # the layers inside have given them their masks
+
+    def call(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Return the outputs of arrays."""
+        arrays = self._standardized(inputs)
+        for i, one in enumerate(tree.flatten(mask)[: len(arrays)] if mask is not None else []):
+            if one is not None and arrays[i] is not None:
+                arrays[i] = with_mask(arrays[i], one)
+        return self._through_graph(arrays, lambda operation: operation)
+
+    def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
+        """Return symbolic outputs for symbolic inputs."""
+        given = self._flat(inputs)
+        for x, own in zip(given, self.inputs, strict=True):
+            _check_fits(x, own)
+        if all(x.shape == own.shape for x, own in zip(given, self.inputs, strict=True)):
+            return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), self._outputs_struct)
+        return self._through_graph(given, lambda operation: operation.compute_output_spec)
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Return the shape of the outputs for that of the inputs."""
+        dtypes = iter(self.inputs)
+        inputs = tree.map_shapes(lambda shape: KerasTensor(shape, next(dtypes).dtype), input_shape)
+        return tree.map_structure(lambda x: x.shape, self.compute_output_spec(inputs))
+
+    def _through_graph(self, inputs: list[Any], function: Callable[[Any], Callable[..., Any]]) -> Any:
+        """Return what the outputs are where the inputs are ``inputs``.
+
+        Each result is kept as long as a call needs it.
+        """
+        values = {id(x): value for x, value in zip(self.inputs, inputs, strict=True)}
+        uses = self._uses()
+        for node in self._graph.nodes:
+            if node.is_input:
+                continue
+            args, kwargs = _filled(node, values)
+            results = function(node.operation)(*args, **kwargs)
+            for x in node.input_tensors:
+                uses[id(x)] -= 1
+                if not uses[id(x)]:
+                    values.pop(id(x), None)
+            for x, value in zip(node.output_tensors, tree.flatten(results), strict=True):
+                if uses.get(id(x)):
+                    values[id(x)] = value
+        return _singleton(tree.pack_as(self._outputs_struct, [values[id(x)] for x in self.outputs]))
+
+    def _uses(self) -> dict[int, int]:
+        """Return how often each tensor is needed."""
+        uses: dict[int, int] = {}
+        for x in [x for node in self._graph.nodes for x in node.input_tensors] + self.outputs:
+            uses[id(x)] = uses.get(id(x), 0) + 1
+        return uses
+
+    def _flat(self, inputs: Any) -> list[Any]:
+        """Return the inputs in the order of the model's, taken by name from a dictionary."""
+        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
+            names = self.input_names
+            if not set(names) <= set(inputs):
+                raise ShapeError(self._mismatch(inputs))
+            return [inputs[name] for name in names]
+        if isinstance(inputs, dict):
+            missing = set(self._inputs_struct) - set(inputs)
+            if missing:
+                raise ShapeError(self._mismatch(inputs))
+            inputs = {key: inputs[key] for key in self._inputs_struct}
+        flat = tree.flatten(inputs)
+        if len(flat) != len(self.inputs):
+            raise ShapeError(self._mismatch(inputs))
+        return flat
+
+    def _mismatch(self, inputs: Any) -> str:
+        expected = tree.map_structure(lambda x: x.name, self._inputs_struct)
+        received = tree.map_structure(
+            lambda x: "None" if x is None else f"Tensor(shape={np.shape(x)})", inputs
+        )
+        return (
+            "The structure of `inputs` doesn't match the expected structure.\n"
+            f"Expected: {expected}\nReceived: inputs={received}"
+        )
+
+    def _standardized(self, inputs: Any) -> list[Any]:
+        """Return the inputs as arrays of the inputs' dtypes, with a last axis of size 1 added or taken off.
+
+        Raises:
+            ShapeError: another number of inputs, or shapes that do not fit.
+        """
+        arrays: list[Any] = []
+        for x, own in zip(self._flat(inputs), self.inputs, strict=True):
+            if x is None:
+                layer = own._keras_history.operation
+                if isinstance(layer, InputLayer) and not layer.optional:
+                    raise ShapeError(
+                        f"The input '{own.name}' is not optional, but None was passed. "
+                        "Please provide a valid tensor."
+                    )
+                arrays.append(None)
+                continue
+            arrays.append(_standard(x, own))
+        return arrays
+
+    # --- configs
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the graph as Keras writes it in JSON.
+
+        Raises:
+            NotImplementedError: a subclass with arguments of its own has no ``get_config``.
+        """
+        if not takes_graph(type(self)):
+            return super().get_config()
+        return copy.deepcopy(config_of_model(self))
+
+
+def _as_nest(x: Any) -> Any:
+    return x if not isinstance(x, tuple) else list(x)
+
+
+def _only(x: list[Any]) -> Any:
+    return x[0] if len(x) == 1 else x
+
+
+def _singleton(x: Any) -> Any:
+    return x[0] if isinstance(x, (list, tuple)) and len(x) == 1 else x
+
+
+def _is_input(x: KerasTensor) -> bool:
+    node = node_of(x) if hasattr(x, "_keras_history") else None
+    if node is None:
+        raise ConfigError(f"{x} comes from no layer: a model starts from an Input")
+    return node.is_input
+
+
+def _filled(node: Node, values: dict[int, Any]) -> tuple[Any, Any]:
+    def fill(x: Any) -> Any:
+        return values[id(x)] if isinstance(x, KerasTensor) else x
+
+    return tree.map_structure(fill, list(node.args)), tree.map_structure(fill, node.kwargs)
+
+
+def _check_fits(x: Any, own: KerasTensor) -> None:
+    sizes = zip(x.shape, own.shape, strict=False)
+    if len(x.shape) != len(own.shape) or any(None not in pair and pair[0] != pair[1] for pair in sizes):
+        raise ShapeError(
+            f"Functional was passed incompatible inputs. For input '{own.name}', expected shape {own.shape}, "
+            f"but received instead a tensor with shape {x.shape}."
+        )
+
+
+def _standard(x: Any, own: KerasTensor) -> Any:
+    """Return an input as an array of the dtype and rank of ``own``, with its mask."""
+    mask = get_mask(x)
+    array = np.asarray(x)
+    if array.dtype.kind not in "biuf":
+        raise ShapeError(f"input '{own.name}': expected numbers, found dtype {array.dtype}")
+    array = round_to(array, own.dtype) if own.dtype in FLOATS else array.astype(array_dtype(own.dtype))
+    if array.ndim == len(own.shape) + 1 and array.shape[-1] == 1:
+        array = array[..., 0]
+    elif array.ndim == len(own.shape) - 1 and own.shape[-1] == 1:
+        array = array[..., None]
+    if array.ndim != len(own.shape):
+        raise ShapeError(
+            f"Invalid input shape for input with name '{own.name}'. Expected shape {own.shape}, "
+            f"but input has incompatible shape {array.shape}"
+        )
+    return with_mask(array, mask)
+
+
+def _spec(x: KerasTensor, name: str | None = None) -> InputSpec:
+    layer = x._keras_history.operation
+    shape: Shape = (None, *x.shape[1:]) if x.shape else ()
+    optional = isinstance(layer, InputLayer) and layer.optional
+    return InputSpec(shape=shape, allow_last_axis_squeeze=True, name=name or layer.name, optional=optional)
+
+
+def _from_new_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
+    """Return new inputs in place of outputs of layers, and the outputs with the calls between made again."""
+    own = tree.flatten(inputs)
+    graph = make_graph(own, tree.flatten(outputs))
+    copies: dict[int, KerasTensor] = {}
+    for x in own:
+        copies[id(x)] = (
+            x if _is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE")
+        )
+
+    def copied(x: Any) -> Any:
+        if not isinstance(x, KerasTensor):
+            return x
+        return copies.setdefault(id(x), KerasTensor(x.shape, x.dtype, name=f"{x.name}_clone"))
+
+    for node in graph.nodes:
+        if not node.is_input:
+            args, kwargs = (tree.map_structure(copied, nest) for nest in (node.args, node.kwargs))
+            Node(node.operation, args, kwargs, [copied(x) for x in node.output_tensors])
+    new_inputs = (
+        tree.pack_as(inputs, [copies[id(x)] for x in own]) if tree.is_nested(inputs) else copies[id(inputs)]
+    )
+    return new_inputs, tree.map_structure(copied, outputs)

@@ -1,0 +1,143 @@
+"""The calls between a model's inputs and outputs, in an order in which they can be run.
+
+Source: keras/src/ops/function.py.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import Any, NamedTuple
+
+from dense_cli.errors import ConfigError
+from dense_cli.layers.keras_tensor import KerasTensor, Node
+
+
+class Graph(NamedTuple):
+    """The calls of a model.
+
+    ``nodes`` are in an order in which each has its inputs; ``by_depth`` has them by their distance from the
+    outputs; ``operations`` are the layers, each once, in the order in which Keras lists them.
+    """
+
+    nodes: list[Node]
+    by_depth: dict[int, list[Node]]
+    operations: list[Any]
+
+
+def node_of(tensor: KerasTensor) -> Node | None:
+    """Return the call that gives ``tensor``."""
+    history = tensor._keras_history
+    return None if history.operation is None else history.operation._inbound_nodes[history.node_index]
+
+
+def make_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
+    """Return the graph between ``inputs`` and ``outputs``.
+
+    Raises:
+        ConfigError: a circle, an output that does not come from the inputs, or a name that two layers have.
+    """
+    found = _sorted_nodes(inputs, outputs)
+    order = {id(node.operation): index for index, node in reversed(list(enumerate(found.in_search_order)))}
+    depths = _depths(found.nodes)
+    nodes = list(found.nodes)
+    operation_depths: dict[int, int] = {}
+    operations: dict[int, Any] = {}
+    for node in nodes:
+        key = id(node.operation)
+        operations[key] = node.operation
+        operation_depths[key] = max(operation_depths.get(key, 0), depths[id(node)])
+    for x in inputs:  # inputs that no output needs
+        start = node_of(x)
+        if start is not None and start.is_input and id(start.operation) not in operations:
+            nodes.append(start)
+            operations[id(start.operation)] = start.operation
+            depths[id(start)] = operation_depths[id(start.operation)] = 0
+            order[id(start.operation)] = -1
+    by_depth: defaultdict[int, list[Node]] = defaultdict(list)
+    for node in nodes:
+        by_depth[depths[id(node)]].append(node)
+    in_order = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
+    _check_connected(inputs, in_order)
+    listed = sorted(operations.values(), key=lambda op: (-operation_depths[id(op)], order[id(op)]))
+    _check_names([operation.name for operation in listed])
+    return Graph(in_order, dict(by_depth), listed)
+
+
+class _Sorted(NamedTuple):
+    nodes: list[Node]
+    in_search_order: list[Node]
+
+
+def _sorted_nodes(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> _Sorted:
+    """Return the nodes from inputs to outputs, found from the outputs depth first, without recursion."""
+    given = {id(x) for x in inputs}
+    done: set[int] = set()
+    open_: set[int] = set()
+    nodes: list[Node] = []
+    search: list[Node] = []
+    for output in outputs:
+        stack: list[tuple[Node, list[KerasTensor]]] = []
+
+        def enter(tensor: KerasTensor, stack: list[tuple[Node, list[KerasTensor]]] = stack) -> None:
+            node = node_of(tensor)
+            if node is None or id(node) in done:
+                return
+            if not node.is_input and id(tensor) in given:
+                done.add(id(node))
+                return
+            if id(node) in open_:
+                raise ConfigError(f"the model's graph goes in a circle at layer '{node.operation.name}'")
+            open_.add(id(node))
+            search.append(node)
+            stack.append((node, list(reversed(node.input_tensors))))
+
+        enter(output)
+        while stack:
+            node, left = stack[-1]
+            if left:
+                enter(left.pop())
+                continue
+            stack.pop()
+            open_.discard(id(node))
+            done.add(id(node))
+            nodes.append(node)
+    return _Sorted(nodes, search)
+
+
+def _depths(nodes: list[Node]) -> dict[int, int]:
+    """Return how far each node is from the outputs; a shared layer's calls are as far as the farthest."""
+    known = {id(node) for node in nodes}
+    depths: dict[int, int] = {}
+    operation_depths: dict[int, int] = {}
+    for node in reversed(nodes):
+        key = id(node.operation)
+        depth = max(depths.get(id(node), 0), operation_depths.get(key, 0))
+        operation_depths[key] = depths[id(node)] = depth
+        for parent in node.parent_nodes:
+            if id(parent) in known:
+                depths[id(parent)] = max(depth + 1, depths.get(id(parent), 0))
+    return depths
+
+
+def _check_connected(inputs: list[KerasTensor], nodes: list[Node]) -> None:
+    computable = {id(x) for x in inputs}
+    for node in nodes:
+        for x in node.input_tensors:
+            if id(x) not in computable:
+                raise ConfigError(
+                    f"Graph disconnected: cannot find parent for tensor {x} at operation '{node.operation}': "
+                    "the outputs do not come from the inputs alone"
+                )
+        if not node.is_input:
+            computable |= {id(x) for x in node.output_tensors}
+
+
+def _check_names(names: list[str]) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise ConfigError(
+                f'The name "{name}" is used {names.count(name)} times in the model. '
+                "All operation names should be unique."
+            )
+        seen.add(name)

@@ -1,0 +1,109 @@
+"""A model over many samples: blocks in, whole outputs out.
+
+Memory beyond the outputs follows the block, not the number of samples.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from dense_cli.errors import ShapeError
+from dense_cli.layers import tree
+
+_BLOCK_BYTES = 16 << 20  # of the largest output between the layers
+_FEWEST, _MOST = 32, 4096
+_UNKNOWN_SIZE = 64  # what is taken for an axis of any size
+
+
+def as_arrays(x: Any) -> Any:
+    """Return a nest of arrays; nested lists of numbers are one."""
+    if isinstance(x, (list, tuple)) and not any(hasattr(leaf, "__array__") for leaf in tree.flatten(x)):
+        return np.asarray(x)
+    return tree.map_structure(lambda a: None if a is None else np.asanyarray(a), x)
+
+
+def plain(y: Any) -> Any:
+    """Return an output as a plain array, without its mask."""
+    return np.asarray(y)
+
+
+def predict(model: Any, x: Any, batch_size: int | None, steps: int | None) -> Any:
+    """Return ``model``'s outputs for all samples of ``x``.
+
+    Raises:
+        ShapeError: the inputs have different numbers of samples, or none was given.
+    """
+    if hasattr(x, "__next__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__") and _is_sequence(x)):
+        return _joined([model(as_arrays(_inputs(block))) for block in _blocks_of(x, steps)])
+    arrays = as_arrays(x)
+    flat = [a for a in tree.flatten(arrays) if a is not None]
+    counts = {len(a) if np.ndim(a) else None for a in flat}
+    if len(counts) != 1 or None in counts:
+        raise ShapeError(
+            "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. "
+            f"'x' sizes: {', '.join(str(np.shape(a)[:1]) for a in flat)}"
+        )
+    count = len(flat[0])
+    size = batch_size or _block_size(model)
+    if steps is not None:
+        count = min(count, steps * size)
+    return _filled(model, arrays, count, size)
+
+
+def _is_sequence(x: Any) -> bool:
+    """Return whether ``x`` gives blocks by number, as Keras' PyDataset does."""
+    return not isinstance(x, (list, tuple, dict)) and not hasattr(x, "__array__")
+
+
+def _blocks_of(x: Any, steps: int | None) -> Iterator[Any]:
+    blocks = iter(x) if hasattr(x, "__next__") else (x[i] for i in range(len(x)))
+    for number, block in enumerate(blocks):
+        if steps is not None and number >= steps:
+            return
+        yield block
+
+
+def _inputs(block: Any) -> Any:
+    return block[0] if isinstance(block, tuple) and len(block) <= 3 else block
+
+
+def _joined(parts: list[Any]) -> Any:
+    if not parts:
+        raise ShapeError("predict: no data: expected at least one block")
+    leaves = zip(*(tree.flatten(part) for part in parts), strict=True)
+    return tree.pack_as(parts[0], [np.concatenate([plain(y) for y in leaf]) for leaf in leaves])
+
+
+def _block_size(model: Any) -> int:
+    """Return how many samples are computed at once, by the largest output of a layer."""
+    graph = getattr(getattr(model, "_functional", model), "_graph", None)
+    if graph is None:
+        return _FEWEST
+    largest = max(
+        math.prod(_UNKNOWN_SIZE if n is None else n for n in x.shape[1:])
+        for node in graph.nodes
+        for x in node.output_tensors
+    )
+    return min(max(_BLOCK_BYTES // (4 * max(largest, 1)), _FEWEST), _MOST)
+
+
+def _filled(model: Any, arrays: Any, count: int, size: int) -> Any:
+    """Return the outputs, each block written into its place."""
+    first = model(_rows(arrays, 0, min(size, count)))
+    if count <= size:
+        return tree.map_structure(plain, first)
+    leaves = tree.flatten(first)
+    whole = [np.empty((count, *np.shape(y)[1:]), y.dtype) for y in leaves]
+    for start in range(0, count, size):
+        block = leaves if start == 0 else tree.flatten(model(_rows(arrays, start, min(start + size, count))))
+        for out, y in zip(whole, block, strict=True):
+            out[start : start + size] = y
+    return tree.pack_as(first, whole)
+
+
+def _rows(arrays: Any, start: int, stop: int) -> Any:
+    return tree.map_structure(lambda a: None if a is None else a[start:stop], arrays)
