@@ -16,8 +16,8 @@ from conftest import Run
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.files.formats import FORMATS
-from dense_cli.files.stream import open_stream
-from dense_cli.sources.open import Request, open_source
+from dense_cli.files.stream import ByteStream, File, open_stream
+from dense_cli.sources.open import Request, open_source, sniff
 from dense_cli.sources.source import Source
 from dense_cli.sources.streamed import StreamSource, in_order, spool
 from dense_cli.sources.whole import read_array
@@ -684,3 +684,31 @@ def test_a_quote_that_is_never_closed_is_one_error(run: Run, here: Path) -> None
     ran = run("info", "-", "--input-format", "csv", stdin=rows)
     assert ran.code == 2
     assert ran.err.startswith("Error: standard input: ragged: line 3 has ")
+
+
+@pytest.mark.parametrize("format", ["npy", "npz", "hdf5", "safetensors"])
+def test_a_binary_file_is_known_from_a_pipe_that_gives_a_byte_first(format: str, here: Path) -> None:
+    x = np.ones((2, 3), np.float32)
+    if format == "npy":
+        np.save("x.npy", x)
+    elif format == "npz":
+        np.savez("x.npz", x=x)
+    elif format == "hdf5":
+        with pytest.importorskip("h5py").File("x.hdf5", "w") as file:
+            file["x"] = x
+    else:
+        pytest.importorskip("safetensors.numpy").save_file({"x": x}, "x.safetensors")
+    content = (here / f"x.{format}").read_bytes()
+    reading, writing = os.pipe()
+    os.write(writing, content[:1])
+    stream = ByteStream(File(reading), "standard input")
+    assert stream.peek(1) == content[:1]
+
+    def rest() -> None:
+        os.write(writing, content[1:])
+        os.close(writing)
+
+    later = threading.Timer(0.05, rest)
+    later.start()
+    assert sniff(stream).name == format
+    later.join()

@@ -153,7 +153,12 @@ class ByteStream:
         return self.peek(size) if self._whole is None else os.pread(self._whole.fileno(), size, 0)
 
     def ready(self, size: int) -> bytes:
-        """Return up to ``size`` of the bytes that were read ahead, without taking them or waiting."""
+        """Return up to ``size`` of the next bytes without taking them: fewer at the end or of a line.
+
+        A line of text that has come need not wait for the next one.
+        """
+        while len(self._held) < size and not _holds_line(self._held) and (more := self._more()):
+            self._held += more
         return self._held[:size]
 
     def _more(self) -> bytes:
@@ -285,3 +290,9 @@ def decoded(content: bytes, name: str) -> str:
     except UnicodeDecodeError as error:
         found = f"byte {content[error.start]:#04x} at offset {error.start}"
         raise FileFormatError(f"{name}: not UTF-8 text: {found}") from error
+
+
+def _holds_line(start: bytes) -> bool:
+    """Whether bytes begin with a whole line of text, blank ones before it not counted."""
+    line, newline, _ = start.lstrip().partition(b"\n")
+    return bool(newline) and line.isascii() and b"\0" not in line
