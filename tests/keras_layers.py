@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+TOLERANCES = {"float16": (4e-3, 4e-3), "bfloat16": (3e-2, 3e-2), "float64": (1e-7, 1e-7)}
 BACKENDS = ("tensorflow", "jax", "torch", "numpy")
 
 
@@ -58,11 +59,16 @@ def run(layer: Any, case: dict[str, Any], seed: int, number: Any = np.asarray) -
     outputs = leaves(layer(*args, **kwargs))
     masks = [getattr(y, "_keras_mask", None) for y in outputs]
     return {
-        "outputs": [number(y) for y in outputs],
+        "outputs": [_plain(number(y)) for y in outputs],
         "masks": [None if mask is None else number(mask) for mask in masks],
         "weights": [[w.path, list(w.shape)] for w in layer.weights],
         "config": json.loads(json.dumps(layer.get_config())),
     }
+
+
+def _plain(y: Any) -> np.ndarray:
+    """Return bfloat16, which NumPy does not have, as float32."""
+    return y.astype(np.float32) if y.dtype.name == "bfloat16" else np.asarray(y)
 
 
 def save(path: Path, nest: Any) -> None:
@@ -119,9 +125,7 @@ def compare_with_keras(cases: list[dict[str, Any]], folder: Path) -> None:
     compare(cases, ask_keras(cases, folder))
 
 
-def compare(
-    cases: list[dict[str, Any]], answers: list[dict[str, Any]], rtol: float = 1e-5, atol: float = 1e-6
-) -> None:
+def compare(cases: list[dict[str, Any]], answers: list[dict[str, Any]]) -> None:
     """Check outputs, masks, weights and configs of the cases, or that they are refused, against Keras'."""
     import pytest
     from layer_compare import plain_config
@@ -137,6 +141,8 @@ def compare(
             continue
         found = run(deserialize_keras_object(case["layer"]), case, i)
         assert len(found["outputs"]) == len(expected["outputs"]), what
+        dtype = case["layer"]["config"].get("dtype", "float32").removeprefix("mixed_")
+        rtol, atol = TOLERANCES.get(dtype, (1e-5, 1e-6))
         for y, z in zip(found["outputs"], expected["outputs"], strict=True):
             assert y.dtype == z.dtype, what
             np.testing.assert_allclose(y, z, rtol=rtol, atol=atol, err_msg=what)

@@ -155,8 +155,8 @@ class Attention(Layer):
         self,
         inputs: Any,
         mask: Any = None,
-        return_attention_scores: bool = False,
         training: bool | None = None,
+        return_attention_scores: bool = False,
         use_causal_mask: bool = False,
     ) -> Any:
         """Return the symbolic output, and the weights where they are asked for."""

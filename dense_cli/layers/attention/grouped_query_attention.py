@@ -55,6 +55,11 @@ class GroupQueryAttention(HeadsAttention):
         self._return_attention_scores = False
         self.num_repeats = num_query_heads // num_key_value_heads
 
+    @property
+    def sliding_window(self) -> int | None:
+        """How far apart query and key may be; None is any distance."""
+        return self._sliding_window
+
     def build(  # type: ignore[override]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> None:

@@ -81,7 +81,7 @@ class HeadsAttention(Layer):
         self.dropout = dropout
         self.use_bias = use_bias
         self.use_gate = use_gate
-        self.sliding_window = sliding_window
+        self._sliding_window = sliding_window
         self._flash_attention = bool(flash_attention)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -215,9 +215,9 @@ class HeadsAttention(Layer):
         masks += [np.asarray(m).astype(bool)[..., None, :] for m in (value_mask, key_mask) if m is not None]
         if use_causal_mask:
             masks.append(self._compute_causal_mask(query, value))
-        if self.sliding_window is not None:
+        if self._sliding_window is not None:
             places = np.arange(query.shape[1])[:, None] - np.arange(value.shape[1])
-            masks.append((np.abs(places) < self.sliding_window)[None])
+            masks.append((np.abs(places) < self._sliding_window)[None])
         result: Array | None = None
         for mask in masks:
             result = mask if result is None else result & mask
@@ -234,7 +234,7 @@ class HeadsAttention(Layer):
             "dropout": self.dropout,
             "use_bias": self.use_bias,
             "use_gate": self.use_gate,
-            "sliding_window": self.sliding_window,
+            "sliding_window": self._sliding_window,
             "kernel_initializer": initializers.serialize(self.kernel_initializer),
             "bias_initializer": initializers.serialize(self.bias_initializer),
             "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),

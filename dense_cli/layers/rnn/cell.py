@@ -135,8 +135,14 @@ class Cell(Layer):
 
     def get_initial_state(self, batch_size: int | None = None) -> list[Array]:
         """Return zeros, ``(batch_size, units)`` for each state."""
-        sizes = [self.state_size] if isinstance(self.state_size, int) else self.state_size
-        return [np.zeros((batch_size or 0, size), work_dtype(self.compute_dtype)) for size in sizes]
+        return [
+            np.zeros((batch_size or 0, size), work_dtype(self.compute_dtype)) for size in self.state_sizes
+        ]
+
+    @property
+    def state_sizes(self) -> list[int]:
+        """The size of each state."""
+        return [self.state_size] if isinstance(self.state_size, int) else self.state_size
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this cell, as Keras' ``get_config`` does."""

@@ -95,7 +95,7 @@ class GRUCell(Cell):
             in_place(self.recurrent_activation),
             self.reset_after,
         )
-        return scan(x, self.kernel.value, bias, make_step, states, options)
+        return scan(x, self.kernel.value, bias, make_step, states, self.state_sizes, options)
 
     def _biases(self) -> tuple[Array | None, Array | None]:
         """Return what is added to the inputs' product, and to the candidate's recurrent product."""

@@ -97,7 +97,7 @@ class LSTMCell(Cell):
             self.recurrent_kernel.value, in_place(self.activation), in_place(self.recurrent_activation)
         )
         bias = None if self.bias is None else self.bias.value
-        return scan(x, self.kernel.value, bias, make_step, states, options)
+        return scan(x, self.kernel.value, bias, make_step, states, self.state_sizes, options)
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this cell, as Keras' ``get_config`` does."""

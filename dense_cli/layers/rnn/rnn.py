@@ -53,7 +53,8 @@ class RNN(Layer):
 
     Raises:
         ConfigError: a cell without ``call`` or ``state_size``, or an argument out of range.
-        ShapeError: no time step, or, where ``stateful``, another number of samples than before.
+        ShapeError: no time step, a mask or states of other shapes, or, where ``stateful``, another number of
+            samples than before.
 
     Source: https://keras.io/api/layers/recurrent_layers/rnn/
 
@@ -138,9 +139,8 @@ class RNN(Layer):
         if not sequences.shape[1]:
             raise ShapeError(f"{self.name}: expected at least one time step, found shape {sequences.shape}")
         states = self._initial_states(initial_state, len(sequences))
-        mask = next((m for m in tree.flatten(mask) if m is not None), None)
         run = _whole_run(self.cell, self.compute_dtype) or self._step_by_step
-        result = run(sequences, states, self._options(mask))
+        result = run(sequences, states, self._options(self._checked_mask(mask, sequences.shape)))
         if self.stateful:
             self.states = result.states
         output = result.last if result.outputs is None else result.outputs
@@ -162,10 +162,21 @@ class RNN(Layer):
         dtype = work_dtype(getattr(self.cell, "compute_dtype", self.compute_dtype))
         return list(tree.map_structure(lambda x: np.asarray(x, dtype), initial_state))
 
-    def _options(self, mask: Any) -> Options:
+    def _checked_mask(self, mask: Any, shape: tuple[int, ...]) -> Array | None:
+        """Return the mask as booleans ``(batch, time)``."""
+        mask = next((m for m in tree.flatten(mask) if m is not None), None)
+        if mask is None:
+            return None
+        if np.shape(mask) not in (shape[:2], (*shape[:2], 1)):
+            raise ShapeError(
+                f"{self.name}: expected a mask of shape (batch, time) = {shape[:2]}, found {np.shape(mask)}"
+            )
+        return np.reshape(np.asarray(mask), shape[:2]).astype(bool, copy=False)
+
+    def _options(self, mask: Array | None) -> Options:
         narrow = self.compute_dtype in ("float16", "bfloat16")
         return Options(
-            mask=None if mask is None else np.asarray(mask).astype(bool, copy=False),
+            mask=mask,
             go_backwards=self.go_backwards,
             zero_output_for_mask=self.zero_output_for_mask,
             masks_in_time=self.unroll,
@@ -266,7 +277,6 @@ class CellRNN(RNN):
     """What SimpleRNN, LSTM and GRU have in common: one cell, whose arguments are the layer's."""
 
     cell: Cell
-    use_cudnn: bool | str = "auto"
 
     units = of_cell("units")
     activation = of_cell("activation")
@@ -295,7 +305,7 @@ class CellRNN(RNN):
         Raises:
             ConfigError: ``use_cudnn`` is True.
         """
-        if self.use_cudnn is True:
+        if getattr(self, "use_cudnn", "auto") is True:
             raise ConfigError(
                 "use_cudnn=True was specified, but cuDNN is not supported for this layer configuration with "
                 "this backend. Pass use_cudnn='auto' to fallback to a non-cuDNN implementation."

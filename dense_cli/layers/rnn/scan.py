@@ -10,6 +10,7 @@ piece of memory, however few units it has.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -17,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli import activations
+from dense_cli.errors import ShapeError
 from dense_cli.layers.dtype_policy import round_to
 
 Array = NDArray[Any]
@@ -62,6 +64,7 @@ def scan(
     bias: Array | None,
     make_step: Callable[[int], Step],
     states: Sequence[Array],
+    sizes: Sequence[int],
     options: Options,
 ) -> Scan:
     """Run a cell over time.
@@ -71,17 +74,22 @@ def scan(
         kernel: ``(features, gates * units)``.
         bias: ``(gates * units,)``, added to the projections, or None.
         make_step: called with a number of samples, gives the cell's step for so many.
-        states: ``(batch, units)`` each; they are not changed.
+        states: ``(batch, size)`` each; they are not changed.
+        sizes: the states' sizes; the first is the outputs'.
         options: the mask ``(batch, time)``, the direction, and what is returned.
+
+    Raises:
+        ShapeError: other features than the kernel's, or states of other shapes.
     """
+    _check(x, kernel, states, sizes)
+    x = x.astype(kernel.dtype, copy=False)
     batch, time, _ = x.shape
     mask = options.mask
     if options.go_backwards:
         x = x[:, ::-1]
         mask = None if mask is None else mask[:, ::-1]
-    units = states[0].shape[1]
-    outputs = np.empty((batch, time, units), x.dtype) if options.return_sequences else None
-    last = [np.empty((batch, state.shape[1]), x.dtype) for state in states]
+    outputs = np.empty((batch, time, sizes[0]), x.dtype) if options.return_sequences else None
+    last = [np.empty((batch, size), x.dtype) for size in sizes]
     for start in range(0, batch, SAMPLES):
         rows = slice(start, min(start + SAMPLES, batch))
         running = [np.array(state[rows].T, x.dtype, order="C") for state in states]
@@ -96,6 +104,18 @@ def scan(
             whole[rows] = state.T
     result = Scan(last[0], outputs, last)
     return result if mask is None else mask_outputs(result, mask, options)
+
+
+def _check(x: Array, kernel: Array, states: Sequence[Array], sizes: Sequence[int]) -> None:
+    if x.ndim != 3 or x.shape[-1] != len(kernel):
+        raise ShapeError(
+            f"last axis is {x.shape[-1]}, the kernel expects {len(kernel)} (shape {x.shape}, expected "
+            "(batch, time, features))"
+        )
+    shapes = [state.shape for state in states]
+    expected = [(len(x), size) for size in sizes]
+    if shapes != expected:
+        raise ShapeError(f"initial_state: expected shapes {expected}, found {shapes}")
 
 
 def mask_outputs(result: Scan, mask: Array, options: Options) -> Scan:
@@ -120,8 +140,14 @@ def mask_outputs(result: Scan, mask: Array, options: Options) -> Scan:
 
 
 def _projections(x: Array, kernel: Array, bias: Array | None) -> Iterator[Array]:
-    """Yield ``x[:, t] @ kernel + bias`` for each step, ``(columns of the kernel, batch)``."""
+    """Yield ``x[:, t] @ kernel + bias`` for each step, ``(columns of the kernel, batch)``.
+
+    Steps that are all the same, as after a RepeatVector, are projected once.
+    """
     batch, time, features = x.shape
+    if time > 1 and _is_repeated(x):
+        yield from itertools.repeat(next(_projections(x[:, :1], kernel, bias)), time)
+        return
     columns = kernel.shape[1]
     count = max(1, PROJECTED // (columns * batch * x.itemsize))
     for start in range(0, time, count):
@@ -130,6 +156,11 @@ def _projections(x: Array, kernel: Array, bias: Array | None) -> Iterator[Array]
         if bias is not None:
             projected += bias[:, None]
         yield from projected.reshape(columns, -1, batch).transpose(1, 0, 2)
+
+
+def _is_repeated(x: Array) -> bool:
+    """Return whether all steps of all samples are the same; the first sample tells it of most inputs."""
+    return all(bool((part[:, 1:] == part[:, :1]).all()) for part in (x[:1], x))
 
 
 def _masked(

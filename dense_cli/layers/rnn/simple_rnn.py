@@ -71,7 +71,7 @@ class SimpleRNNCell(Cell):
         """Run over the sequences ``(batch, time, features)`` from the state ``(batch, units)``."""
         make_step = simple_rnn_step(self.recurrent_kernel.value, in_place(self.activation))
         bias = None if self.bias is None else self.bias.value
-        return scan(x, self.kernel.value, bias, make_step, states, options)
+        return scan(x, self.kernel.value, bias, make_step, states, self.state_sizes, options)
 
 
 def simple_rnn_step(recurrent_kernel: Array, activation: InPlace) -> Callable[[int], Step]:
