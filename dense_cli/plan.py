@@ -33,6 +33,7 @@ class Plan(HeadOptions):
         input: an array (batch, …, features), or the path of one; ``-`` is standard input. Without
             ``units`` and ``weights`` it holds finished distributions: the last axis sums to 1.
         input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
+        input_dtype: what the raw bytes of an NPY are: ``bfloat16``, ``float8_e4m3fn`` or ``float8_e5m2``.
         key: which array of a file that holds several.
         batch: only these samples, an index or a slice.
         times: the time steps that are given one after another, all of them if empty; None: sample by sample.
@@ -55,6 +56,7 @@ class Plan(HeadOptions):
 
     input: str | NDArray[Any] = field(kw_only=False)
     input_format: str | None = None
+    input_dtype: str | None = None
     key: str | None = None
     batch: int | slice | None = None
     times: tuple[int | slice, ...] | None = None
@@ -123,7 +125,8 @@ class Plan(HeadOptions):
 
         if not isinstance(self.input, str):
             return ArraySource.of("x", self.input)
-        return open_source(self.input, self.input_format, Request(self.key, not self.has_head), self.memory)
+        request = Request(self.key, not self.has_head, dtype=self.input_dtype)
+        return open_source(self.input, self.input_format, request, self.memory)
 
     def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
         """Give the result of every block, with the array that ``show`` names.

@@ -79,7 +79,7 @@ def test_any_dataset_can_be_layer_input(stored, run):
             np.concatenate([block.x for block in picked.blocks(7)]).reshape(picked.shape),
             np.atleast_2d(arrays[name])[::-1],
         )
-    with pytest.raises(ConfigError, match=r"x\.h5: expected one array, found 'a/big', "):
+    with pytest.raises(ConfigError, match=r"x\.h5: expected one array, found 'a/big' \(3, 4, 5, 6\), "):
         open_source(str(file))
     ran = run("predict", "-", "-u", 3, "--key", "a/in_place", "-f", "npy", stdin=file.read_bytes())
     np.save(file.parent / "x.npy", X)

@@ -14,6 +14,7 @@ from hostile.process import densecli
 from hostile.promise import require_kept
 
 _PLAIN = {"FORCE_COLOR": None}
+_FORMATS = {".pt": "torch"}
 _INPUTS = [
     pytest.param(suffix, content, words, id=f"{suffix}: {name}")
     for suffix, cases in {
@@ -22,6 +23,8 @@ _INPUTS = [
         ".json": files.json_(),
         ".jsonl": files.jsonl(),
         ".csv": files.csv(),
+        ".safetensors": files.safetensors(),
+        ".pt": files.torch(),
     }.items()
     for name, (content, words) in cases.items()
 ]
@@ -93,7 +96,18 @@ def test_a_hostile_standard_input_keeps_the_promise(
 ) -> None:
     ran = run("predict", "-", "-u", 3, "-f", "npy", stdin=content, env=_PLAIN)
     require_kept("predict", ran.code, b"", ran.err)
-    ran = run("predict", "-", "-u", 3, "--input-format", suffix[1:], "-f", "npy", stdin=content, env=_PLAIN)
+    ran = run(
+        "predict",
+        "-",
+        "-u",
+        3,
+        "--input-format",
+        _FORMATS.get(suffix, suffix[1:]),
+        "-f",
+        "npy",
+        stdin=content,
+        env=_PLAIN,
+    )
     require_kept("predict", ran.code, b"", ran.err)
     assert words is None or ran.code == 2
 

@@ -458,7 +458,7 @@ REFUSED: list[tuple[str, bytes, type[DenseCliError], str]] = [
         "not a readable zip archive (cut short or damaged?): File is not a zip file",
     ),
     ("x.npz", npz(), ConfigError, "expected one array, found no arrays"),
-    ("x.npz", npz(a=X2, b=X2), ConfigError, "expected one array, found 'a', 'b'"),
+    ("x.npz", npz(a=X2, b=X2), ConfigError, f"expected one array, found 'a' {X2.shape}, 'b' {X2.shape}"),
     ("x", b"", FileFormatError, "no data: the input is empty"),
     (
         "x",
@@ -566,9 +566,9 @@ def test_outputs_that_do_not_hold_what_is_needed_are_refused(
         ("x.json", b'{"a":[1]}', "x.json: no array 'k': found 'a'"),
         ("x.jsonl", b"[1]", "x.jsonl: line 1: --key k: expected an object"),
         ("x.jsonl", b'{"a":[1]}', "x.jsonl: line 1: no array 'k': found 'a'"),
-        ("x.csv", b"1", "x.csv: --key picks a member of NPZ and JSON; a CSV has none"),
-        ("x.npy", npy(X2), "x.npy: --key picks a member of NPZ and JSON; an NPY has none"),
-        ("x.npz", npz(a=X2), "x.npz: no array 'k': found 'a'"),
+        ("x.csv", b"1", "x.csv: --key picks one of several arrays; a CSV has one"),
+        ("x.npy", npy(X2), "x.npy: --key picks one of several arrays; an NPY has one"),
+        ("x.npz", npz(a=X2), f"x.npz: no array 'k': found 'a' {X2.shape}"),
     ],
 )
 def test_a_key_that_is_not_there_is_refused(name: str, content: bytes, message: str, here: Path) -> None:
@@ -651,6 +651,67 @@ def test_a_flipped_bit_in_a_stored_member_is_an_error_before_rows_out_of_order(
         next(open_source("x.npz").select(batch).blocks(10))
     np.savez("x.npz", x)
     np.testing.assert_array_equal(taken(open_source("x.npz").select(batch))[0], x[batch])
+
+
+@pytest.mark.parametrize(
+    ("dtype", "bits"),
+    [
+        ("bfloat16", np.array([[0x3F80, 0xC000], [0x7F80, 0x0001]], "<u2")),
+        ("float8_e4m3fn", np.array([[0x38, 0xC0], [0x7E, 0x01]], "u1")),
+        ("float8_e5m2", np.array([[0x3C, 0xC0], [0x7C, 0x01]], "u1")),
+    ],
+)
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_raw_bytes_are_the_numbers_that_they_are_said_to_be(
+    dtype: str, bits: np.ndarray, order: str, run: Run, here: Path
+) -> None:
+    expected = {  # by the definitions of the formats
+        "bfloat16": [[1.0, -2.0], [np.inf, 2.0**-133]],
+        "float8_e4m3fn": [[1.0, -2.0], [448.0, 2.0**-9]],
+        "float8_e5m2": [[1.0, -2.0], [np.inf, 2.0**-16]],
+    }[dtype]
+    np.save("x.npy", np.array(bits, order=order).view(f"V{bits.itemsize}"))
+    rows, _ = taken(open_source("x.npy", None, Request(dtype=dtype)))
+    assert rows == expected
+    ran = run("predict", "-", "-u", 3, "--input-dtype", dtype, "-f", "npy", stdin=Path("x.npy").read_bytes())
+    np.save("f.npy", np.array(expected, np.float32))
+    assert ran.out == run("predict", "f.npy", "-u", 3, "-f", "npy").out
+    ran = run("predict", "x.npy", "-u", 3)
+    assert ran.err == (
+        f"Error: x.npy: raw bytes (dtype |V{bits.itemsize}): expected real numbers\n"
+        "Hint: NumPy saves bfloat16 and float8 so: --input-dtype says which it is\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("x.npy", npy(X2), "x.npy: --input-dtype bfloat16: expected raw bytes (V2), found float64"),
+        (
+            "x.npy",
+            npy(X2.astype("f2").view("V1")),
+            "x.npy: --input-dtype bfloat16: expected raw bytes (V2), found |V1",
+        ),
+        ("x.json", b"[1]", "x.json: --input-dtype is about the raw bytes of an NPY, found json"),
+    ],
+)
+def test_what_is_no_raw_bytes_is_not_taken_for_some(
+    name: str, content: bytes, message: str, here: Path
+) -> None:
+    Path(name).write_bytes(content)
+    with pytest.raises(DenseCliError) as caught:
+        open_source(name, None, Request(dtype="bfloat16"))
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize("name", ["m.keras", "m.onnx"])
+def test_a_model_is_no_array(name: str, run: Run, here: Path) -> None:
+    Path(name).write_bytes(b"\x08\x08")
+    ran = run("predict", name, "-u", 3)
+    assert ran.err == (
+        f"Error: {name}: {name[2:]} holds weights or a model: expected an array\n"
+        "Hint: weights are given with --weights\n"
+    )
 
 
 def test_every_suffix_belongs_to_one_format() -> None:

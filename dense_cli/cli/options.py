@@ -86,7 +86,12 @@ input_options = _bundle(
         type=click.Choice(holding("arrays")),
         help="Format of INPUT; default: by suffix, else by the first bytes.",
     ),
-    click.option("--key", metavar="NAME", help="Member of an NPZ or of a JSON object."),
+    click.option(
+        "--input-dtype",
+        type=click.Choice(["bfloat16", "float8_e4m3fn", "float8_e5m2"]),
+        help="What the raw bytes of an NPY are, which NumPy has no dtype for.",
+    ),
+    click.option("--key", metavar="NAME", help="Which array of a file that holds several."),
     click.option(
         "-b",
         "--batch",

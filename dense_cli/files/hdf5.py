@@ -140,17 +140,13 @@ def walk(root: Any, part: Part, skip: tuple[str, ...] = (), memory: int | None =
             inner = f"{path}/{key}" if path else key
             if inner in skip:
                 continue
-            if not isinstance(link := group.get(key, getlink=True), h5py.HardLink):
-                kind = "external" if isinstance(link, h5py.ExternalLink) else "soft"
-                raise FileFormatError(f"{file}: {inner} is an HDF5 {kind} link: densecli follows none")
+            address = _address(group, key, f"{file}: {inner}")
             letters += len(inner)
             if inner.count("/") > _MAX_DEPTH or len(seen) > _MAX_OBJECTS or letters > _MAX_NAMES:
                 raise FileFormatError(
                     f"{file}: expected at most {_MAX_DEPTH} levels, {_MAX_OBJECTS} objects "
                     f"and {_MAX_NAMES} characters of names of HDF5"
                 )
-            # From the link: HDF5 asked of the object itself walks through its index, damaged or not.
-            address = group.id.links.get_info(key.encode()).u
             if address in seen:
                 raise FileFormatError(f"{file}: the HDF5 object {inner} is linked twice: expected a tree")
             seen.add(address)
@@ -161,6 +157,17 @@ def walk(root: Any, part: Part, skip: tuple[str, ...] = (), memory: int | None =
             elif isinstance(item, h5py.Dataset):
                 found.tensors[inner] = _tensor(item, inner, part, memory)
     return found
+
+
+def _address(group: Any, key: str, where: str) -> int:
+    """Return where in the file the object is that a name of a group stands for."""
+    import h5py
+
+    if not isinstance(link := group.get(key, getlink=True), h5py.HardLink):
+        kind = "external" if isinstance(link, h5py.ExternalLink) else "soft"
+        raise FileFormatError(f"{where} is an HDF5 {kind} link: densecli follows none")
+    # From the link: HDF5 asked of the object itself walks through its index, damaged or not.
+    return int(group.id.links.get_info(key.encode()).u)
 
 
 def attribute(item: Any, name: str, part: Part) -> str | list[str] | None:

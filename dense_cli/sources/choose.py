@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
-from dense_cli.errors import ConfigError
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from dense_cli.errors import ConfigError, DenseCliError
 from dense_cli.sources.open import Request
+
+if TYPE_CHECKING:
+    from dense_cli.files.tensor import Tensors
 
 # What densecli itself writes: where finished outputs are read, they are found by these names.
 OUTPUTS = ("probabilities", "log_probabilities", "logits")
@@ -14,7 +22,7 @@ def outputs_of(request: Request) -> tuple[str, ...]:
     return OUTPUTS if request.values == "probabilities" else (request.values,)
 
 
-def choose(names: list[str], request: Request, file: str) -> str:
+def choose(names: Sequence[str] | Tensors, request: Request, file: str) -> str:
     """Return the name of the array that ``request`` means among ``names``.
 
     Raises:
@@ -35,11 +43,17 @@ def choose(names: list[str], request: Request, file: str) -> str:
                 hint=f"--key NAME takes another array for {request.values}",
             )
     if len(names) != 1:
-        hint = f"choose one with --key {names[0]}" if names else None
+        hint = f"choose one with --key {next(iter(names))}" if names else None
         raise ConfigError(f"{file}: expected one array, found {_listed(names)}", hint=hint)
-    return names[0]
+    return next(iter(names))
 
 
-def _listed(names: list[str]) -> str:
-    shown = ", ".join(repr(n) for n in names[:8])
-    return (shown + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "no arrays"
+def _listed(names: Sequence[str] | Tensors) -> str:
+    """Return the first of the names, those of tensors with their shapes."""
+    shown = []
+    for name in islice(names, 8):
+        shown.append(repr(name))
+        if isinstance(names, Mapping):
+            with suppress(DenseCliError):  # what is wrong with it is told when it is the one that is meant
+                shown[-1] += f" {names[name].shape}"
+    return (", ".join(shown) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "no arrays"

@@ -37,7 +37,7 @@ def read(stream: ByteStream, request: Request) -> Source:
     `t` are places, and only the numbers are numbers.
     """
     if request.key is not None:
-        raise ConfigError(f"{stream.name}: --key picks a member of NPZ and JSON; a CSV has none")
+        raise ConfigError(f"{stream.name}: --key picks one of several arrays; a CSV has one")
     return StreamSource(stream.name, np.dtype(np.float64), _chunks(stream, request), memory=stream.memory)
 
 

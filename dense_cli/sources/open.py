@@ -7,7 +7,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Literal, NamedTuple, cast
 
-from dense_cli.errors import FileFormatError
+from dense_cli.errors import ConfigError, FileFormatError
 from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load
 
 if TYPE_CHECKING:
@@ -24,12 +24,13 @@ class Request(NamedTuple):
     """What is asked of a reader: the member's name, and whether finished outputs are meant.
 
     ``values`` says which: among members with densecli's own names, ``probabilities`` also takes
-    log-probabilities and logits where there is nothing else.
+    log-probabilities and logits where there is nothing else. ``dtype``: what the raw bytes of an NPY are.
     """
 
     key: str | None = None
     outputs: bool = False
     values: Values = "probabilities"
+    dtype: str | None = None
 
 
 def open_source(
@@ -55,6 +56,8 @@ def open_source(
 def read_source(stream: ByteStream, format: str | None = None, request: Request = Request()) -> Source:
     """Read an opened file as a `Source`, as `open_source` does."""
     row = FORMATS[format] if format is not None else by_suffix(stream.name, "arrays") or sniff(stream)
+    if request.dtype is not None and row.name != "npy":
+        raise ConfigError(f"{stream.name}: --input-dtype is about the raw bytes of an NPY, found {row.name}")
     if row.arrays is not None:
         reader = cast("Callable[[ByteStream, Request], Source]", load(row.arrays))
         return reader(stream, request)
@@ -67,6 +70,12 @@ def sniff(stream: ByteStream) -> Format:
     """Return the format that the first bytes (or the first line that is not blank, for text) speak of."""
     from dense_cli.files.stream import BOM
 
+    weights = by_suffix(stream.name, "weights")
+    if weights is not None:
+        raise FileFormatError(
+            f"{stream.name}: {weights.name} holds weights or a model: expected an array",
+            hint="weights are given with --weights",
+        )
     if not stream.peek(1):
         raise FileFormatError(f"{stream.name}: no data: the input is empty")
     found = by_content(stream.ready(16), stream.whole, "arrays")

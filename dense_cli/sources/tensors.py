@@ -36,7 +36,7 @@ def read(stream: ByteStream, request: Request, row: Format) -> Source:
         raise FileFormatError(f"{stream.name}: not {row.name}: it begins like {looks_like(start)}")
     assert row.tensors is not None
     found: Tensors = load(row.tensors)(stream.whole(), stream.memory)
-    name = choose(list(found), request, stream.name)
+    name = choose(found, request, stream.name)
     return tensor_source(
         found[name], f"{stream.name}[{name}]" if name else stream.name, stream.name, stream.memory
     )

@@ -10,7 +10,7 @@ import zipfile
 
 import numpy as np
 
-from hostile import seeds
+from hostile import seeds, torchfiles
 
 # What is in a file, and words of the message that refuses it as layer input; None: it is accepted.
 Case = tuple[bytes, str | None]
@@ -136,7 +136,10 @@ def npz() -> dict[str, Case]:
     return {
         "no members": (_zip(), "expected one array, found no arrays"),
         "no arrays": (_zip(("readme.txt", b"hello")), "expected one array, found no arrays"),
-        "two arrays": (_zip(("a.npy", _GOOD), ("b.npy", _GOOD)), "expected one array, found 'a', 'b'"),
+        "two arrays": (
+            _zip(("a.npy", _GOOD), ("b.npy", _GOOD)),
+            "expected one array, found 'a' (6, 4), 'b' (6, 4)",
+        ),
         "directory cut off": (good[:-30], "not a readable zip archive"),
         "directory before the start": (
             _edited(good, (b"PK\x05\x06", 16, struct.pack("<I", len(good)))),
@@ -172,6 +175,64 @@ def npz() -> dict[str, Case]:
         "an absolute name": (_zip(("/evil.npy", _GOOD)), None),
         "a text beside": (_zip(("x.npy", _GOOD), ("evil.py", b"open('PWNED', 'w')")), None),
     }
+
+
+def safetensors() -> dict[str, Case]:
+    """safetensors: headers that lie, sizes that do not fit, names twice, dtypes that are none."""
+    data = np.arange(8, dtype="<f4").tobytes()
+
+    def made(header: object, data: bytes = data, length: int | None = None) -> bytes:
+        text = header if isinstance(header, bytes) else json.dumps(header).encode()
+        return struct.pack("<Q", len(text) if length is None else length) + text + data
+
+    def entry(dtype: object = "F32", shape: object = (2, 4), offsets: object = (0, 32)) -> dict[str, object]:
+        return {"dtype": dtype, "shape": shape, "data_offsets": offsets}
+
+    return {
+        "empty": (b"", "no data"),
+        "a length alone": (struct.pack("<Q", 8), "not safetensors"),
+        "no tensors": (made({}, b""), "expected one array, found no arrays"),
+        "two tensors": (
+            made({"a": entry(shape=(1, 4), offsets=(0, 16)), "b": entry(shape=(1, 4), offsets=(16, 32))}),
+            "found 'a' (1, 4), 'b' (1, 4)",
+        ),
+        "a name twice": (
+            made(b'{"x":%b,"x":%b}' % ((json.dumps(entry()).encode(),) * 2)),
+            "two members named x",
+        ),
+        "a header of 2**40": (made({"x": entry()}, length=2**40 - 1), "its header claims"),
+        "bytes that are in no tensor": (made({"x": entry()}, data + b"more"), "its header speaks of"),
+        "bytes that are not there": (made({"x": entry()}, data[:-1]), "its header speaks of"),
+        "a hole": (made({"x": entry(shape=(1, 4), offsets=(16, 32))}), "begins at 16, what stands before it"),
+        "one over another": (
+            made({"x": entry(), "y": entry(shape=(1, 4), offsets=(16, 32))}),
+            "begins at 16, what stands before it ends at 32",
+        ),
+        "another size": (made({"x": entry(shape=(3, 4))}), "does not fill bytes 0 to 32"),
+        "a size of 2**80": (made({"x": entry(shape=(2**40, 2**40))}), "does not fill bytes"),
+        "a negative size": (made({"x": entry(shape=(-2, -4))}), "expected whole numbers"),
+        "sizes of truths": (made({"x": entry(shape=(True, 8))}), "expected whole numbers"),
+        "offsets that go back": (made({"x": entry(offsets=(32, 0))}), "does not fill bytes"),
+        "one offset": (made({"x": entry(offsets=(0,))}), "expected dtype, shape and data_offsets"),
+        "an unknown dtype": (made({"x": entry("F7")}), "unknown dtype F7"),
+        "a dtype that is a list": (made({"x": entry(["F32"])}), "unknown dtype"),
+        "a dtype of no numbers": (made({"x": entry("C64", (1, 4))}), "has dtype C64"),
+        "an entry of a number": (made({"x": 1}), "expected dtype, shape and data_offsets"),
+        "not JSON": (made(b"{" + b" " * 8), "not JSON"),
+        "nested": (made(b'{"x":' * 3000), "nested too deeply"),
+        "metadata": (made({"__metadata__": {"a": "b"}, "x": entry()}), None),
+        "bfloat16": (made({"x": entry("BF16", (4, 4), (0, 32))}), None),
+        "truths": (made({"x": entry("BOOL", (8, 4), (0, 32))}, bytes(range(32))), None),
+    }
+
+
+def torch() -> dict[str, Case]:
+    """PyTorch: what `torchfiles` has, as input."""
+    cases: dict[str, Case] = {}
+    for name, (content, words) in torchfiles.hostile().items():
+        # Where there is no tensor, no array can be chosen.
+        cases[name] = (content, "expected one array" if words == "no kernel" else words)
+    return cases
 
 
 def json_() -> dict[str, Case]:
