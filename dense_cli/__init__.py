@@ -58,6 +58,7 @@ _MODULES = (
     "initializers",
     "layers",
     "models",
+    "preprocessing",
     "random",
     "regularizers",
     "saving",
@@ -72,6 +73,7 @@ if TYPE_CHECKING:
     from dense_cli import initializers as initializers
     from dense_cli import layers as layers
     from dense_cli import models as models
+    from dense_cli import preprocessing as preprocessing
     from dense_cli import random as random
     from dense_cli import regularizers as regularizers
     from dense_cli import saving as saving

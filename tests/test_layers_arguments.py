@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import dense_cli as keras
 from dense_cli import layers
 from dense_cli.errors import ConfigError, ShapeError
 from dense_cli.layers import windows
@@ -181,3 +182,26 @@ def test_convolution_takes_memory_for_its_output_and_one_part() -> None:
     tracemalloc.stop()
     padded, part, output = 8 * 210 * 210 * 3 * 4, 4 * windows.WINDOW_NUMBERS, 8 * 200 * 200 * 4
     assert peak < padded + 2 * part + 4 * output  # all windows at once would be 464 MB
+
+
+def test_statistics_stay_untrained_when_a_frozen_layer_is_thawed() -> None:
+    layer = layers.BatchNormalization()
+    layer.build((None, 3))
+    counts = []
+    for trainable in (True, False, True):
+        layer.trainable = trainable
+        counts.append((len(layer.trainable_weights), len(layer.non_trainable_weights)))
+        assert [w.name for w in layer.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert counts == [(2, 2), (0, 4), (2, 2)]
+
+
+def test_layers_come_back_from_their_serialized_form() -> None:
+    layer = layers.Conv1D(3, 2, padding="causal", name="conv")
+    again = layers.deserialize(layers.serialize(layer))
+    assert (type(again), again.get_config()) == (layers.Conv1D, layer.get_config())
+    with pytest.raises(ConfigError, match="not a layer"):
+        layers.deserialize({"class_name": "Zeros", "config": {}, "module": "keras.initializers"})
+
+
+def test_sequences_are_padded_under_the_older_name_too() -> None:
+    assert keras.preprocessing.sequence.pad_sequences is keras.utils.pad_sequences

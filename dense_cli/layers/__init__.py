@@ -13,6 +13,7 @@ from typing import Any
 
 _MODULES = {
     "layer": "Layer",
+    "serialization": "deserialize serialize",
     "input_spec": "InputSpec",
     "core.dense": "Dense",
     "core.einsum_dense": "EinsumDense",

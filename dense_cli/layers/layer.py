@@ -241,6 +241,7 @@ class Layer(Operation):
                 autocast=autocast,
                 name=name,
             )
+        variable.trains = trainable
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._added.append(variable)
@@ -268,7 +269,7 @@ class Layer(Operation):
         """The layer's own weights, those that train first, without those of the layers inside."""
         attributes = (value for name, value in vars(self).items() if name not in _NO_STATE)
         own = _unique([*self._added, *(x for x in _members(attributes) if isinstance(x, Variable))])
-        return [v for v in own if v.trainable] + [v for v in own if not v.trainable]
+        return [v for v in own if v.trains] + [v for v in own if not v.trains]
 
     @property
     def weights(self) -> list[Variable]:
@@ -314,7 +315,7 @@ class Layer(Operation):
     def trainable(self, value: bool) -> None:
         self._trainable = bool(value)
         for variable in self._own_variables:
-            variable.trainable = self._trainable
+            variable.trainable = self._trainable and variable.trains
         for layer in self._layers:
             layer.trainable = self._trainable
 

@@ -96,6 +96,7 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         scope = current_path()
         self.path = f"{scope}/{self.name}" if scope else self.name
         self.trainable = bool(trainable)
+        self.trains = self.trainable  # and comes back to it when a layer is frozen and thawed
         self.autocast = autocast
         self.regularizer: Any = None
         self.constraint: Any = None

@@ -268,7 +268,6 @@ LEGACY_ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "time_major": (False,),
     "input_length": (),
     "implementation": (),
-    "renorm": (False,),
     "virtual_batch_size": (None,),
     "fused": (),
     "adjustment": (None,),

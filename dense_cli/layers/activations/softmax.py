@@ -56,12 +56,8 @@ class Softmax(Layer):
         return np.where(kept, shares, inputs.dtype.type(0))
 
     def _softmax(self, x: NDArray[Any]) -> NDArray[Any]:
-        axes = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else (self.axis,)
-        if axes == (-1,):
-            return activations.softmax(x)
-        exp = np.exp(x - x.max(axis=axes, keepdims=True))
-        shares: NDArray[Any] = exp / exp.sum(axis=axes, keepdims=True)
-        return shares
+        axis = tuple(self.axis) if isinstance(self.axis, (list, tuple)) else self.axis
+        return activations.softmax(x, axis=axis)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
