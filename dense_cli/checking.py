@@ -76,7 +76,7 @@ def check(
         shape = (*run.source.shape[:-1], run.classes)
         done = wanted - (set() if plan.labels else {"labels"})
         done -= set() if plan.weights else {"transposed", "untrained"}
-        if run.head is not None and (name := run.head.dense.activation.name) not in SUM_TO_ONE:
+        if run.head is not None and (name := run.head.activation.name) not in SUM_TO_ONE:
             done -= OF_DISTRIBUTIONS
             note(f"{name} gives no distributions: what only holds for them is not checked")
     findings.sort(key=lambda finding: NAMES.index(finding.check))
@@ -143,22 +143,32 @@ def _of_labels(plan: Plan, run: Run) -> list[Finding]:
 
 def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
     """Check the outputs, row by row."""
-    from dense_cli.views.check import SUM_TO_ONE, Checks, OutputInfo
+    from dense_cli.views.check import Checks, OutputInfo
     from dense_cli.views.checkweights import transposed_square
 
     findings = []
     # Samples that are picked keep their numbers, so how many there are says nothing of these.
     lead = run.source.shape[:-1] if run.plan.batch is None else (None, *run.source.shape[1:-1])
-    claimed = None if run.head is None else run.head.dense.activation.name in SUM_TO_ONE
+    claimed = _claims_distributions(run)
     info = OutputInfo((*lead, run.classes), run.dtype, run.head is not None, claimed)
     checks = Checks(info, frozenset(NAMES) - wanted)
     square = "transposed" in wanted and run.plan.weights is not None
     for i, block in enumerate(_blocks(run)):
         checks.add(block)
-        if i == 0 and square and run.head is not None and block.x is not None:
-            finding = transposed_square(block.x[:512], run.head.dense.kernel, run.head.dense.bias)
+        dense = None if run.head is None else run.head.dense
+        if i == 0 and square and dense is not None and block.x is not None:
+            finding = transposed_square(block.x[:512], dense.kernel, dense.bias)
             findings += [finding] if finding is not None else []
     return findings + checks.findings()
+
+
+def _claims_distributions(run: Run) -> bool | None:
+    """Whether it is said that rows sum to 1; None: only the rows can tell."""
+    from dense_cli.views.check import SUM_TO_ONE
+
+    if run.plan.scores:
+        return False
+    return None if run.head is None else run.head.activation.name in SUM_TO_ONE
 
 
 def _blocks(run: Run) -> Iterator[CheckRows]:

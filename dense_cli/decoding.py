@@ -19,11 +19,11 @@ def require_confidence(run: Run) -> None:
     Raises:
         ConfigError: the activation is neither softmax nor sigmoid.
     """
-    if run.head is None or run.gives_distributions or run.head.dense.activation.name == "sigmoid":
+    if run.head is None or run.gives_distributions or run.head.activation.name == "sigmoid":
         return
     raise ConfigError(
         "-f jsonl: a confidence is a probability: expected activation softmax or sigmoid, "
-        f"found {run.head.dense.activation.name}",
+        f"found {run.head.activation.name}",
         hint="of logits, -a softmax makes probabilities; the classes stay the same",
     )
 

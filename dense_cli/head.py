@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import DTypeLike
 
+    from dense_cli.activations import Activation
     from dense_cli.heads.dense import DenseArrays
     from dense_cli.layers.core.dense import Dense
     from dense_cli.layers.rnn.time_distributed import TimeDistributed
@@ -58,23 +59,30 @@ class HeadOptions:
 
 
 class BuiltHead(NamedTuple):
-    """A built head; ``config`` is what JSON says of it, ``title`` what a table says above its rows."""
+    """What makes outputs of rows: a layer, or an activation alone where the rows are logits.
 
-    dense: DenseArrays
-    distributed: bool
+    Attributes:
+        dense: the layer; None: the rows are logits.
+        activation: the layer's, or the one alone.
+        units: how many logits a row has.
+        dtype: the output's.
+        config: what JSON says of it.
+        title: what a table says above its rows.
+        distributed: whether TimeDistributed wraps the layer.
+    """
+
+    dense: DenseArrays | None
+    activation: Activation
+    units: int
+    dtype: np.dtype[Any]
     config: dict[str, Any]
     title: tuple[str, ...]
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """What the layer puts out."""
-        return self.dense.dtype
+    distributed: bool = False
 
     @property
     def classes(self) -> int:
         """How many numbers a row of the output has."""
-        # Half of the units of glu are gates.
-        return self.dense.units // 2 if self.dense.activation.name == "glu" else self.dense.units
+        return self.units // 2 if self.activation.name == "glu" else self.units  # half of them are gates
 
 
 def build_head(options: HeadOptions, features: int, rank: int, where: str) -> BuiltHead:
@@ -103,7 +111,39 @@ def build_head(options: HeadOptions, features: int, rank: int, where: str) -> Bu
         "dtype": dense.dtype.name,
         **config,
     }
-    return BuiltHead(dense, distributed, config, (f"{name}  {dense.dtype}", weights))
+    title = (f"{name}  {dense.dtype}", weights)
+    return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, distributed)
+
+
+def build_activation(options: HeadOptions, units: int, dtype: np.dtype[Any], where: str) -> BuiltHead:
+    """Return what makes outputs of logits: an activation, softmax unless ``options`` name another.
+
+    Raises:
+        UsageError: an option that is about a layer.
+        ConfigError: an unknown activation.
+
+    >>> import numpy as np
+    >>> build_activation(HeadOptions(), 3, np.dtype("f4"), "x").title
+    ("Activation('softmax')  float32",)
+    """
+    from dense_cli import activations
+
+    require_defaults(options, "INPUT holds logits", but=("activation", "dtype", "memory"))
+    activation = activations.find(options.activation or "softmax")
+    config = {"name": "Activation", "activation": activation.name, "dtype": dtype.name}
+    title = (f"Activation({repr(activation)!r})  {dtype}",)
+    return BuiltHead(None, activation, units, dtype, config, title)
+
+
+def require_defaults(options: HeadOptions, because: str, *, but: tuple[str, ...]) -> None:
+    """Refuse options of a head that would do nothing.
+
+    Raises:
+        UsageError: an option beside those named in ``but`` is not at its default.
+    """
+    for field in fields(HeadOptions):
+        if field.name not in but and getattr(options, field.name) != field.default:
+            raise UsageError(f"--{field.name.replace('_', '-')} is about a layer: {because}")
 
 
 def load_head(

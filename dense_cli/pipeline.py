@@ -25,12 +25,19 @@ from dense_cli.text import shape_text
 from dense_cli.views.evaluate import Result, View, evaluate
 
 if TYPE_CHECKING:
+    from dense_cli.activations import Activation
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.targets import Targets
 
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
 _WORK = 4 << 30  # floating point operations of one product: enough for BLAS to run at full speed
 _MOST_ROWS = 4096
+
+# How to say what numbers are that are no distributions.
+HOLDS = (
+    "say what INPUT holds: --logits, --scores, or the input of a layer: --weights FILE (a trained one), "
+    "--units N (a seeded one)"
+)
 
 
 def block_rows(features: int, units: int, itemsize: int, memory: int = MEMORY) -> int:
@@ -53,31 +60,35 @@ def run(
     dtype: np.dtype[Any],
     mask: Mask | None = None,
     *,
+    activation: Activation | None = None,
     targets: Targets | None = None,
     threads: int = 1,
     memory: int = MEMORY,
     most: int | None = None,
+    scores: bool = False,
 ) -> Iterator[Result]:
     """Give the result of every block of ``source``, in order.
 
     Args:
         source: what is read.
-        layer: a built layer; None says that ``source`` holds finished distributions.
+        layer: a built layer; None says that ``source`` holds logits or finished outputs.
         view: what is asked of every row.
         dtype: the output's dtype.
         mask: which rows count.
+        activation: what makes outputs of logits, where there is no layer; None: they are finished.
         targets: the class that each row should have.
         threads: how many blocks are computed at once.
         memory: bytes that blocks may take.
         most: how many rows ``source`` has at most, where there are many such sources of few rows: their
             products are then as small.
+        scores: finished outputs are scores, each class by itself: no row need sum to 1.
 
     Raises:
         ShapeError: the features are not the kernel's, or a row is not a distribution.
         DtypeError: a value does not fit the dtype.
         SizeError: a row takes more than ``memory`` and more than 4 GiB while it is worked on.
     """
-    work = _Worker(source, layer, view, dtype, mask, targets, memory, most)
+    work = _Worker(source, layer, activation, view, dtype, mask, targets, memory, most, scores)
     blocks = source.blocks(work.rows)
     # Threads cost a few milliseconds to set up: one block does not need them.
     ahead = []
@@ -127,28 +138,28 @@ class _Worker:
         self,
         source: Source,
         layer: DenseArrays | None,
+        activation: Activation | None,
         view: View,
         dtype: np.dtype[Any],
         mask: Mask | None,
         targets: Targets | None,
         memory: int,
         most: int | None,
+        scores: bool,
     ) -> None:
         self.name = source.name
         self.view = view
         self.dtype = dtype
         self.layer = layer
+        self.activation = activation if layer is None else layer.activation
+        self.sums_to_one = self.activation is None and not scores
         self.mask = mask
         self.targets = targets
         self.wide = compute_dtype(dtype)
         features = source.shape[-1] or 0
         self.features = features
-        if layer is None:
-            self.units = features
-            self.activation = None
-        else:
-            self.units = layer.units
-            self.activation = layer.activation
+        self.units = features if layer is None else layer.units
+        if layer is not None:
             self.kernel = layer.kernel.astype(self.wide, copy=False)
             if self.kernel.shape[0] != features:
                 raise ShapeError(
@@ -180,7 +191,8 @@ class _Worker:
         logits = buffer[at : at + len(x)]
         if self.layer is None:
             logits[:] = x
-            require_distributions(logits, block, self.name, self.dtype, mask)
+            if self.sums_to_one:
+                require_distributions(logits, block, self.name, self.dtype, mask)
         else:
             if len(x) < self.rows:
                 padded = np.zeros((self.rows, self.features), self.wide)
@@ -236,5 +248,5 @@ def require_distributions(
     found = f"a negative value {low:.6g}" if low < 0 else f"a sum of {sums[row]:.6g}"
     raise ShapeError(
         f"{name}: not distributions: expected rows of the last axis that sum to 1, found {found} at {place}",
-        hint="to run a layer on this input, say --units N or --weights FILE",
+        hint=HOLDS,
     )

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dense_cli.errors import ShapeError, UsageError
-from dense_cli.head import BuiltHead, HeadOptions, build_head
+from dense_cli.head import BuiltHead, HeadOptions, build_activation, build_head, require_defaults
 from dense_cli.run import NoProgress, ProgressLike, Run, no_note
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ class Plan(HeadOptions):
 
     Args:
         input: an array (batch, …, features), or the path of one; ``-`` is standard input. Without
-            ``units`` and ``weights`` it holds finished distributions: the last axis sums to 1.
+            ``units``, ``weights``, ``logits`` and ``scores`` it holds finished distributions: the last axis
+            sums to 1.
+        logits: the input holds logits, and the activation (softmax) is all that runs.
+        scores: the input holds finished scores, each class by itself.
         input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
         input_dtype: what the raw bytes of an NPY are: ``bfloat16``, ``float8_e4m3fn`` or ``float8_e5m2``.
         key: which array of a file that holds several.
@@ -55,6 +58,8 @@ class Plan(HeadOptions):
     """
 
     input: str | NDArray[Any] = field(kw_only=False)
+    logits: bool = False
+    scores: bool = False
     input_format: str | None = None
     input_dtype: str | None = None
     key: str | None = None
@@ -99,14 +104,8 @@ class Plan(HeadOptions):
             source = _pick(source, self.batch)
         if self.times is None:
             source = in_order(source)
-        head = None
-        if self.has_head:
-            head = build_head(self, source.shape[-1] or 0, len(source.shape), source.name)
-            if head.distributed and source.shape[1] == 0:
-                raise ShapeError(
-                    f"{source.name}: expected at least one time step, found shape {source.shape}"
-                )
-        dtype = self._dtype(source, head)
+        head = self._build_head(source)
+        dtype = head.dtype if head is not None else self._dtype(source)
         mask = self._open_mask(dtype)
         if mask is not None:
             mask.check((*lead, source.shape[-1]), source.name)
@@ -121,11 +120,14 @@ class Plan(HeadOptions):
     def open_source(self) -> Source:
         """Open the input alone."""
         from dense_cli.sources.arrays import ArraySource
-        from dense_cli.sources.open import Request, open_source
+        from dense_cli.sources.open import Request, Values, open_source
 
+        if sum((self.has_head, self.logits, self.scores)) > 1:
+            raise UsageError("expected one of --units or --weights, --logits and --scores: what INPUT holds")
         if not isinstance(self.input, str):
             return ArraySource.of("x", self.input)
-        request = Request(self.key, not self.has_head, dtype=self.input_dtype)
+        values: Values = "logits" if self.logits else "scores" if self.scores else "probabilities"
+        request = Request(self.key, not self.has_head, values, self.input_dtype)
         return open_source(self.input, self.input_format, request, self.memory)
 
     def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
@@ -145,12 +147,23 @@ class Plan(HeadOptions):
         """Give the results of some samples, in place of those that ``batch`` names."""
         return replace(self, batch=samples).run()
 
-    def _dtype(self, source: Source, head: BuiltHead | None) -> np.dtype[Any]:
-        """Return the output's dtype: the head's, what is asked for, or the input's own."""
+    def _build_head(self, source: Source) -> BuiltHead | None:
+        """Return what makes outputs of the input's rows; None: they are finished."""
+        features = source.shape[-1] or 0
+        if not self.has_head:
+            if self.logits:
+                return build_activation(self, features, self._dtype(source), source.name)
+            require_defaults(self, "INPUT holds finished outputs", but=("dtype", "memory"))
+            return None
+        head = build_head(self, features, len(source.shape), source.name)
+        if head.distributed and source.shape[1] == 0:
+            raise ShapeError(f"{source.name}: expected at least one time step, found shape {source.shape}")
+        return head
+
+    def _dtype(self, source: Source) -> np.dtype[Any]:
+        """Return the dtype of finished outputs and logits: what is asked for, or the input's own."""
         import numpy as np
 
-        if head is not None:
-            return head.dtype
         if self.dtype:
             return np.dtype(self.dtype)
         floats = source.dtype.kind == "f" and source.dtype.itemsize <= 8

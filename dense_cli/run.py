@@ -128,7 +128,9 @@ class Run:
         """Whether every row of the output sums to 1."""
         from dense_cli.views.evaluate import gives_distributions
 
-        return self.head is None or gives_distributions(self.head.dense.activation)
+        if self.plan.scores:
+            return False
+        return self.head is None or gives_distributions(self.head.activation)
 
     @cached_property
     def title(self) -> tuple[str, ...]:
@@ -148,11 +150,14 @@ class Run:
         plan, head = self.plan, self.head
         if plan.show == "logits" and head is None:
             raise UsageError(
-                "--show logits is about a layer: INPUT holds finished outputs, and neither --units nor "
-                "--weights is given"
+                "--show logits: INPUT holds finished outputs, not logits or the input of a layer"
             )
-        if plan.show == "logits" and head is not None and head.classes != head.dense.units:
-            raise ConfigError(f"--show logits: {head.dense.activation.name} has not a class for each logit")
+        if plan.scores and (plan.show == "log-probabilities" or plan.measures or plan.targets is not None):
+            raise UsageError(
+                "--scores: each class is scored by itself, and what is asked for is of distributions"
+            )
+        if plan.show == "logits" and head is not None and head.classes != head.units:
+            raise ConfigError(f"--show logits: {head.activation.name} has not a class for each logit")
         if plan.top_k is not None and plan.top_k > self.classes:
             raise ConfigError(f"--top-k {plan.top_k}: there are only {self.classes} classes")
         if plan.ignore_index is not None and plan.targets is None:
@@ -209,9 +214,10 @@ class Run:
         from dense_cli.views.measures import Summary
 
         measures = self.measures
+        show = "scores" if self.plan.scores and self.plan.show == "probabilities" else self.plan.show
         if self.targets is not None and self.gives_distributions:
             measures = tuple(dict.fromkeys([*measures, *Summary.NEEDS]))
-        return View(self.plan.show, self.plan.top_k, measures=measures, explain=self._explained())
+        return View(show, self.plan.top_k, measures=measures, explain=self._explained())
 
     def groups(self, view: View, *, by_step: bool) -> Iterator[tuple[int | None, Iterator[Result]]]:
         """Give the results of all rows, or with ``by_step`` those of one time step after another."""
@@ -242,14 +248,16 @@ class Run:
         try:
             for result in run_pipeline(
                 source,
-                self.head.dense if self.head is not None else None,
+                None if self.head is None else self.head.dense,
                 view,
                 self.dtype,
                 self.mask,
+                activation=None if self.head is None else self.head.activation,
                 targets=self.targets,
                 threads=self.plan.threads or _processors(),
                 memory=self.plan.memory or MEMORY,
                 most=most,
+                scores=self.plan.scores,
             ):
                 classless.add(result)
                 yield result
@@ -279,7 +287,7 @@ class Run:
         name = self.plan.explain
         if name is None:
             return None
-        if self.head is None:
+        if self.head is None or self.head.dense is None:
             raise UsageError("--explain is about a layer: it needs --units N or --weights FILE")
         if name == "auto":
             return AUTO

@@ -10,6 +10,7 @@ import pytest
 from conftest import Run
 
 from dense_cli import errors
+from dense_cli.pipeline import HOLDS
 
 RANK = "expected rank 3 or more (batch, time, …, features), found"
 INDEX = "is not a valid index or slice: expected for example 3, -1, 1:3 or ::2"
@@ -95,13 +96,13 @@ def files(here: Path) -> Path:
             "slice steps.json -f csv -o y.csv",
             "steps.json: not distributions: expected rows of the last axis that sum to 1, "
             "found a sum of 7 at [0][0]\n"
-            "Hint: to run a layer on this input, say --units N or --weights FILE",
+            f"Hint: {HOLDS}",
         ),
         (
             "slice negative.json -f csv -o y.csv",
             "negative.json: not distributions: expected rows of the last axis that sum to 1, "
             "found a negative value -0.5 at [0][1]\n"
-            "Hint: to run a layer on this input, say --units N or --weights FILE",
+            f"Hint: {HOLDS}",
         ),
         # the layer
         (
@@ -165,8 +166,15 @@ def test_a_mistake_is_told_in_one_line(line: str, message: str, files: Path, run
     ("line", "message"),
     [
         (
-            "predict batch.json",
-            "one of --units N (a seeded layer) and --weights FILE (a trained one) is needed",
+            "predict batch.json -u 2 --logits",
+            "expected one of --units or --weights, --logits and --scores: what INPUT holds",
+        ),
+        ("predict batch.json -s 3", "--seed is about a layer: INPUT holds finished outputs"),
+        ("predict batch.json --logits --no-bias", "--no-bias is about a layer: INPUT holds logits"),
+        ("slice batch.json -l dense", "--layer is about a layer: INPUT holds finished outputs"),
+        (
+            "predict batch.json --scores --measure entropy",
+            "--scores: each class is scored by itself, and what is asked for is of distributions",
         ),
         (
             "predict batch.json -u 0",

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     metavar="NAME",
     help=f"Leave a check out; repeatable. Checks: {', '.join(NAMES)}.",
 )
+@opts.holds_options
 @opts.layer_options
 @opts.weight_options
 @opts.mask_options

@@ -24,6 +24,7 @@ _FORMATS = ("text", "jsonl")
 @click.option("--ctc", metavar="BLANK", help="Merge repeats, then drop this label: greedy CTC decoding.")
 @click.option("--wordpiece", is_flag=True, help="Join pieces that begin with ## to the word before.")
 @opts.labels_option
+@opts.holds_options
 @opts.layer_options
 @opts.weight_options
 @opts.measure_option

@@ -19,7 +19,7 @@ from dense_cli.errors import DenseCliError
 
 # What --help says of each, so that it need not import them.
 COMMANDS = {
-    "predict": "Run the layer: probabilities and classes of every sample.",
+    "predict": "Probabilities and classes of every sample.",
     "slice": "One time step after another: y[:, t, :] and classes[:, t].",
     "decode": "One line of text per sample: the labels of the likeliest classes.",
     "init": "Make a seeded layer and save its weights.",

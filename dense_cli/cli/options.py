@@ -101,13 +101,20 @@ input_options = _bundle(
     ),
 )
 
+holds_options = _bundle(
+    click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
+    click.option(
+        "--scores", is_flag=True, help="INPUT holds finished scores, each class by itself (sigmoids)."
+    ),
+)
+
 layer_options = _bundle(
     click.option(
         "-u",
         "--units",
         type=click.IntRange(1, 2**63 - 1),
         metavar="N",
-        help="Number of classes; this or --weights is needed.",
+        help="INPUT is that of a seeded layer with N classes.",
     ),
     click.option(
         "-s",
@@ -159,7 +166,12 @@ layer_options = _bundle(
 )
 
 weight_options = _bundle(
-    click.option("-w", "--weights", metavar="FILE", help="Trained weights in place of an initializer."),
+    click.option(
+        "-w",
+        "--weights",
+        metavar="FILE",
+        help="INPUT is that of a trained layer (hidden states): its weights.",
+    ),
     click.option(
         "--head",
         metavar="NAME",
@@ -286,6 +298,7 @@ work_options = _bundle(
 
 # What predict and slice have in common, which is all that a run can be asked.
 run_options = _bundle(
+    holds_options,
     layer_options,
     weight_options,
     mask_options,

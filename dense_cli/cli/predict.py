@@ -25,7 +25,10 @@ def predict(
     precision: int,
     no_progress: bool,
 ) -> None:
-    """Run a Dense or TimeDistributed layer on INPUT and print what it puts out.
+    """Print the probabilities and the class of every sample and time step.
+
+    With --units or --weights INPUT goes through a Dense or TimeDistributed layer, with --logits through the
+    softmax alone; with none of them it holds finished distributions.
 
     INPUT is a JSON, JSON Lines, NPY, NPZ or CSV file, or - for standard input: one sample of features, a
     batch of them (batch, features), or time steps (batch, time, …, features).
@@ -37,5 +40,4 @@ def predict(
     """
     from dense_cli.cli.run import run_to
 
-    plan.require_head()
     run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)

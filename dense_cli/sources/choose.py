@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from dense_cli.files.tensor import Tensors
 
 # What densecli itself writes: where finished outputs are read, they are found by these names.
-OUTPUTS = ("probabilities", "log_probabilities", "logits")
+OUTPUTS = ("probabilities", "log_probabilities", "logits", "scores")
 
 
 def outputs_of(request: Request) -> tuple[str, ...]:

@@ -20,7 +20,7 @@ from dense_cli.sources.streamed import StreamSource
 _SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 # The columns of densecli's own CSV that hold numbers: p0, p1, …
-_VALUES = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit"}
+_VALUES = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit", "scores": "score"}
 
 
 class _Columns(NamedTuple):

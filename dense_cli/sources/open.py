@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from dense_cli.sources.source import Source
 
 
-Values = Literal["probabilities", "logits", "classes"]
+Values = Literal["probabilities", "logits", "scores", "classes"]
 
 
 class Request(NamedTuple):

@@ -219,7 +219,7 @@ def _whole(
         y = logits if activation is None else activation(logits)
         lost |= np.isnan(y).any(axis=1)
     y = y.astype(dtype, copy=False)
-    arrays["probabilities"] = y
+    arrays["probabilities"] = arrays["scores"] = y
     result = Result(y.argmax(axis=1), {name: arrays[name] for name in view.arrays})
     if view.top:
         result.top_classes, result.top_values = top_k(y, view.top)

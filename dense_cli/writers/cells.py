@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL = 40  # columns of the terminal
 GAP = 2  # columns between two columns of a table
-PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit"}
+PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit", "scores": "score"}
 _UNSURE = 0.1  # a step whose two likeliest classes are closer than this is marked
 
 

@@ -12,7 +12,7 @@ from dense_cli.views.evaluate import Result
 from dense_cli.writers.numbers import row_texts
 from dense_cli.writers.writer import Writer
 
-_PREFIX = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit"}
+_PREFIX = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit", "scores": "score"}
 
 
 class Csv(Writer):

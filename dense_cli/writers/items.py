@@ -12,7 +12,12 @@ from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.numbers import row_texts
 
-_ONE = {"probabilities": b"probability", "log_probabilities": b"log_probability", "logits": b"logit"}
+_ONE = {
+    "probabilities": b"probability",
+    "log_probabilities": b"log_probability",
+    "logits": b"logit",
+    "scores": b"score",
+}
 
 
 class Items:
