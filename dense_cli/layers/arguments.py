@@ -110,19 +110,6 @@ def check_positive(value: Any, name: str) -> None:
         raise ConfigError(f"Argument `{name}` should be a positive integer. Received: {name}={value}")
 
 
-def check_rate(rate: Any, name: str = "rate") -> None:
-    """Check a share between 0 and 1.
-
-    Raises:
-        ConfigError: it is outside.
-    """
-    if not 0 <= rate <= 1:
-        raise ConfigError(
-            f"Invalid value received for argument `{name}`. "
-            f"Expected a float value between 0 and 1. Received: {name}={rate}"
-        )
-
-
 def check_axes(axis: int | Iterable[int], shape: tuple[int | None, ...]) -> None:
     """Check that each axis is one of ``shape``'s.
 

@@ -19,6 +19,7 @@ from dense_cli.layers.core.einsum_dense import EinsumDense
 from dense_cli.layers.keras_tensor import KerasTensor, Shape
 from dense_cli.layers.layer import Layer
 from dense_cli.layers.masks import with_mask
+from dense_cli.layers.names import auto_name
 from dense_cli.random.seed_generator import SeedGenerator, make_default_seed
 
 Array = NDArray[Any]
@@ -112,7 +113,9 @@ class HeadsAttention(Layer):
         )
 
     def _make_seed(self) -> None:
-        """Draw the seed of the dropout where Keras draws it."""
+        """Draw the seed of the dropout where Keras draws it, and count the layers that Keras has inside."""
+        auto_name("Softmax")
+        auto_name("Dropout")
         if self.dropout > 0:
             self.seed_generator = SeedGenerator(self.seed)
 

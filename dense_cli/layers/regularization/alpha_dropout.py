@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dense_cli.layers.arguments import check_rate
 from dense_cli.layers.regularization.base_noise import BaseNoise
 
 
@@ -34,8 +33,7 @@ class AlphaDropout(BaseNoise):
     """
 
     def __init__(self, rate: float, noise_shape: Any = None, seed: int | None = None, **kwargs: Any) -> None:
-        check_rate(rate)
-        super().__init__(rate, seed, **kwargs)
+        super().__init__("rate", rate, seed, **kwargs)
         self.rate = rate
         self.noise_shape = noise_shape
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from numpy.typing import NDArray
 
+from dense_cli.errors import ConfigError
 from dense_cli.layers.arguments import refuse_training
 from dense_cli.layers.keras_tensor import Shape
 from dense_cli.layers.layer import Layer
@@ -13,14 +14,19 @@ from dense_cli.random.seed_generator import SeedGenerator
 
 
 class BaseNoise(Layer):
-    """A layer with ``amount`` of noise in training; its output is its input.
+    """A layer with ``amount`` of noise in training, from 0 to 1; its output is its input.
 
-    A seed generator is made where there would be noise, so that layers made later draw the seeds that Keras
-    gives them.
+    ``argument`` is the amount's name. A seed generator is made where there would be noise, so that layers
+    made later draw the seeds that Keras gives them.
     """
 
-    def __init__(self, amount: float, seed: int | None, **kwargs: Any) -> None:
+    def __init__(self, argument: str, amount: float, seed: int | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        if not 0 <= amount <= 1:
+            raise ConfigError(
+                f"Invalid value received for argument `{argument}`. "
+                f"Expected a float value between 0 and 1. Received: {argument}={amount}"
+            )
         self.seed = seed
         if amount > 0:
             self.seed_generator = SeedGenerator(seed)

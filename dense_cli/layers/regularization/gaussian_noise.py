@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dense_cli.layers.arguments import check_rate
 from dense_cli.layers.regularization.base_noise import BaseNoise
 
 
@@ -33,8 +32,7 @@ class GaussianNoise(BaseNoise):
     """
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any) -> None:
-        check_rate(stddev, "stddev")
-        super().__init__(stddev, seed, **kwargs)
+        super().__init__("stddev", stddev, seed, **kwargs)
         self.stddev = stddev
 
     def get_config(self) -> dict[str, Any]:
