@@ -739,6 +739,7 @@ def test_a_kernel_of_integers_is_used_with_its_scale(tmp_path):
     file = save(tmp_path / "m.onnx", nodes, constants)
     [head] = heads(file)
     assert (head.activation, head.output, head.dtype) == ("softmax", True, "float32")
+    assert head.remark == "MatMulInteger node 'i': ONNX Runtime rounds its input to 8 bits, densecli does not"
     z = X.astype(np.float64) @ ((Q.astype(float) - ZEROS) * SCALES) + B
     np.testing.assert_allclose(load_head(file)(X), softmax(z), rtol=1e-5, atol=1e-6)
 

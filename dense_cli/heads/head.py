@@ -29,6 +29,7 @@ class Head:
         refusal: why it cannot be run, or None.
         activation_refusal: why it cannot be run without being told its activation, or None.
         layout_refusal: why it cannot be run without being told how its kernel is stored, or None.
+        remark: in what its numbers are not those of the program that the file is for, or None.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Head:
     refusal: str | None = None
     activation_refusal: str | None = None
     layout_refusal: str | None = None
+    remark: str | None = None
 
     @property
     def kernel_shape(self) -> tuple[int, int]:

@@ -58,6 +58,7 @@ def head_of(constants: Constants, product: Product) -> Head:
         aliases=(kernel.name,),
         refusal=product.refusal,
         activation_refusal=refusal,
+        remark=product.remark,
     )
 
 

@@ -30,6 +30,7 @@ class Product:
         axis: which axis of the output has the units, counted from the end.
         activation: what the node itself applies to the sums.
         refusal: why it cannot be run, or None.
+        remark: in what its numbers are not ONNX Runtime's, or None.
     """
 
     node: Node
@@ -40,6 +41,7 @@ class Product:
     axis: int = -1
     activation: str = "linear"
     refusal: str | None = None
+    remark: str | None = None
 
     @property
     def units(self) -> int:
@@ -153,7 +155,8 @@ def _matmul_integer(constants: Constants, node: Node) -> Product | None:
         wide *= spread(scale.read())
         return wide
 
-    return Product(node, output, derived(stored, stored.shape, change, "float32"), False)
+    remark = f"{node.label}: ONNX Runtime rounds its input to 8 bits, densecli does not"
+    return Product(node, output, derived(stored, stored.shape, change, "float32"), False, remark=remark)
 
 
 def _scale_after(constants: Constants, node: Node) -> tuple[str, Tensor | None]:
