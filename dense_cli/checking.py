@@ -86,13 +86,16 @@ def check(
 def _of_weights(plan: Plan, source: Source, wanted: frozenset[str]) -> list[Finding]:
     """Check the weights by themselves, before the layer is made of them."""
     from dense_cli.files.tensor import require_size
-    from dense_cli.heads import heads, select
+    from dense_cli.heads import array_of, heads, select
     from dense_cli.views.checkweights import transposed_shape, untrained
 
     file, turn = plan.weights or "", plan.transpose
-    head = select(heads(file, memory=plan.memory), plan.head, file)
+    found = heads(file, memory=plan.memory)
+    head = select(found, plan.head, file)
     if head.refusal is not None:
         return []  # making the layer says why
+    if plan.bias is not None:
+        head = replace(head, bias=array_of(found, plan.bias, file))
     turned = turn is not None and turn != head.transposed
     shape = head.kernel_shape[::-1] if turned else head.kernel_shape
     if "transposed" in wanted:

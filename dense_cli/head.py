@@ -15,10 +15,13 @@ from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import encodable
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     import numpy as np
     from numpy.typing import DTypeLike
 
     from dense_cli.activations import Activation
+    from dense_cli.heads import LoadedHead
     from dense_cli.heads.dense import DenseArrays
     from dense_cli.layers.core.dense import Dense
     from dense_cli.layers.rnn.time_distributed import TimeDistributed
@@ -40,6 +43,7 @@ class HeadOptions:
     dtype: str | None = None
     weights: str | None = None
     head: str | None = None
+    bias: str | None = None
     transpose: bool | None = None
     memory: int | None = None
 
@@ -69,6 +73,7 @@ class BuiltHead(NamedTuple):
         config: what JSON says of it.
         title: what a table says above its rows.
         distributed: whether TimeDistributed wraps the layer.
+        notes: what is said beside the data: what the file does not state, and what of it is not used.
     """
 
     dense: DenseArrays | None
@@ -78,6 +83,7 @@ class BuiltHead(NamedTuple):
     config: dict[str, Any]
     title: tuple[str, ...]
     distributed: bool = False
+    notes: tuple[str, ...] = ()
 
     @property
     def classes(self) -> int:
@@ -101,7 +107,8 @@ def build_head(options: HeadOptions, features: int, rank: int, where: str) -> Bu
         raise ShapeError(
             f"{where}: TimeDistributed expects rank 3 or more (batch, time, …, features), found rank {rank}"
         )
-    dense, config, weights = _trained(options, features) if options.weights else _seeded(options, features)
+    made = _trained(options, features) if options.weights else _seeded(options, features)
+    dense, config, weights, notes = made
     name = f"TimeDistributed({dense!r})" if distributed else repr(dense)
     config = {
         "name": "TimeDistributed(Dense)" if distributed else "Dense",
@@ -112,7 +119,7 @@ def build_head(options: HeadOptions, features: int, rank: int, where: str) -> Bu
         **config,
     }
     title = (f"{name}  {dense.dtype}", weights)
-    return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, distributed)
+    return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, distributed, notes)
 
 
 def build_activation(options: HeadOptions, units: int, dtype: np.dtype[Any], where: str) -> BuiltHead:
@@ -144,6 +151,15 @@ def require_defaults(options: HeadOptions, because: str, *, but: tuple[str, ...]
     for field in fields(HeadOptions):
         if field.name not in but and getattr(options, field.name) != field.default:
             raise UsageError(f"--{field.name.replace('_', '-')} is about a layer: {because}")
+
+
+class _Made(NamedTuple):
+    """A layer, its part of the JSON, a line about its weights, and notes."""
+
+    dense: DenseArrays
+    config: dict[str, Any]
+    line: str
+    notes: tuple[str, ...] = ()
 
 
 def load_head(
@@ -201,13 +217,13 @@ def load_head(
     return TimeDistributed(dense, name=dense.name) if head.time_distributed else dense
 
 
-def _seeded(options: HeadOptions, features: int) -> tuple[DenseArrays, dict[str, Any], str]:
-    """Return a layer with the numbers of its seed, its part of the JSON, and a line about its weights."""
+def _seeded(options: HeadOptions, features: int) -> _Made:
+    """Return a layer with the numbers of its seed."""
     from dense_cli import initializers
     from dense_cli.heads.dense import DenseArrays, as_dtype
     from dense_cli.random import check
 
-    for name in ("head", "transpose"):
+    for name in ("head", "bias", "transpose"):
         if getattr(options, name) is not None:
             raise UsageError(f"--{name} is about a weights file: it needs --weights FILE")
     assert options.units is not None
@@ -231,7 +247,7 @@ def _seeded(options: HeadOptions, features: int) -> tuple[DenseArrays, dict[str,
     }
     line = f"kernel {dense.kernel.shape} {kernel!r}"
     line += f" · bias ({dense.units},) {bias!r}" if dense.use_bias else " · no bias"
-    return dense, config, f"{line} · rng {' and '.join(rngs)}"
+    return _Made(dense, config, f"{line} · rng {' and '.join(rngs)}")
 
 
 def _seed(options: HeadOptions) -> int | None:
@@ -262,12 +278,14 @@ def _require_finite(dense: DenseArrays, kernel: Any, bias: Any) -> None:
             )
 
 
-def _trained(options: HeadOptions, features: int) -> tuple[DenseArrays, dict[str, Any], str]:
-    """Return a layer with the weights of a file, its part of the JSON, and a line about its weights."""
+def _trained(options: HeadOptions, features: int) -> _Made:
+    """Return a layer with the weights of a file."""
     from dense_cli.heads import activation_of, load_weights
     from dense_cli.heads.dense import DenseArrays
 
     assert options.weights is not None
+    if options.bias is not None and options.no_bias:
+        raise UsageError("expected one of --bias and --no-bias")
     defaults = {field.name: field.default for field in fields(HeadOptions)}
     for name in ("seed", "global_seed", "kernel_initializer", "bias_initializer", "rng"):
         if getattr(options, name) != defaults[name]:
@@ -278,13 +296,28 @@ def _trained(options: HeadOptions, features: int) -> tuple[DenseArrays, dict[str
         options.weights,
         options.head,
         transpose=options.transpose,
+        bias=options.bias,
         features=features,
         units=options.units,
         memory=options.memory,
     )
     bias = None if options.no_bias else loaded.bias
-    activation = activation_of(loaded.head, options.activation, options.weights) or "softmax"
-    dense = DenseArrays.of(loaded.kernel, bias, activation, dtype=options.dtype or "float32")
+    stated = activation_of(loaded.head, options.activation, options.weights)
+    dense = DenseArrays.of(loaded.kernel, bias, stated or "softmax", dtype=options.dtype or "float32")
     line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
     config = {"weights": {"file": encodable(options.weights), "head": encodable(loaded.head.name)}}
-    return dense, config, f"{line} · from {options.weights}, head {loaded.head.name}"
+    line += f" · from {options.weights}, head {loaded.head.name}"
+    return _Made(dense, config, line, tuple(_notes(options, loaded, stated)))
+
+
+def _notes(options: HeadOptions, loaded: LoadedHead, activation: str | None) -> Iterator[str]:
+    """Give what the file does not state of a head, and what of it is not used."""
+    from dense_cli.heads.pairs import listed
+
+    if activation is None:
+        yield f"{options.weights} states no activation: softmax is assumed, --activation says another"
+    if loaded.unowned and not options.no_bias:
+        names = listed(loaded.unowned)
+        yield f"{options.weights}: no bias is used, --bias takes one that belongs to no head: {names}"
+    if loaded.head.remark is not None:
+        yield f"{options.weights}: {loaded.head.remark}"

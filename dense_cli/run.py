@@ -82,6 +82,7 @@ class Run:
         self.dtype = dtype
         self.mask = mask
         self.note = note
+        self._untold = () if head is None else head.notes
         self.progress = progress
         self.labels: list[str] | None = None
         self.targets: Targets | None = None
@@ -236,7 +237,8 @@ class Run:
     def results(self, view: View, source: Source | None = None, most: int | None = None) -> Iterator[Result]:
         """Give the results of ``source``, by default of the whole input.
 
-        What is said at the end: how many rows have no class. ``most``: see `pipeline.run`.
+        What is said at the end: the notes of the head, and how many rows have no class. ``most``: see
+        `pipeline.run`.
         """
         from dense_cli.pipeline import MEMORY
         from dense_cli.pipeline import run as run_pipeline
@@ -266,6 +268,9 @@ class Run:
             pass  # the writer has enough; what was seen so far is still told
         finally:
             self.progress.stop()
+        for text in self._untold:
+            self.note(text)
+        self._untold = ()
         if classless.rows:
             self.note(classless.text())
 

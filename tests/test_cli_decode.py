@@ -99,7 +99,7 @@ def test_a_mask_value_marks_the_inputs_that_are_padding(run, letters):
     x = np.eye(4)[[[1, 2, 0], [3, 0, 0]]]
     x[0, 2] = x[1, 1:] = -1
     np.save(letters / "x.npy", x)
-    args = ["decode", "x.npy", "-w", "same.json", "--labels", "letters.txt"]
+    args = ["decode", "x.npy", "-w", "same.json", "-a", "softmax", "--labels", "letters.txt"]
     assert run(*args, "--mask-value", "-1") == (b"a b\n$\n", "", 0)
 
 
@@ -271,7 +271,8 @@ def test_what_densecli_prints_decodes_to_the_same(run, letters, command, format)
 def test_ragged_json_lines_decode_sample_by_sample(run, letters, command):
     samples = [[[0, 9, 0, 0]] * 3, [[0, 0, 9, 0]], [[9, 0, 0, 0], [0, 0, 0, 9]]]
     text = "".join(json.dumps(sample) + "\n" for sample in samples).encode()
-    ran = run("decode", "-", "-w", "same.json", "--labels", "letters.txt", stdin=text)
+    args = ["decode", "-", "-w", "same.json", "-a", "softmax", "--labels", "letters.txt"]
+    ran = run(*args, stdin=text)
     assert ran == (b"a a a\nb\n_ $\n", "", 0)
     printed = run(command, "-", "-w", "same.json", "-f", "jsonl", stdin=text).out
     assert run("decode", "-", "--labels", "letters.txt", stdin=printed) == (b"a a a\nb\n_ $\n", "", 0)

@@ -210,7 +210,8 @@ def test_a_mask_value_gives_what_a_masking_layer_before_gives(
     np.save("x.npy", arrays.pop("x"))
     np.savez("head.npz", **arrays)
     value = row["params"]["mask_value"]
-    done = run("predict", "x.npy", "-w", "head.npz", "--mask-value", value, "-f", "npz")
+    args = ["predict", "x.npy", "-w", "head.npz", "-a", "softmax", "--mask-value", value, "-f", "npz"]
+    done = run(*args)
     assert done.err == ""
     with np.load(io.BytesIO(done.out)) as found:
         np.testing.assert_allclose(

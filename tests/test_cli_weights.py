@@ -16,9 +16,20 @@ DIGITS = ["digits.keras", "digits.weights.h5", "digits.h5", "digits__head.npz", 
 DIGITS += ["digits__head_torchlayout.safetensors"]
 
 
+STATED = (".keras", ".onnx", "digits.h5", "k2_td.h5", "k2_seq.h5", "dense.h5", "seq2seq_td.h5", "nested.h5")
+
+
+def assumed(file: str | Path) -> str:
+    """What is said of a file that states no activation."""
+    if str(file).endswith(STATED):
+        return ""
+    return f"Note: {file} states no activation: softmax is assumed, --activation says another\n"
+
+
 def predict(run, *args) -> np.ndarray:
     ran = run(*args, "-f", "npy")
-    assert (ran.code, ran.err) == (0, "")
+    note = "" if "-a" in args else assumed(args[args.index("-w") + 1])
+    assert (ran.code, ran.err) == (0, note)
     return np.load(io.BytesIO(ran.out))
 
 
@@ -94,7 +105,12 @@ def test_every_form_of_the_iris_head_gives_sklearns_numbers_in_float64(run, file
 def test_decode_reads_the_same_classes(run, file):
     ran = run("decode", CASES / "digits__input.npy", "-w", DATA / file, "--join", "")
     expected = "".join("".join(map(str, row)) + "\n" for row in case("digits__expected_classes").tolist())
-    assert (ran.code, ran.err, ran.text) == (0, "", expected)
+    assert (ran.code, ran.err, ran.text) == (0, assumed(DATA / file), expected)
+
+
+def test_an_activation_that_is_given_is_not_assumed(run):
+    args = ["predict", DATA / "iris__probe.npy", "-w", DATA / "iris.npz", "-a", "softmax", "-f", "npy"]
+    assert run(*args).err == ""
 
 
 # --- what is said of a head -----------------------------------------------------------------------

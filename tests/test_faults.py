@@ -24,14 +24,14 @@ OLD = b"precious old content"
 
 # Every command, on the files of the fixture `folder`.
 COMMANDS: dict[str, list[object]] = {
-    "predict": ["predict", "x3.npy", "-w", "w.npz"],
-    "slice": ["slice", "x3.npy", "-w", "w.npz"],
-    "decode": ["decode", "x3.npy", "-w", "w.npz"],
+    "predict": ["predict", "x3.npy", "-w", "w.npz", "-a", "softmax"],
+    "slice": ["slice", "x3.npy", "-w", "w.npz", "-a", "softmax"],
+    "decode": ["decode", "x3.npy", "-w", "w.npz", "-a", "softmax"],
     "init": ["init", "-i", 4, "-u", 3],
     "heads": ["heads", "w.npz"],
     "info": ["info", "x3.npy"],
     "compare": ["compare", "y.npy", "y.npy"],
-    "check": ["check", "x3.npy", "-w", "w.npz"],
+    "check": ["check", "x3.npy", "-w", "w.npz", "-a", "softmax"],
 }
 every_command = pytest.mark.parametrize("command", COMMANDS)
 
@@ -82,7 +82,9 @@ def test_help_that_cannot_be_printed_is_an_error(args: list[str], tmp_path: Path
 
 def test_a_closed_standard_output_or_error_does_not_harm_the_file_that_is_written(folder: Path) -> None:
     for closed in ([1], [2], [0, 1, 2]):
-        ended = densecli("predict", "x3.npy", "-w", "w.npz", "-o", "y3.npy", cwd=folder, closed=closed)
+        ended = densecli(
+            "predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-o", "y3.npy", cwd=folder, closed=closed
+        )
         assert ended == Ended(0, b"", "")
         assert np.load(folder / "y3.npy").shape == (2, 5, 3)
         (folder / "y3.npy").unlink()
@@ -99,7 +101,7 @@ def test_an_error_without_a_standard_error_is_an_exit_code(folder: Path) -> None
 @pytest.mark.parametrize("format", ["table", "json", "jsonl", "csv"])
 def test_notes_that_nobody_reads_do_not_harm_the_data(format: str, folder: Path) -> None:
     (folder / "nan.csv").write_text("1,2,3,nan\n1,2,3,4\n")
-    args = ["predict", "nan.csv", "-w", "w.npz", "-f", format]
+    args = ["predict", "nan.csv", "-w", "w.npz", "-a", "softmax", "-f", format]
     whole = densecli(*args, cwd=folder)
     assert whole.err.startswith("Note: 1 row has NaN or infinity")
     reading, unread = os.pipe()
@@ -186,7 +188,7 @@ def test_a_current_folder_that_is_gone_is_no_matter_for_full_names(folder: Path)
     def leave() -> None:
         gone.rmdir()
 
-    args = ["predict", folder / "x3.npy", "-w", folder / "w.npz"]
+    args = ["predict", folder / "x3.npy", "-w", folder / "w.npz", "-a", "softmax"]
     ended = densecli(*args, "-o", folder / "y3.npy", cwd=gone, before=leave)
     assert ended == Ended(0, b"", "")
     assert np.load(folder / "y3.npy").shape == (2, 5, 3)
@@ -200,10 +202,10 @@ def test_a_current_folder_that_is_gone_is_no_matter_for_full_names(folder: Path)
     [
         ["predict", "FILE", "-u", 3],
         ["predict", "x2.npy", "-w", "FILE"],
-        ["predict", "x2.npy", "-w", "w.npz", "--labels", "FILE"],
-        ["predict", "x3.npy", "-w", "w.npz", "--mask", "FILE"],
-        ["predict", "x3.npy", "-w", "w.npz", "--lengths", "FILE"],
-        ["predict", "x3.npy", "-w", "w.npz", "--targets", "FILE"],
+        ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--labels", "FILE"],
+        ["predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "--mask", "FILE"],
+        ["predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "--lengths", "FILE"],
+        ["predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "--targets", "FILE"],
         ["heads", "FILE"],
         ["info", "FILE"],
         ["compare", "y.npy", "FILE"],
@@ -236,7 +238,7 @@ def test_what_is_no_file_is_refused_by_name_wherever_a_file_is_expected(
 def test_a_fifo_is_waited_for_until_somebody_writes_to_it_or_ctrl_c(folder: Path) -> None:
     os.mkfifo(folder / "late")
     os.mkfifo(folder / "never")
-    late = start("predict", "late", "-w", "w.npz", "-f", "json", cwd=folder)
+    late = start("predict", "late", "-w", "w.npz", "-a", "softmax", "-f", "json", cwd=folder)
     waiting = [
         start(
             *("predict", "-u", 3), *(["never"] if option is None else ["x3.npy", option, "never"]), cwd=folder
@@ -246,7 +248,9 @@ def test_a_fifo_is_waited_for_until_somebody_writes_to_it_or_ctrl_c(folder: Path
     time.sleep(4)  # longer than a pipeline takes to begin
     assert [process.poll() for process in (late, *waiting)] == [None] * 6
     (folder / "late").write_bytes(seeds.npy(seeds.X3))
-    assert end(late) == densecli("predict", "x3.npy", "-w", "w.npz", "-f", "json", cwd=folder)
+    assert end(late) == densecli(
+        "predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "json", cwd=folder
+    )
     for process in waiting:
         process.send_signal(signal.SIGINT)
         assert end(process) == Ended(130, b"", "Interrupted.\n")
@@ -297,9 +301,9 @@ def test_a_fifo_with_a_writer_is_a_file(folder: Path) -> None:
     os.mkfifo(folder / "fifo.npy")
     writer = threading.Thread(target=(folder / "fifo.npy").write_bytes, args=[seeds.npy(seeds.X3)])
     writer.start()
-    ended = densecli("predict", "fifo.npy", "-w", "w.npz", "-f", "json", cwd=folder)
+    ended = densecli("predict", "fifo.npy", "-w", "w.npz", "-a", "softmax", "-f", "json", cwd=folder)
     writer.join()
-    assert ended == densecli("predict", "x3.npy", "-w", "w.npz", "-f", "json", cwd=folder)
+    assert ended == densecli("predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "json", cwd=folder)
 
 
 # --- output files ------------------------------------------------------------------------------------
@@ -335,7 +339,7 @@ def test_an_output_that_cannot_be_written_is_refused_by_name(
 def test_a_name_is_written_as_it_is(name: str, folder: Path, run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     before = listing(folder)
-    ran = run("predict", "x3.npy", "-w", "w.npz", "-f", "npy", "-o", name)
+    ran = run("predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "npy", "-o", name)
     assert (ran.out, ran.err, ran.code) == (b"", "", 0)
     assert listing(folder) == {*before, name}
     assert np.load(name).shape == (2, 5, 3)
@@ -357,13 +361,15 @@ def test_a_file_that_is_replaced_keeps_its_mode(folder: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["itself", "hard link", "symlink"])
 def test_output_onto_the_input_gives_the_right_values(kind: str, folder: Path) -> None:
-    expected = densecli("predict", "x3.npy", "-w", "w.npz", "-f", "npy", cwd=folder).out
+    expected = densecli("predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "npy", cwd=folder).out
     output = "x3.npy" if kind == "itself" else "link.npy"
     if kind == "hard link":
         (folder / output).hardlink_to(folder / "x3.npy")
     elif kind == "symlink":
         (folder / output).symlink_to("x3.npy")
-    assert densecli("predict", "x3.npy", "-w", "w.npz", "-o", output, cwd=folder) == Ended(0, b"", "")
+    assert densecli("predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-o", output, cwd=folder) == Ended(
+        0, b"", ""
+    )
     assert (folder / output).read_bytes() == expected
     # A hard link's other name keeps what it had; a symlink goes on pointing.
     assert ((folder / "x3.npy").read_bytes() == expected) == (kind != "hard link")
@@ -371,7 +377,7 @@ def test_output_onto_the_input_gives_the_right_values(kind: str, folder: Path) -
 
 
 def test_output_onto_the_weights_or_labels_that_are_read_gives_the_right_values(folder: Path) -> None:
-    args = ["predict", "x3.npy", "-w", "w.npz", "--labels", "labels.txt", "-f", "json"]
+    args = ["predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "--labels", "labels.txt", "-f", "json"]
     expected = densecli(*args, cwd=folder).out
     for name in ("labels.txt", "w.npz"):
         kept = (folder / name).read_bytes()
@@ -387,24 +393,31 @@ def test_a_symlink_to_nothing_is_filled(folder: Path) -> None:
 
 
 def test_devices_and_fifos_are_written_straight(folder: Path) -> None:
-    expected = densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", cwd=folder).out
+    expected = densecli("predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "csv", cwd=folder).out
     for device in ("/dev/stdout", "/dev/fd/1", "-"):
-        ended = densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", device, cwd=folder)
+        ended = densecli(
+            "predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "csv", "-o", device, cwd=folder
+        )
         assert ended == Ended(0, expected, "")
     with open(folder / "log", "ab") as log:
         for _ in range(2):
-            args = ("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", "/dev/stdout")
+            args = ("predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "csv", "-o", "/dev/stdout")
             assert densecli(*args, cwd=folder, stdout=log) == Ended(0, b"", "")
     assert (folder / "log").read_bytes() == 2 * expected
     os.mkfifo(folder / "fifo")
     read: list[bytes] = []
     reader = threading.Thread(target=lambda: read.append((folder / "fifo").read_bytes()))
     reader.start()
-    assert densecli("predict", "x3.npy", "-w", "w.npz", "-f", "csv", "-o", "fifo", cwd=folder).code == 0
+    assert (
+        densecli(
+            "predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "csv", "-o", "fifo", cwd=folder
+        ).code
+        == 0
+    )
     reader.join()
     assert read == [expected]
     for format in ("table", "json", "npy", "npz"):
-        args = ["predict", "x3.npy", "-w", "w.npz", "-f", format]
+        args = ["predict", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", format]
         assert densecli(*args, "-o", os.devnull, cwd=folder) == Ended(0, b"", "")
         with open(os.devnull, "wb") as null:
             assert densecli(*args, cwd=folder, stdout=null) == Ended(0, b"", "")
@@ -518,14 +531,16 @@ def test_targets_take_a_small_multiple_of_their_text(
 ) -> None:
     (folder / name).write_bytes(content)
     limits = {resource.RLIMIT_AS: 450 << 20}
-    ended = densecli("predict", "x2.npy", "-w", "w.npz", "--targets", name, cwd=folder, limits=limits)
+    ended = densecli(
+        "predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--targets", name, cwd=folder, limits=limits
+    )
     assert ended == failed(f"{name}: expected one target for each class, shape (6,), found {shape}")
 
 
 def test_lines_without_labels_take_no_memory(folder: Path) -> None:
     (folder / "l.txt").write_bytes(b"\n" * (64 << 20))
     limits = {resource.RLIMIT_AS: 640 << 20}
-    args = ["predict", "x2.npy", "-w", "w.npz", "-f", "csv"]
+    args = ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "-f", "csv"]
     ended = densecli(*args, "--labels", "l.txt", cwd=folder, limits=limits)
     (folder / "l.txt").write_bytes(b"\n\n\n")
     assert ended == densecli(*args, "--labels", "l.txt", cwd=folder)
@@ -537,7 +552,7 @@ def test_lines_without_labels_take_no_memory(folder: Path) -> None:
 )
 def test_a_piped_array_takes_little_more_memory_than_a_file(args: list[object], tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", np.zeros((6_000_000, 2, 1), np.int8))
-    command, options = args[0], [*args[1:], *([] if args[0] == "info" else ["-w", "w.npz"])]
+    command, options = args[0], [*args[1:], *([] if args[0] == "info" else ["-w", "w.npz", "-a", "softmax"])]
     (tmp_path / "w.npz").write_bytes(seeds.npz(kernel=np.ones((1, 2), np.float32)))
     from_file = peak(command, "x.npy", *options, cwd=tmp_path)
     pouring = subprocess.Popen(["cat", "x.npy"], cwd=tmp_path, stdout=subprocess.PIPE)
@@ -745,13 +760,26 @@ def test_an_output_without_a_buffer_is_written_whole_or_an_error(format: str, tm
 
 @pytest.mark.parametrize("columns", ["²", "-5", "0", "many", "9" * 30])
 def test_a_width_that_is_no_number_is_none(columns: str, folder: Path) -> None:
-    args = ["predict", "x2.npy", "-w", "w.npz"]
+    args = ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax"]
     env = environment(COLUMNS=columns, LINES=columns)
     assert densecli(*args, cwd=folder, env=env) == densecli(*args, cwd=folder)
 
 
 def test_too_few_descriptors_are_an_error(folder: Path) -> None:
-    args = ["predict", "x2.npy", "-w", "w.npz", "-f", "npz", "-o", "y.npz", "--show", "logits"]
+    args = [
+        "predict",
+        "x2.npy",
+        "-w",
+        "w.npz",
+        "-a",
+        "softmax",
+        "-f",
+        "npz",
+        "-o",
+        "y.npz",
+        "--show",
+        "logits",
+    ]
     args += ["--measure", "entropy", "--measure", "margin", "--measure", "confidence"]
     ended = densecli(*args, cwd=folder, limits={resource.RLIMIT_NOFILE: 9})
     require_kept("predict", ended.code, ended.out, ended.err)

@@ -128,12 +128,12 @@ def test_hostile_labels_are_refused_with_their_cause_or_shown(name: str, run, pl
     content, words = files.labels()[name]
     (place / name).write_bytes(content)
     for args in (
-        ["predict", "x2.npy", "-w", "w.npz", "--labels", name],
-        ["predict", "x2.npy", "-w", "w.npz", "--labels", name, "-f", "markdown"],
-        ["slice", "x3.npy", "-w", "w.npz", "--labels", name],
-        ["decode", "x3.npy", "-w", "w.npz", "--labels", name],
-        ["predict", "x2.npy", "-w", "w.npz", "--labels", name, "-k", 2, "-f", "csv"],
-        ["predict", "x2.npy", "-w", "w.npz", "--labels", name, "-f", "json"],
+        ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--labels", name],
+        ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--labels", name, "-f", "markdown"],
+        ["slice", "x3.npy", "-w", "w.npz", "-a", "softmax", "--labels", name],
+        ["decode", "x3.npy", "-w", "w.npz", "-a", "softmax", "--labels", name],
+        ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--labels", name, "-k", 2, "-f", "csv"],
+        ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--labels", name, "-f", "json"],
     ):
         ran = run(*args, env=_PLAIN)
         if "csv" not in args:  # which carries text as it is
@@ -230,7 +230,7 @@ def test_a_class_that_is_none_is_refused(number: str, run, place: Path) -> None:
         ["decode", "x3.npy", "--ctc"],
         ["predict", "x2.npy", "--explain"],
     ):
-        ran = run(*args[:2], "-w", "w.npz", args[2], number)
+        ran = run(*args[:2], "-w", "w.npz", "-a", "softmax", args[2], number)
         require_kept(args[0], ran.code, ran.out, ran.err)
         assert (ran.code, ran.out) == (2, b"")
         expected = "auto or a class number" if args[2] == "--explain" else "a class number"
@@ -239,7 +239,7 @@ def test_a_class_that_is_none_is_refused(number: str, run, place: Path) -> None:
 
 def test_more_classes_than_there_are_cannot_be_the_likeliest(run, place: Path) -> None:
     for k in (4, 10**9, 10**30):
-        ran = run("predict", "x2.npy", "-w", "w.npz", "-k", k)
+        ran = run("predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "-k", k)
         assert (ran.out, ran.err, ran.code) == (b"", f"Error: --top-k {k}: there are only 3 classes\n", 2)
 
 
@@ -248,10 +248,12 @@ def test_slices_that_reach_too_far_are_those_of_python(far: int, run, place: Pat
     whole = np.arange(2), np.arange(5)
     for text in (f"{far}:", f":{far}", f"-{far}:", f":-{far}", f"::{far}", f"::-{far}", f"{far}::-1"):
         parts = slice(*(int(p) if p else None for p in text.split(":")))
-        ran = run("slice", "x3.npy", "-w", "w.npz", "-f", "npy", "-b", text, "-t", 0, "-o", "y.npy")
+        ran = run(
+            "slice", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "npy", "-b", text, "-t", 0, "-o", "y.npy"
+        )
         assert (ran.err, ran.code) == ("", 0)
         assert np.load("y.npy").shape == (len(whole[0][parts]), 3)
-        ran = run("slice", "x3.npy", "-w", "w.npz", "-f", "npy", "-t", text, "-o", "y.npy")
+        ran = run("slice", "x3.npy", "-w", "w.npz", "-a", "softmax", "-f", "npy", "-t", text, "-o", "y.npy")
         if len(whole[1][parts]):
             assert np.load("y.npy").shape == (2, len(whole[1][parts]), 3)
         else:
@@ -260,10 +262,10 @@ def test_slices_that_reach_too_far_are_those_of_python(far: int, run, place: Pat
 
 @pytest.mark.parametrize("far", [5, -6, 10**20, -(10**20)])
 def test_a_step_out_of_range_is_refused_with_the_range(far: int, run, place: Path) -> None:
-    ran = run("slice", "x3.npy", "-w", "w.npz", "-t", far)
+    ran = run("slice", "x3.npy", "-w", "w.npz", "-a", "softmax", "-t", far)
     message = f"Error: x3.npy: time step {far} is out of range: there are 5 (0 to 4)\n"
     assert (ran.out, ran.err, ran.code) == (b"", message, 2)
-    ran = run("slice", "x3.npy", "-w", "w.npz", "-b", far)
+    ran = run("slice", "x3.npy", "-w", "w.npz", "-a", "softmax", "-b", far)
     message = f"Error: x3.npy: sample {far} is out of range: there are 2 (0 to 1)\n"
     assert (ran.out, ran.err, ran.code) == (b"", message, 2)
 
@@ -379,7 +381,7 @@ def test_counts_and_classes_that_are_none_are_refused(value: float, option: str,
     line = ",".join([repr(float(value))] * (5 if len(shape) > 1 else 1))
     Path("m.csv").write_text(f"{line}\n{line}\n")
     for name in ("m.npy", "m.csv"):
-        ran = run("predict", "x3.npy", "-w", "w.npz", option, name)
+        ran = run("predict", "x3.npy", "-w", "w.npz", "-a", "softmax", option, name)
         require_kept("predict", ran.code, ran.out, ran.err)
         assert ran.code == 2
 
@@ -387,5 +389,5 @@ def test_counts_and_classes_that_are_none_are_refused(value: float, option: str,
 @pytest.mark.parametrize("space", ["\x1c", "\x1d", "\x1e", "\x1f", "\x85", "\u2003"])
 def test_white_space_of_any_kind_around_a_target_is_none(space: str, run, place: Path) -> None:
     Path("t.csv").write_text(f"{space}0{space}\n1\n0\n1\n0\n1\n", encoding="utf-8")
-    ran = run("predict", "x2.npy", "-w", "w.npz", "--targets", "t.csv")
+    ran = run("predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--targets", "t.csv")
     require_kept("predict", ran.code, ran.out, ran.err)

@@ -646,7 +646,11 @@ def test_parts_that_are_infinite_are_shown_as_they_are() -> None:
 
 def test_an_infinite_logit_is_explained_and_shaded(run: Run, here: Path) -> None:
     np.savez("w.npz", kernel=np.array([[-1e30, 0.0]], np.float32), bias=np.zeros(2, np.float32))
-    for args in (["--explain", "0"], ["-a", "linear"], ["--explain", "auto"]):
+    for args in (
+        ["-a", "softmax", "--explain", "0"],
+        ["-a", "linear"],
+        ["-a", "softmax", "--explain", "auto"],
+    ):
         ran = run("predict", "-w", "w.npz", *args, stdin=b"[[1e30]]")
         assert (ran.err, ran.code) == ("", 0)
         assert "inf" in ran.text

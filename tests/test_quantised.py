@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -199,3 +200,31 @@ def test_heads_says_which_biases_belong_to_nobody(run: Run, tmp_path):
     assert json.loads(run("heads", file, "-f", "json").out)["unowned_biases"] == [
         {"name": "cls.predictions.bias", "shape": [3]}
     ]
+
+
+def test_a_run_says_that_a_bias_belongs_to_nobody_and_takes_it_where_it_is_asked_for(run: Run, tmp_path):
+    file = safetensors(tmp_path, **MLM)
+    np.save(tmp_path / "x.npy", X)
+    args = [
+        "predict",
+        tmp_path / "x.npy",
+        "-w",
+        file,
+        "--head",
+        "bert.word_embeddings",
+        "-a",
+        "linear",
+        "-f",
+        "npy",
+    ]
+    ran = run(*args)
+    assert ran.err == (
+        f"Note: {file}: no bias is used, --bias takes one that belongs to no head: cls.predictions.bias\n"
+    )
+    np.testing.assert_allclose(np.load(io.BytesIO(ran.out)), X @ TABLE.T, rtol=1e-5)
+    assert run(*args, "--no-bias").err == ""
+    ran = run(*args, "--bias", "cls.predictions.bias")
+    assert (ran.code, ran.err) == (0, "")
+    np.testing.assert_allclose(np.load(io.BytesIO(ran.out)), X @ TABLE.T + BIAS, rtol=1e-5)
+    both = run(*args, "--bias", "cls.predictions.bias", "--no-bias")
+    assert (both.code, both.err.splitlines()[-1]) == (2, "Error: expected one of --bias and --no-bias")

@@ -117,7 +117,7 @@ def test_a_name_that_is_not_utf_8_is_shown_escaped() -> None:
 def test_labels_are_text_in_every_output(label: str, run, place: Path) -> None:
     three_labels(label)
     shown = ACTING.get(label, label)
-    options = ["-w", "w.npz", "--labels", "labels.json"]
+    options = ["-w", "w.npz", "-a", "softmax", "--labels", "labels.json"]
     for args in (
         ["predict", "x2.npy", *options],
         ["predict", "x2.npy", *options, "-k", 3],
@@ -145,7 +145,18 @@ def test_labels_are_text_in_every_output(label: str, run, place: Path) -> None:
 def test_labels_are_text_on_a_terminal(label: str, place: Path) -> None:
     three_labels(label)
     ended = on_terminal(
-        "predict", "x2.npy", "-w", "w.npz", "--labels", "labels.json", "-k", 3, cwd=place, columns=200
+        "predict",
+        "x2.npy",
+        "-w",
+        "w.npz",
+        "-a",
+        "softmax",
+        "--labels",
+        "labels.json",
+        "-k",
+        3,
+        cwd=place,
+        columns=200,
     )
     plain = re.sub(rb"\x1b\[[0-9;]*m", b"", ended.out).decode()
     assert (ended.code, ended.err) == (0, "")
@@ -230,7 +241,17 @@ def test_arguments_are_text_in_errors(args: list[str], text: str, run, place: Pa
 @pytest.mark.parametrize("label", [label for label in WIDE if label.strip()])
 def test_columns_line_up_whatever_stands_in_them(label: str, run, place: Path) -> None:
     three_labels(label)
-    ran = run("predict", "x2.npy", "-w", "w.npz", "--labels", "labels.json", env={"FORCE_COLOR": None})
+    ran = run(
+        "predict",
+        "x2.npy",
+        "-w",
+        "w.npz",
+        "-a",
+        "softmax",
+        "--labels",
+        "labels.json",
+        env={"FORCE_COLOR": None},
+    )
     lines = ran.text.splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("sample")) + 2
     assert len({wcswidth(line) for line in lines[start : start + 6]}) == 1
@@ -238,7 +259,7 @@ def test_columns_line_up_whatever_stands_in_them(label: str, run, place: Path) -
 
 # --- what it is shown on -------------------------------------------------------------------------------
 
-ON = ["predict", "x2.npy", "-w", "w.npz", "-b", "0"]
+ON = ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "-b", "0"]
 PLAIN = """\
 Dense(3, activation='softmax')  float32
 kernel (4, 3) · bias (3,) · from w.npz, head head
@@ -322,7 +343,7 @@ def test_what_is_for_people_is_in_the_encoding_of_standard_output_and_data_is_ut
 ) -> None:
     three_labels("naïve")
     env = environment(PYTHONIOENCODING=encoding)
-    options = ["-w", "w.npz", "--labels", "labels.json"]
+    options = ["-w", "w.npz", "-a", "softmax", "--labels", "labels.json"]
     for args in (
         ["predict", "x2.npy", *options],
         ["slice", "x3.npy", *options],
@@ -330,7 +351,7 @@ def test_what_is_for_people_is_in_the_encoding_of_standard_output_and_data_is_ut
         ["heads", "w.npz"],
         ["info", "x2.npy"],
         ["compare", "x2.npy", "x2.npy", "--logits"],
-        ["check", "x2.npy", "-w", "w.npz"],
+        ["check", "x2.npy", "-w", "w.npz", "-a", "softmax"],
     ):
         # Where there is no Unicode, lines are drawn with ASCII.
         plain = environment(PYTHONIOENCODING="latin-1" if encoding == "cp037" else "utf-8")
@@ -358,7 +379,7 @@ def test_names_of_any_length_make_messages_of_one_screen(run, place: Path) -> No
         ["predict", "cell.json", "-u", 3],
         ["slice", "columns.csv"],
         ["predict", "x2.npy", "-w", "h.npz"],
-        ["predict", "x2.npy", "-w", "w.npz", "--head", long],
+        ["predict", "x2.npy", "-w", "w.npz", "-a", "softmax", "--head", long],
         ["predict", "x2.npy", "-u", 3, "--key", long],
         ["predict", "p/" * 2000, "-u", 3],
         ["predict", "x2.npy", "-u", long],

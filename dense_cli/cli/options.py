@@ -178,6 +178,9 @@ weight_options = _bundle(
         help="Which head of the weights file; default: the only one, or the model's output.",
     ),
     click.option(
+        "--bias", metavar="NAME", help="Which array of the weights file is the bias; default: the head's own."
+    ),
+    click.option(
         "--transpose/--no-transpose",
         default=None,
         help="Whether the kernel is stored as (units, features); default: by its name (`weight` is).",

@@ -25,6 +25,7 @@ __all__ = [
     "Head",
     "LoadedHead",
     "activation_of",
+    "array_of",
     "check_shapes",
     "format_of",
     "heads",
@@ -156,7 +157,7 @@ def load_weights(
             hint="say it with --no-transpose or --transpose",
         )
     if bias is not None:
-        head = replace(head, bias=_array(found, bias, file))
+        head = replace(head, bias=array_of(found, bias, file))
     check_shapes(head, file, features, units)
     for tensor in (head.kernel, head.bias):
         if tensor is not None:
@@ -169,8 +170,12 @@ def load_weights(
     return LoadedHead(kernel.T if head.transposed else kernel, numbers, head, tuple(unowned))
 
 
-def _array(found: Heads, name: str, file: str) -> Tensor:
-    """Return an array of the file by its name."""
+def array_of(found: Heads, name: str, file: str) -> Tensor:
+    """Return an array of the file by its name.
+
+    Raises:
+        ConfigError: there is none; the message has the biases that belong to no head.
+    """
     if name not in found.tensors:
         known = listed(tensor.name for tensor in found.unowned)
         raise ConfigError(
