@@ -22,7 +22,7 @@ from dense_cli.heads.dense import DenseArrays, cast, compute_dtype
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.sources.source import Block, Source
 from dense_cli.text import shape_text
-from dense_cli.views.evaluate import Result, View, evaluate
+from dense_cli.views.evaluate import Result, View, evaluate, tolerance
 
 if TYPE_CHECKING:
     from dense_cli.activations import Activation
@@ -234,10 +234,9 @@ def require_distributions(
     Raises:
         ShapeError: a row is not a distribution; the message says which.
     """
-    atol = 1e-2 if dtype == np.float16 else 1e-3
     with np.errstate(all="ignore"):
-        sums = values.sum(axis=1)
-    wrong = (np.abs(sums - 1) > atol) | (values.min(axis=1) < 0)
+        sums = values.sum(axis=1, dtype=np.promote_types(values.dtype, np.float32))
+    wrong = (np.abs(sums - 1) > tolerance(dtype)) | (values.min(axis=1) < 0)
     if mask is not None:
         wrong &= mask
     if not wrong.any():

@@ -446,3 +446,19 @@ def test_samples_that_are_cut_elsewhere_are_not_compared_in_order(run, here):
     ran = run("compare", "a.jsonl", "b.json")
     message = "b.json[probabilities]: expected the rows of a.jsonl in their order: found [1, 0] beside [3, 1]"
     assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
+
+
+@pytest.mark.parametrize("dtype", ["<f2", ">f2"])
+def test_float16_of_any_byte_order_is_summed_widely_and_has_its_own_tolerance(
+    dtype: str, run: Run, here: Path
+) -> None:
+    # A thousand numbers summed in float16 are off by more than any tolerance.
+    logits = np.random.default_rng(0).integers(-16, 17, (3, 1100)) / 8
+    y = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    np.save("wide.npy", y.astype(dtype))
+    np.save("near.npy", np.array([[0.5, 0.505]], dtype))
+    for file in ("wide.npy", "near.npy"):
+        assert run("compare", file, file).code == 0
+        assert run("check", file, "--skip", "uniform").code == 0
+        looks = json.loads(run("info", file, "-f", "json").out)["arrays"][0]["looks_like"]
+        assert looks.startswith("distributions along the last axis")

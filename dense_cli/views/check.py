@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.views.describe import AxisSums, Rows, tolerance
+from dense_cli.views.describe import AxisSums, Rows
+from dense_cli.views.evaluate import tolerance
 from dense_cli.views.measures import measure
 
 Place = tuple[int, ...]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.sources.source import Sizes
+from dense_cli.views.evaluate import tolerance
 
 _FINE = 1024  # bins while counting
 _BINS = 16  # bins that are shown
@@ -362,11 +363,6 @@ class AxisSums:
             if off <= self._tolerance:
                 found.append((axis, off))
         return found
-
-
-def tolerance(dtype: np.dtype[Any]) -> float:
-    """Return how far from 1 the sum of a distribution may be: that of its dtype's rounding, with room."""
-    return 1e-2 if dtype == np.float16 else 1e-3
 
 
 def _within(off: float) -> str:

@@ -241,6 +241,11 @@ def _whole(
     return result
 
 
+def tolerance(dtype: np.dtype[Any]) -> float:
+    """Return how far from 1 the sum of a distribution may be: that of its dtype's rounding, with room."""
+    return 1e-2 if dtype.newbyteorder("=") == np.float16 else 1e-3
+
+
 def gives_distributions(activation: Activation | None) -> bool:
     """Whether every row that an activation gives sums to 1; None: finished distributions do."""
     return activation is None or (activation.name in ("softmax", "sparsemax") and not activation.config)
