@@ -548,6 +548,19 @@ def test_lines_without_labels_take_no_memory(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "args",
+    [["predict", "x1.npy", "-u", 1_000_000], ["init", "-i", 2, "-u", 1_000_000]],
+    ids=lambda args: args[0],
+)
+def test_a_table_of_a_million_classes_takes_little_more_memory_than_csv_or_json(
+    args: list[object], tmp_path: Path
+) -> None:
+    np.save(tmp_path / "x1.npy", np.ones((1, 2), np.float32))
+    other = peak(*args, "-f", "json", cwd=tmp_path)
+    assert peak(*args, cwd=tmp_path) < other + (64 << 20)
+
+
+@pytest.mark.parametrize(
     "args", [["slice", "-f", "npy"], ["slice", "-t", -1, "-f", "npy"], ["predict", "-f", "npy"], ["info"]]
 )
 def test_a_piped_array_takes_little_more_memory_than_a_file(args: list[object], tmp_path: Path) -> None:

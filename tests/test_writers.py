@@ -124,3 +124,38 @@ def test_every_format_has_the_dtype_of_the_layer(dtype: str, here: Path, run: Ru
     }[dtype]
     assert run(*args, "csv").text == f"sample,class,p0,p1,p2\n0,1,{texts}\n"
     assert f'"probabilities":[{texts}]' in run(*args, "jsonl").text
+
+
+@pytest.mark.parametrize("output", [[], ["-o", "y.txt"], ["-f", "markdown"]])
+def test_of_more_than_20_classes_a_table_shows_the_20_likeliest_wherever_it_goes(
+    run: Run, here: Path, output: list[str]
+) -> None:
+    def header(classes: int) -> tuple[list[str], str]:
+        args = ["-u", classes, "--kernel-initializer", "zeros", *output]
+        ran = run("predict", "-", *args, stdin=b"[[1, 2]]")
+        text = Path("y.txt").read_text() if "-o" in output else ran.text
+        line = next(line for line in text.splitlines() if line.lstrip("| ").startswith("sample"))
+        return line.replace("|", " ").split(), ran.err
+
+    assert header(20) == (["sample", "class", *map(str, range(20))], "")
+    tops = [name for i in range(1, 21) for name in (f"top{i}", f"p{i}")]
+    note = "Note: of 21 classes the 20 likeliest are shown (all: -f csv)\n"
+    assert header(21) == (["sample", *tops], note)
+
+
+def test_of_more_than_20_units_init_shows_20_in_a_pipe(run: Run) -> None:
+    ran = run("init", "-i", 1, "-u", 23, "--kernel-initializer", "ones", "--no-bias")
+    assert ran.text.splitlines()[2].split() == ["feature", *map(str, range(20))]
+    assert ran.text.endswith("\n      0" + "  1.0000" * 20 + "\n… 3 more columns: -f json\n")
+
+
+def test_what_was_asked_for_is_shown_however_many(run: Run) -> None:
+    ran = run("predict", "-", "-u", 30, "-k", 25, "--kernel-initializer", "zeros", stdin=b"[[1, 2]]")
+    assert (ran.err, ran.code) == ("", 0)
+    assert ran.text.splitlines()[3].split()[-2:] == ["top25", "p25"]
+    ran = run("predict", "-", "-u", 600_000, "-k", 600_000, stdin=b"[[1, 2]]")
+    assert (ran.out, ran.code) == (b"", 2)
+    assert ran.err == (
+        "Error: the table: a row of 1200001 columns would take 5400004500 bytes (5.0 GiB), more than 4 GiB\n"
+        "Hint: --memory SIZE allows more\n"
+    )

@@ -275,7 +275,8 @@ def format_of(path: str) -> Format:
     if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
         raise FileFormatError(f"{path}: not a regular file: weights are read from files, not from pipes")
     file = File(path)
-    start = os.pread(file.fileno(), 64, 0)
+    with naming(path):
+        start = os.pread(file.fileno(), 64, 0)
     if not start:
         raise FileFormatError(f"{path}: empty file: expected weights, found 0 bytes")
     named = by_suffix(path, "weights")

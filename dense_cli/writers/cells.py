@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 LONGEST_LABEL = 40  # columns of the terminal
 GAP = 2  # columns between two columns of a table
+MOST = 20  # classes that have a column each; of more the likeliest are shown, wherever it goes
 PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit", "scores": "score"}
 _UNSURE = 0.1  # a step whose two likeliest classes are closer than this is marked
 
@@ -62,6 +63,8 @@ def layout(run: Run, table: TableOptions) -> Layout:
     if most is None:
         return Layout(story, top)
     asked = top or run.classes or 1
+    if most == MOST and not top:
+        return Layout(False, most, f"of {asked} classes the {most} likeliest")
     what = "runner-up and margin" if story else f"{asked} classes"
     return Layout(
         False, min(most, asked), f"{what} do not fit {table.screen.width} columns: the {most} likeliest"
@@ -69,10 +72,12 @@ def layout(run: Run, table: TableOptions) -> Layout:
 
 
 def _fitting(run: Run, table: TableOptions, story: bool, top: int | None) -> int | None:
-    """Return how many of the likeliest classes fit the screen where not all asked for do, else None."""
+    """Return how many of the likeliest classes there is room for where not for all that are asked for."""
     width, show = table.screen.width, run.view.show
-    if width is None or (show == "classes" and not top):
+    if show == "classes" and not top:
         return None
+    if width is None:
+        return MOST if run.classes > MOST and not top else None
     number = table.precision + (2 if show == "probabilities" else 5)
     label = len(str(run.classes)) if run.labels is None else _longest(run.labels)
     one = number + max(label, 4) + 2 * GAP
@@ -86,11 +91,13 @@ def _fitting(run: Run, table: TableOptions, story: bool, top: int | None) -> int
     fixed += 5 + (max(label, 5) + GAP if run.labels is not None else 0)  # the class, and its label
     if _all_fit(run, number, width - fixed):
         return None
-    return max((width - fixed) // one, 1)
+    return min(max((width - fixed) // one, 1), MOST)
 
 
 def _all_fit(run: Run, number: int, room: int) -> bool:
     """Whether a column for every class, of numbers ``number`` wide, fits the room."""
+    if run.classes > MOST:
+        return False
     for c in range(run.classes):
         header = str(c) if run.labels is None else run.labels[c]
         room -= max(number, min(_width(printable(header[:200])), LONGEST_LABEL)) + GAP

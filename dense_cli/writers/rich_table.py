@@ -9,9 +9,11 @@ import io
 import math
 import textwrap
 from collections.abc import Callable
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from dense_cli.writers.cells import GAP, Cell, Column
+from numpy.typing import NDArray
+
+from dense_cli.writers.cells import GAP, MOST, Cell, Column
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.writer import TableOptions
 
@@ -82,20 +84,20 @@ def print_matrix(
     out: BinaryIO,
     title: tuple[str, ...],
     corner: str,
-    rows: list[tuple[str, list[float]]],
+    rows: list[tuple[str, NDArray[Any]]],
     options: TableOptions,
 ) -> None:
-    """Print a table of numbers with a name before each row; as many columns as fit the screen."""
+    """Print a table of numbers with a name before each row; as many columns as there is room for."""
     screen, digits = options.screen, options.precision
-    count = fit = len(rows[0][1])
+    count, fit = len(rows[0][1]), MOST
     if screen.width is not None:
         fit = max((screen.width - len(corner) - GAP) // (digits + 4 + GAP), 1)
-    cells = [[Cell(name), *(Cell(f"{v:.{digits}f}") for v in row[:fit])] for name, row in rows]
+    cells = [[Cell(name), *(Cell(f"{v:.{digits}f}") for v in row[:fit].tolist())] for name, row in rows]
     columns = [Column(name) for name in (corner, *map(str, range(min(count, fit))))]
     write_wrapped(out, screen, *title)
     write_lines(out, screen, *render(columns, cells, screen))
     if fit < count:
-        write_lines(out, screen, f"… {count - fit} more columns: they do not fit the terminal")
+        write_lines(out, screen, f"… {count - fit} more columns: -f json")
 
 
 def _spelling(screen: Screen) -> Callable[[str], str]:

@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from dense_cli.limits import require_bytes
 from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.views.measures import Summary
@@ -20,6 +21,8 @@ from dense_cli.writers.summary import accuracy_line, summary_line
 from dense_cli.writers.writer import TableOptions, Writer, with_arrays
 
 _BLOCK = 500  # rows that are laid out together
+_CELLS = 50_000  # and cells, at most
+_CELL_COST = 4500  # bytes that a cell takes while it is laid out
 
 
 class TableWriter(Writer):
@@ -28,6 +31,9 @@ class TableWriter(Writer):
     def __init__(self, out: BinaryIO, run: Run, view: View, table: TableOptions) -> None:
         super().__init__(out, run, view, table)
         self.cells = Cells(run, view, table)
+        columns = len(self.cells.columns)
+        require_bytes(columns * _CELL_COST, "the table", f"a row of {columns} columns", run.plan.memory)
+        self.block = max(min(_BLOCK, _CELLS // columns), 1)
 
     @classmethod
     def wants(cls, run: Run, table: TableOptions) -> View:
@@ -74,11 +80,11 @@ class TableWriter(Writer):
         self.last_sample = int(result.places[count - 1, 0])
         start = 0
         while start < count:
-            stop = min(count, start + _BLOCK - len(self.rows))
+            stop = min(count, start + self.block - len(self.rows))
             self.rows += self.cells.rows(result, slice(start, stop))
             start = stop
             # However many rows the blocks have, the same rows are laid out together.
-            if len(self.rows) == _BLOCK:
+            if len(self.rows) == self.block:
                 self.flush()
         if result.explained is not None:
             for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():

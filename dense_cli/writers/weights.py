@@ -46,9 +46,9 @@ def write_table(out: BinaryIO, head: BuiltHead, table: TableOptions) -> None:
     """Print kernel and bias as one table, a row per feature."""
     arrays = _arrays(head)
     features = len(arrays["kernel"])
-    rows = [(str(i), row) for i, row in enumerate(arrays["kernel"][: table.limit].tolist())]
+    rows = [(str(i), row) for i, row in enumerate(arrays["kernel"][: table.limit])]
     if "bias" in arrays:
-        rows.append(("bias", arrays["bias"].tolist()))
+        rows.append(("bias", arrays["bias"]))
     print_matrix(out, head.title, "feature", rows, table)
     left = features - min(features, table.limit or features)
     if left:
