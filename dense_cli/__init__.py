@@ -58,6 +58,7 @@ _MODULES = (
     "initializers",
     "layers",
     "models",
+    "ops",
     "preprocessing",
     "random",
     "regularizers",
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from dense_cli import initializers as initializers
     from dense_cli import layers as layers
     from dense_cli import models as models
+    from dense_cli import ops as ops
     from dense_cli import preprocessing as preprocessing
     from dense_cli import random as random
     from dense_cli import regularizers as regularizers

@@ -158,3 +158,12 @@ def apply(name: str, *args: Any, **arguments: Any) -> Any:
     cls = find(name)
     assert cls is not None, name
     return cls(**arguments)(*args)
+
+
+def __getattr__(name: str) -> Any:
+    from dense_cli.ops.functions import function
+
+    found = None if name.startswith("_") else function(name)
+    if found is None:
+        raise AttributeError(f"module 'dense_cli.ops' has no attribute {name!r}")
+    return found

@@ -1,0 +1,124 @@
+"""Keras' functions of tensors by their names, such as ``ops.mean(x, axis=1)``, on arrays and in graphs.
+
+In come arrays, numbers, lists or symbolic tensors; out come arrays, or symbolic tensors where one came in.
+
+Source: keras/src/ops/numpy.py, keras/src/ops/nn.py, keras/src/ops/core.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.layers import tree
+from dense_cli.layers.dtype_policy import array_dtype, round_to, standardize_dtype
+from dense_cli.layers.keras_tensor import KerasTensor, any_symbolic
+from dense_cli.ops import Function, find
+
+_REDUCTION = "axis keepdims"
+_ARGUMENTS = {
+    "All": _REDUCTION, "Any": _REDUCTION, "Argmax": _REDUCTION, "Argmin": _REDUCTION, "BroadcastTo": "shape",
+    "Cast": "dtype", "Clip": "x_min x_max", "Concatenate": "axis", "CumSum": "axis", "Elu": "alpha",
+    "ExpandDims": "axis", "Flip": "axis", "Gelu": "approximate", "LeakyRelu": "negative_slope",
+    "LogSoftmax": "axis", "Max": _REDUCTION, "Mean": _REDUCTION, "Min": _REDUCTION,
+    "Moveaxis": "source destination", "Prod": _REDUCTION, "Repeat": "repeats axis", "Reshape": "newshape",
+    "Roll": "shift axis", "Softmax": "axis", "Squeeze": "axis", "Stack": "axis", "Std": _REDUCTION,
+    "Sum": _REDUCTION, "Swapaxes": "axis1 axis2", "Transpose": "axes", "Var": _REDUCTION,
+}  # fmt: skip
+"""Operation -> the names of Keras' arguments behind its first tensor. The others take tensors alone."""
+
+_CLASSES = {"cumsum": "CumSum"}
+_DEFAULTS = {"Gelu": {"approximate": True}}
+"""What Keras' function has by default and the activation of that name has not."""
+
+
+def function(name: str) -> Callable[..., Any] | None:
+    """Return Keras' function of this name, or None where there is none.
+
+    >>> function("mean")([[1.0, 3.0]], axis=1).tolist()
+    [2.0]
+    >>> function("expand_dims")(KerasTensor((None, 3)), 1).shape
+    (None, 1, 3)
+    """
+    if name in _PLAIN:
+        return _PLAIN[name]
+    title = _CLASSES.get(name, "".join(part[:1].upper() + part[1:] for part in name.split("_")))
+    cls = find(title)
+    if cls is None:
+        return None
+
+    def of_tensors(*args: Any, **kwargs: Any) -> Any:
+        names = _ARGUMENTS.get(title, "").split()
+        tensors = args[:1] if names else args
+        arguments = dict(zip(names, args[1:], strict=False)) if names else {}
+        arguments = _DEFAULTS.get(title, {}) | arguments
+        arguments |= {key: value for key, value in kwargs.items() if key in names}
+        tensors = (*tensors, *(value for key, value in kwargs.items() if key not in names))
+        if any_symbolic(tensors):
+            return cls(**arguments)(*tensors)
+        return _run(cls, tensors, arguments)
+
+    of_tensors.__name__ = of_tensors.__qualname__ = name
+    return of_tensors
+
+
+def _run(cls: type[Function], tensors: tuple[Any, ...], arguments: dict[str, Any]) -> Any:
+    """Return an operation of arrays; the result has 64 bits only where an array among them has."""
+    arrays = tree.map_structure(convert_to_tensor, list(tensors))
+    with np.errstate(all="ignore"):
+        result = np.asarray(cls.function(*arrays, **arguments))
+    narrow = {"float64": "float32", "int64": "int32"}.get(result.dtype.name)
+    if narrow is None or any(x.dtype == result.dtype for x in tree.flatten(arrays)):
+        return result
+    return result.astype(narrow)
+
+
+def shape(x: Any) -> tuple[int | None, ...]:
+    """Return the shape, None where a size is not known."""
+    return tuple(x.shape)
+
+
+def convert_to_tensor(x: Any, dtype: Any = None, sparse: bool | None = None) -> Any:
+    """Return ``x`` as an array; Python's floats are float32 and its integers int32."""
+    if isinstance(x, KerasTensor):
+        return x
+    if dtype is not None:
+        return round_to(np.asarray(x), standardize_dtype(dtype))
+    array = np.asarray(x)
+    if hasattr(x, "__array__") or array.dtype.kind not in "fi":
+        return array
+    return array.astype(np.float32 if array.dtype.kind == "f" else np.int32)
+
+
+def convert_to_numpy(x: Any) -> NDArray[Any]:
+    """Return ``x`` as an array."""
+    return np.asarray(x)
+
+
+def arange(start: Any, stop: Any = None, step: Any = 1, dtype: Any = None) -> Any:
+    """Return the numbers from ``start`` to before ``stop``, from 0 where there is one argument."""
+    numbers = np.arange(start, step=step) if stop is None else np.arange(start, stop, step)
+    return convert_to_tensor(numbers.tolist(), dtype)
+
+
+def zeros(shape: Any, dtype: Any = None) -> NDArray[Any]:
+    """Return an array of 0."""
+    return np.zeros(shape, array_dtype(standardize_dtype(dtype)))
+
+
+def ones(shape: Any, dtype: Any = None) -> NDArray[Any]:
+    """Return an array of 1."""
+    return np.ones(shape, array_dtype(standardize_dtype(dtype)))
+
+
+_PLAIN: dict[str, Callable[..., Any]] = {
+    "arange": arange,
+    "convert_to_numpy": convert_to_numpy,
+    "convert_to_tensor": convert_to_tensor,
+    "ones": ones,
+    "shape": shape,
+    "zeros": zeros,
+}
