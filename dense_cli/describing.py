@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from dense_cli.files.tensor import Tensor
     from dense_cli.heads.head import Head, Heads
-    from dense_cli.views.describe import Described, Place
+    from dense_cli.sources.source import Place
+    from dense_cli.views.describe import Described
 
 
 class Array(NamedTuple):

@@ -312,7 +312,7 @@ def _trained(options: HeadOptions, features: int) -> _Made:
 
 def _notes(options: HeadOptions, loaded: LoadedHead, activation: str | None) -> Iterator[str]:
     """Give what the file does not state of a head, and what of it is not used."""
-    from dense_cli.heads.pairs import listed
+    from dense_cli.text import listed
 
     if activation is None:
         yield f"{options.weights} states no activation: softmax is assumed, --activation says another"

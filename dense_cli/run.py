@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 from dense_cli.errors import ConfigError, UsageError
-from dense_cli.text import axis_names, shape_text, shown
+from dense_cli.text import place_text, shape_text, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -323,10 +323,9 @@ class _Classless:
 
     def text(self) -> str:
         """Return the note about rows without a class."""
-        names = axis_names(len(self._first))
-        where = ", ".join(f"{name} {n}" for name, n in zip(names, self._first, strict=True))
         rows = "1 row has" if self.rows == 1 else f"{self.rows} rows have"
-        return f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {where}"
+        first = place_text(self._first)
+        return f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {first}"
 
 
 def _processors() -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
+from collections.abc import Iterable, Sequence
 
 # What a terminal would act on instead of showing: C0 and C1 controls, DEL, line separators, lone surrogates,
 # bidirectional marks and overrides (Unicode TR #36, "Trojan Source"). And what it would not show at all, so
@@ -102,10 +103,11 @@ def encodable(text: str) -> str:
 def shape_text(shape: tuple[int | None, ...]) -> str:
     """Return a shape, with ``?`` for a size that is not known yet.
 
-    >>> shape_text((None, 3))
-    '(?, 3)'
+    >>> shape_text((None, 3)), shape_text((3,))
+    ('(?, 3)', '(3,)')
     """
-    return "(" + ", ".join("?" if n is None else str(n) for n in shape) + ")"
+    sizes = ", ".join("?" if n is None else str(n) for n in shape)
+    return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
 
 
 def axis_names(count: int) -> list[str]:
@@ -115,3 +117,23 @@ def axis_names(count: int) -> list[str]:
     ['sample', 't', 'axis2']
     """
     return ["sample", "t", *(f"axis{i}" for i in range(2, count))][:count]
+
+
+def place_text(place: Sequence[int]) -> str:
+    """Return a place as messages name it.
+
+    >>> place_text((2, 0))
+    'sample 2, t 0'
+    """
+    return ", ".join(f"{name} {n}" for name, n in zip(axis_names(len(place)), place, strict=True))
+
+
+def listed(names: Iterable[str], most: int = 12) -> str:
+    """Return names for a message, cut where there are many.
+
+    >>> listed(["a", "b"]), listed([]), listed("abc", most=2)
+    ('a, b', 'none', 'a, b and 1 more')
+    """
+    known = [name if len(name) <= 80 else name[:79] + "…" for name in names]
+    more = f" and {len(known) - most} more" if len(known) > most else ""
+    return ", ".join(known[:most]) + more or "none"

@@ -386,7 +386,7 @@ def test_logits_are_the_member_of_that_name_beside_probabilities(run, here):
 def test_outputs_of_another_kind_are_not_taken_for_the_one_named(run, here):
     np.savez("p.npz", probabilities=[[0.5, 0.5]], classes=[0])
     ran = run("compare", "p.npz", "p.npz", "--logits")
-    message = "p.npz: expected logits, found 'probabilities', 'classes'"
+    message = "p.npz: expected logits, found 'probabilities' (1, 2), 'classes' (1,)"
     message += "\nHint: --key NAME takes another array for logits"
     assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
     Path("p.jsonl").write_text('{"sample":0,"probabilities":[1.0,0.0],"class":0}\n')

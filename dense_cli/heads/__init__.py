@@ -19,7 +19,8 @@ from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, hold
 from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor, require_size
 from dense_cli.heads.head import Head, Heads
-from dense_cli.heads.pairs import find_heads, listed
+from dense_cli.heads.pairs import find_heads
+from dense_cli.text import listed
 
 __all__ = [
     "Head",

@@ -26,7 +26,8 @@ from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.kerasconfig import MAX_CONFIG, Layer, layers
-from dense_cli.heads.pairs import collect, distinct, find_heads, listed
+from dense_cli.heads.pairs import collect, distinct, find_heads
+from dense_cli.text import listed
 
 # The attributes that are read, as their names stand in their messages.
 ATTRIBUTES = re.compile(rb"(?:name|model_config|keras_version|(?:layer|weight)_names\d*)\0")

@@ -11,6 +11,7 @@ from dense_cli.errors import FileFormatError, ShapeError
 from dense_cli.files.tensor import Tensor
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.quantised import Scales
+from dense_cli.text import listed
 
 # How kernels are spelled, and how many there may be: each line counts only where no line above does.
 _SPELLINGS = [
@@ -178,17 +179,6 @@ def distinct(heads: Heads) -> Heads:
             for head in heads
         ]
     return heads
-
-
-def listed(names: Iterable[str], most: int = 12) -> str:
-    """Return names for a message, cut where there are many.
-
-    >>> listed(["a", "b"]), listed([]), listed("abc", most=2)
-    ('a, b', 'none', 'a, b and 1 more')
-    """
-    known = [name if len(name) <= 80 else name[:79] + "…" for name in names]
-    more = f" and {len(known) - most} more" if len(known) > most else ""
-    return ", ".join(known[:most]) + more or "none"
 
 
 def _match(pattern: re.Pattern[str], names: list[str]) -> list[Pair]:

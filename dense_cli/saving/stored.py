@@ -15,7 +15,7 @@ from dense_cli.files.hdf5 import Part
 from dense_cli.files.stream import File
 from dense_cli.heads.hdf5 import Contents, scan
 from dense_cli.heads.kerasconfig import MAX_CONFIG
-from dense_cli.heads.pairs import listed
+from dense_cli.text import listed
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
 

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING
 
 from dense_cli.errors import ConfigError, DenseCliError
 from dense_cli.sources.open import Request
+from dense_cli.text import listed
 
 if TYPE_CHECKING:
     from dense_cli.files.tensor import Tensors
+
+_MOST = 8  # names in a message; the shape of a tensor may take reading
 
 # What densecli itself writes: where finished outputs are read, they are found by these names.
 OUTPUTS = ("probabilities", "log_probabilities", "logits", "scores")
@@ -50,10 +53,12 @@ def choose(names: Sequence[str] | Tensors, request: Request, file: str) -> str:
 
 def _listed(names: Sequence[str] | Tensors) -> str:
     """Return the first of the names, those of tensors with their shapes."""
-    shown = []
-    for name in islice(names, 8):
-        shown.append(repr(name))
-        if isinstance(names, Mapping):
-            with suppress(DenseCliError):  # what is wrong with it is told when it is the one that is meant
-                shown[-1] += f" {names[name].shape}"
-    return (", ".join(shown) + (f" and {len(names) - 8} more" if len(names) > 8 else "")) or "no arrays"
+    first = [_with_shape(names, name) for name in islice(names, _MOST)]
+    return listed(chain(first, islice(names, _MOST, None)), _MOST) if first else "no arrays"
+
+
+def _with_shape(names: Sequence[str] | Tensors, name: str) -> str:
+    if isinstance(names, Mapping):
+        with suppress(DenseCliError):  # what is wrong with a tensor is an error only once it is chosen
+            return f"{name!r} {names[name].shape}"
+    return repr(name)

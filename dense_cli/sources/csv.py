@@ -16,6 +16,7 @@ from dense_cli.sources.choose import outputs_of
 from dense_cli.sources.open import Request
 from dense_cli.sources.source import Chunk, Places, Source
 from dense_cli.sources.streamed import StreamSource
+from dense_cli.text import axis_names
 
 _SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
@@ -120,7 +121,7 @@ def _rows(stream: ByteStream) -> Iterator[tuple[list[bytes], Sequence[int], bool
 def _is_own(cells: list[str]) -> bool:
     """Whether a header is one that densecli prints."""
     places = cells[: cells.index("class")] if "class" in cells else []
-    return places != [] and places == ["sample", "t", *(f"axis{i}" for i in range(2, 32))][: len(places)]
+    return places != [] and places == axis_names(len(places))
 
 
 def _own(cells: list[str], request: Request, name: str) -> _Columns:

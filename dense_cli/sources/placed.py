@@ -15,6 +15,7 @@ from dense_cli.errors import ShapeError
 from dense_cli.limits import require_bytes
 from dense_cli.sources.arrays import ArraySource, OrderedStore, Store, evenly, kept_of
 from dense_cli.sources.source import Block, Chunk, KnownPlaces, Numbers, Places
+from dense_cli.text import place_text
 
 
 @dataclass(eq=False, repr=False)
@@ -128,7 +129,7 @@ def _check_gaps(placed: Places, name: str) -> None:
     step = np.unique(placed[:, 1], return_inverse=True)[1]
     gaps = (np.diff(step) > 1) & (np.diff(placed[:, 0]) == 0)
     if gaps.any():
-        place = place_text(placed[gaps.argmax() + 1])
+        place = place_text(placed[gaps.argmax() + 1].tolist())
         raise ShapeError(f"{name}: expected the steps that other samples have, found a gap before {place}")
 
 
@@ -138,7 +139,9 @@ def _in_order(sample: NDArray[np.int64], places: Places, name: str) -> NDArray[n
     placed = places[order]
     twice = np.flatnonzero((placed[1:] == placed[:-1]).all(axis=1) & (np.diff(sample[order]) == 0))
     if len(twice):
-        raise ShapeError(f"{name}: expected each row once, found {place_text(placed[twice[0]])} twice")
+        raise ShapeError(
+            f"{name}: expected each row once, found {place_text(placed[twice[0]].tolist())} twice"
+        )
     return order
 
 
@@ -163,7 +166,7 @@ def by_sample(chunks: Iterator[Chunk], name: str, memory: int | None, *, single:
         if (again := seen.add(numbers[starts[int(goes_on) :]].tolist())) is not None:
             if single:
                 place = chunk.places[numbers == again][-1]
-                raise ShapeError(f"{name}: expected each row once, found {place_text(place)} twice")
+                raise ShapeError(f"{name}: expected each row once, found {place_text(place.tolist())} twice")
             raise ShapeError(
                 f"{name}: sample {again} comes back after another: expected the rows of a sample together",
                 hint="sort the lines, sample after sample or step after step",
@@ -213,13 +216,3 @@ class _Seen:
             else:
                 self._others.add(number)
         return None
-
-
-def place_text(place: NDArray[np.int64]) -> str:
-    """Return a place as messages name it.
-
-    >>> place_text(np.array([2, 0]))
-    'sample 2, t 0'
-    """
-    names = ["sample", "t", *(f"axis{i}" for i in range(2, len(place)))]
-    return ", ".join(f"{name} {n}" for name, n in zip(names, place.tolist(), strict=False))

@@ -18,7 +18,8 @@ from dense_cli.errors import ShapeError
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import shape_text
 
-Places = NDArray[np.int64]
+Place = tuple[int, ...]
+Places = NDArray[np.int64]  # (rows, axes)
 Numbers = range | NDArray[np.int64]
 
 
@@ -86,6 +87,16 @@ class Chunk(NamedTuple):
     pause: bool = False
     whole: bool = False
     stated: bool = False
+
+
+def number_place(flat: int | np.integer[Any], places: Places, columns: int) -> Place:
+    """Return the place of a number, by its position in the flattened rows (rows, columns).
+
+    >>> number_place(5, np.array([[0, 0], [0, 1]]), 3)
+    (0, 1, 2)
+    """
+    row, column = divmod(int(flat), columns)
+    return (*places[row].tolist(), column)
 
 
 class Sizes:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.sources.entries import entries, is_number
-from dense_cli.text import glimpse
+from dense_cli.text import glimpse, shape_text
 
 
 class Targets(NamedTuple):
@@ -52,7 +52,8 @@ class Targets(NamedTuple):
         if regular and None not in lead and [n for n in own if n != 1] == [n for n in lead if n != 1]:
             return Targets.of(self.name, self.values.reshape([n or 0 for n in lead]), self.ignore)
         raise ShapeError(
-            f"{self.name}: expected one target for each class, shape {_shape(lead)}, found {_shape(own)}"
+            f"{self.name}: expected one target for each class, shape {shape_text(lead)}, "
+            f"found {shape_text(own)}"
         )
 
     def rows(
@@ -242,9 +243,3 @@ def _likely(own: tuple[int, ...], axes: int) -> tuple[int, ...] | None:
         return (1, *own)
     long = tuple(n for n in own if n != 1)
     return long if len(own) > axes == len(long) else None
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    return (
-        "(" + ", ".join("?" if n is None else str(n) for n in shape) + ("," if len(shape) == 1 else "") + ")"
-    )

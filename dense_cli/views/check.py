@@ -13,11 +13,11 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.sources.source import Place
+from dense_cli.text import listed, shape_text
 from dense_cli.views.describe import AxisSums, Rows
 from dense_cli.views.evaluate import tolerance
 from dense_cli.views.measures import measure
-
-Place = tuple[int, ...]
 
 
 class Finding(NamedTuple):
@@ -226,9 +226,8 @@ class OneClass:
     def finding(self) -> Finding | None:
         if self._shape[-1] != 1:
             return None
-        shape = "(" + ", ".join("?" if n is None else str(n) for n in self._shape) + ")"
         advice = "the softmax of one class is always 1: use sigmoid, or two classes"
-        return Finding(self.name, f"the class axis has size 1: shape {shape}", advice)
+        return Finding(self.name, f"the class axis has size 1: shape {shape_text(self._shape)}", advice)
 
 
 class DoubleSoftmax:
@@ -344,8 +343,9 @@ class NeverChosen:
         never = np.flatnonzero(self._counts == 0).tolist()
         if n < 2 or not never or rows < self.PER_CLASS * n:
             return None
-        names = ", ".join(map(str, never[:8])) + (f" and {len(never) - 8} more" if len(never) > 8 else "")
-        evidence = f"{len(never)} of {n} classes are never chosen in {rows} rows: {names}"
+        evidence = (
+            f"{len(never)} of {n} classes are never chosen in {rows} rows: {listed(map(str, never), 8)}"
+        )
         return Finding(
             self.name, evidence, "are the kernel's columns and the bias in the order of the labels?"
         )

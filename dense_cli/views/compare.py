@@ -15,14 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError, UsageError
-from dense_cli.sources.source import Block, KnownPlaces, Source
+from dense_cli.sources.source import Block, KnownPlaces, Place, Source, number_place
 from dense_cli.text import shape_text
 from dense_cli.views.top import top_k
 
 KINDS = ("probabilities", "logits", "classes")
 _ALLOWED = " (--equal-nan allows rows that are the same)"
-
-Place = tuple[int, ...]
 
 
 class Limits(NamedTuple):
@@ -267,11 +265,11 @@ class Comparison:
         if beyond.any():
             self._beyond += int(np.count_nonzero(beyond))
             if self._beyond_at is None:
-                self._beyond_at = _at(beyond.argmax(), places, a.shape[1])
+                self._beyond_at = number_place(beyond.argmax(), places, a.shape[1])
         known = np.where(unknown, -1, difference)
         if known.size and known.max() > self._maximum:
             self._maximum = float(known.max())
-            self._maximum_at = _at(known.argmax(), places, a.shape[1])
+            self._maximum_at = number_place(known.argmax(), places, a.shape[1])
         self._sums["difference"] += float(difference[~unknown].sum())
         self._differences += int(np.count_nonzero(~unknown))
 
@@ -400,8 +398,3 @@ def _classes(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return each row's argmax, -1 where it holds NaN or no finite maximum."""
     highest = values.max(axis=1)
     return np.where(np.isfinite(highest), values.argmax(axis=1), -1)
-
-
-def _at(flat: np.integer[Any], places: NDArray[np.int64], columns: int) -> Place:
-    row, column = divmod(int(flat), columns)
-    return (*places[row].tolist(), column)

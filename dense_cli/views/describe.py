@@ -8,14 +8,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.sources.source import Sizes
+from dense_cli.sources.source import Place, Sizes, number_place
 from dense_cli.views.evaluate import tolerance
 
 _FINE = 1024  # bins while counting
 _BINS = 16  # bins that are shown
 _MOST_SUMS = 1 << 22  # sums along another axis than the last that are held
-
-Place = tuple[int, ...]
 
 
 class Histogram:
@@ -184,7 +182,8 @@ class Description:
                 count, first = self._odd[name]
                 if found.any():
                     self._odd[name] = Occurrence(
-                        count + int(np.count_nonzero(found)), first or _at(found.argmax(), places, columns)
+                        count + int(np.count_nonzero(found)),
+                        first or number_place(found.argmax(), places, columns),
                     )
         numbers = values[finite]
         if numbers.size:
@@ -197,7 +196,7 @@ class Description:
                 least = float(extreme.reshape(-1)[at])
                 sign = 1 if place == "_low" else -1
                 if least < sign * getattr(self, place)[0]:
-                    setattr(self, place, (sign * least, _at(at, places, columns)))
+                    setattr(self, place, (sign * least, number_place(at, places, columns)))
             self._moments(numbers)
             self._bars.add(numbers)
         self._rows.add(values, finite)
@@ -367,11 +366,6 @@ class AxisSums:
 
 def _within(off: float) -> str:
     return " exactly" if off == 0 else f" within {off:.0e}"
-
-
-def _at(flat: np.integer[Any], places: NDArray[np.int64], columns: int) -> Place:
-    row, column = divmod(int(flat), columns)
-    return (*places[row].tolist(), column)
 
 
 def describe(array: NDArray[Any]) -> Described:

@@ -13,6 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.sources.source import Sizes
+
 OF_ROWS = ("confidence", "margin", "entropy", "perplexity")
 OF_TARGETS = ("rank", "loss")
 BINS = 15  # of the expected calibration error, as in Guo et al. 2017
@@ -212,8 +214,8 @@ class Summary:
     def __init__(self, classes: int, top_k: int = 5) -> None:
         self.classes = classes
         self.top_k = min(top_k, classes)
-        self._samples = self._rows = self._padded = self._lost = 0
-        self._last, self._before = -1, 0
+        self._rows = self._padded = self._lost = 0
+        self._sizes = Sizes(1)
         self._sums = {"confidence": 0.0, "entropy": 0.0, "loss": 0.0}
         self._targets: int | None = None
         self._first = self._among = 0
@@ -222,8 +224,7 @@ class Summary:
 
     def next_step(self) -> None:
         """Say that the same samples come again, with their next time step."""
-        self._before = max(self._before, self._samples)
-        self._samples, self._last = 0, -1
+        self._sizes.next_step()
 
     def add(
         self,
@@ -243,9 +244,7 @@ class Summary:
         """
         real = np.ones(len(classes), bool) if mask is None else mask
         counts = real & (classes >= 0)
-        if len(samples):
-            self._samples += int(np.count_nonzero(np.diff(samples))) + int(samples[0] != self._last)
-            self._last = int(samples[-1])
+        self._sizes.add(samples[:, None])
         self._rows += int(np.count_nonzero(counts))
         self._padded += int(np.count_nonzero(~real))
         self._lost += int(np.count_nonzero(real & (classes < 0)))
@@ -276,7 +275,7 @@ class Summary:
         """Return the totals of what was added."""
         means = {name: total / self._rows if self._rows else math.nan for name, total in self._sums.items()}
         return Totals(
-            max(self._samples, self._before),
+            self._sizes.shape()[0],
             self._rows,
             self.classes,
             self._padded,

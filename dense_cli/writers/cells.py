@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.run import Run
-from dense_cli.text import axis_names, printable
+from dense_cli.text import axis_names, place_text, printable
 from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.writer import TableOptions
 
@@ -218,8 +218,7 @@ def explanation(cells: Cells, result: Result, i: int) -> tuple[str, list[list[Ce
     made: Explained | None = result.explained
     assert made is not None
     digits = cells.digits
-    place = result.places[i].tolist()
-    axes = ", ".join(f"{name} {n}" for name, n in zip(axis_names(len(place)), place, strict=True))
+    axes = place_text(result.places[i].tolist())
     target, against = cells.name(int(made.classes[i])), int(made.against[i])
     what = f"logit of {target}" if against < 0 else f"logit of {target} less that of {cells.name(against)}"
     parts = [float(made.bias[i]), float(made.rest[i]), *made.contributions[i].tolist()]

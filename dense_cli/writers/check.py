@@ -7,7 +7,7 @@ from typing import BinaryIO
 import orjson
 
 from dense_cli.checking import Report
-from dense_cli.text import encodable, shown
+from dense_cli.text import encodable, shape_text, shown
 from dense_cli.writers.rich_table import write_lines
 from dense_cli.writers.screen import Screen
 
@@ -38,8 +38,7 @@ def write_json(out: BinaryIO, report: Report) -> None:
 
 def write_table(out: BinaryIO, report: Report, screen: Screen) -> None:
     """Print each finding with its evidence and advice."""
-    sizes = ", ".join("?" if n is None else str(n) for n in report.shape)
-    write_lines(out, screen, f"y = {shown(report.name)} ({sizes})")
+    write_lines(out, screen, f"y = {shown(report.name)} {shape_text(report.shape)}")
     for finding in report.findings:
         where = "" if finding.first is None else f"; the first is {list(finding.first)}"
         write_lines(

@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 import orjson
 
 from dense_cli.comparing import ComparedFiles
+from dense_cli.sources.source import Place
 from dense_cli.text import axis_names, encodable, shape_text, shown
-from dense_cli.views.compare import ComparisonResult, Limits, Place, Row
+from dense_cli.views.compare import ComparisonResult, Limits, Row
 from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.rich_table import render, write_lines
 from dense_cli.writers.screen import Screen

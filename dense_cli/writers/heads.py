@@ -7,8 +7,7 @@ from typing import Any, BinaryIO
 import orjson
 
 from dense_cli.heads.head import Head, Heads
-from dense_cli.heads.pairs import listed
-from dense_cli.text import encodable, shown
+from dense_cli.text import encodable, listed, shown
 from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.rich_table import render, write_lines
 from dense_cli.writers.screen import Screen

@@ -7,8 +7,9 @@ from typing import Any, BinaryIO
 import orjson
 
 from dense_cli.describing import Array, Weights
-from dense_cli.text import encodable, shown
-from dense_cli.views.describe import Described, Place
+from dense_cli.sources.source import Place
+from dense_cli.text import encodable, shape_text, shown
+from dense_cli.views.describe import Described
 from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.heads import as_json, document, write_table
 from dense_cli.writers.rich_table import render, write_lines
@@ -21,7 +22,7 @@ def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
     """Print what each array holds."""
     for i, array in enumerate(arrays):
         found = array.found
-        parts = [f"shape {_shape(array.shape)}", found.dtype.name]
+        parts = [f"shape {shape_text(array.shape)}", found.dtype.name]
         if array.byte_order is not None:
             parts.append(f"{array.byte_order}-endian")
         if array.order is not None:
@@ -146,8 +147,3 @@ def _number(value: float | None) -> str:
 
 def _at(place: Place | None) -> str:
     return "" if place is None else f"at {list(place)}"
-
-
-def _shape(shape: tuple[int | None, ...]) -> str:
-    inner = ", ".join("?" if n is None else str(n) for n in shape)
-    return f"({inner},)" if len(shape) == 1 else f"({inner})"

@@ -15,8 +15,9 @@ from dense_cli.heads.onnx.constants import Constants
 from dense_cli.heads.onnx.dense import head_of
 from dense_cli.heads.onnx.graph import DamagedNodeError, Graph
 from dense_cli.heads.onnx.products import HANDLERS
-from dense_cli.heads.pairs import distinct, listed
+from dense_cli.heads.pairs import distinct
 from dense_cli.limits import require_bytes
+from dense_cli.text import listed
 
 
 def read(file: str, memory: int | None = None) -> Heads:
