@@ -103,16 +103,19 @@ def kind(value: Any) -> str:
 def _twice(text: bytes) -> str | None:
     """Return the first name that an object of a valid JSON text has twice: orjson keeps the last of them.
 
-    Only the texts are looked at one by one; what is between them is searched for braces.
+    Between two texts only braces count, and most of what is there is numbers: it is searched, not parsed.
     """
     objects: list[set[bytes]] = []
     end = 0
-    for match in _TEXT.finditer(text):
-        for brace in _BRACE.findall(text, end, match.start()):
-            if brace == b"{":
-                objects.append(set())
-            else:
-                objects.pop()
+    while (start := text.find(b'"', end)) >= 0:
+        if text.find(b"{", end, start) >= 0 or text.find(b"}", end, start) >= 0:
+            for brace in _BRACE.findall(text, end, start):
+                if brace == b"{":
+                    objects.append(set())
+                else:
+                    objects.pop()
+        match = _TEXT.match(text, start)
+        assert match is not None  # orjson has found the text to be valid
         end = match.end()
         if match[2] is None:
             continue
