@@ -1,7 +1,7 @@
 """Make an input in the current folder: ``data.py KIND SIZE…``.
 
-Every kind but ``tiny`` makes a trained layer too: head.npz for densecli, and the same kernel.npy and
-bias.npy for the scripts.
+Every kind but ``tiny`` and ``saved_model`` makes a trained layer too: head.npz for densecli, and the same
+kernel.npy and bias.npy for the scripts.
 """
 
 import sys
@@ -67,6 +67,22 @@ def sparse(rows, features, units):
         header = {"descr": "<f4", "fortran_order": False, "shape": (rows, features)}
         np.lib.format.write_array_header_1_0(file, header)
         file.truncate(file.tell() + rows * features * 4)
+
+
+def saved_model(layers, features, units):
+    """Make weights as Keras 3 saves them, whose kernels are holes: of a listing nobody reads them."""
+    import h5py
+
+    plan = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
+    plan.set_alloc_time(h5py.h5d.ALLOC_TIME_EARLY)
+    plan.set_fill_time(h5py.h5d.FILL_TIME_NEVER)
+    with h5py.File("m.weights.h5", "w") as root:
+        for i in range(layers):
+            group = root.create_group(f"layers/dense_{i}/vars" if i else "layers/dense/vars")
+            group.attrs["name"] = f"dense_{i}"
+            space = h5py.h5s.create_simple((features, units))
+            h5py.h5d.create(group.id, b"0", h5py.h5t.IEEE_F32LE, space, plan)
+            group["1"] = np.zeros(units, np.float32)
 
 
 def lines(rows, features, units):

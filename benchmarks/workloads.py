@@ -162,6 +162,22 @@ WORKLOADS = (
         memory=250,
     ),
     Workload(
+        "heads",
+        "heads of a .weights.h5 of 4 × 16,384×8,192 (2 GB, sparse), JSON",
+        Data("saved_model", (4, 16_384, 8_192), (4, 256, 128)),
+        ("heads", "m.weights.h5", "-f", "json"),
+        (
+            Peer(
+                "import orjson, click, numpy, h5py",
+                ("-c", "import orjson, click, numpy, h5py"),
+                limit=1.3,
+                answers=False,
+            ),
+        ),
+        out="json",
+        memory=100,
+    ),
+    Workload(
         "jsonl-pipe",
         "JSON Lines pipe, 200,000×32 → 10 classes, JSON Lines",
         Data("lines", (200_000, 32, 10), (10_000, 32, 10)),
