@@ -32,6 +32,12 @@ class File(io.FileIO):
     def __del__(self) -> None:
         self.close()
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the path, which is opened anew: what reads from a file can go to another process."""
+        if not isinstance(self.name, str):
+            raise TypeError(f"cannot pickle {self.label}: it has no path")
+        return File, (os.path.abspath(self.name), "r", self.label)
+
     @property
     def size(self) -> int:
         """How many bytes it has now."""
