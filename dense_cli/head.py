@@ -7,7 +7,7 @@ JSON says of it, and what a table says above its rows.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import DtypeError, ShapeError, UsageError
@@ -27,9 +27,17 @@ if TYPE_CHECKING:
     from dense_cli.layers.rnn.time_distributed import TimeDistributed
 
 
+def _keras_backend() -> str:
+    return os.environ.get("KERAS_BACKEND", "")
+
+
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class HeadOptions:
-    """How a head is made, by the names that the options of the command line have."""
+    """How a head is made, by the names that the options of the command line have.
+
+    ``keras_backend`` is what KERAS_BACKEND says where the options are made: they mean the same numbers in
+    whatever process the head is.
+    """
 
     units: int | None = None
     seed: int | None = None
@@ -46,6 +54,7 @@ class HeadOptions:
     bias: str | None = None
     transpose: bool | None = None
     memory: int | None = None
+    keras_backend: str = field(default_factory=_keras_backend)
 
     @property
     def has_head(self) -> bool:
@@ -148,9 +157,11 @@ def require_defaults(options: HeadOptions, because: str, *, but: tuple[str, ...]
     Raises:
         UsageError: an option beside those named in ``but`` is not at its default.
     """
-    for field in fields(HeadOptions):
-        if field.name not in but and getattr(options, field.name) != field.default:
-            raise UsageError(f"--{field.name.replace('_', '-')} is about a layer: {because}")
+    for option in fields(HeadOptions):
+        if option.name in but or option.default is MISSING:
+            continue
+        if getattr(options, option.name) != option.default:
+            raise UsageError(f"--{option.name.replace('_', '-')} is about a layer: {because}")
 
 
 class _Made(NamedTuple):
@@ -221,7 +232,8 @@ def _seeded(options: HeadOptions, features: int) -> _Made:
     """Return a layer with the numbers of its seed."""
     from dense_cli import initializers
     from dense_cli.heads.dense import DenseArrays, as_dtype
-    from dense_cli.random import check
+    from dense_cli.initializers.spec import backend_of
+    from dense_cli.random import default
 
     for name in ("head", "bias", "transpose"):
         if getattr(options, name) is not None:
@@ -232,14 +244,17 @@ def _seeded(options: HeadOptions, features: int) -> _Made:
     require_bytes(features * options.units * dtype.itemsize, where, f"the kernel {shape}", options.memory)
     require_bytes(options.units * ROW_COST, where, "a row of as many classes", options.memory)
     seed = _seed(options)
-    kernel = initializers.get(options.kernel_initializer, seed=seed, rng=options.rng)
-    bias = initializers.get(options.bias_initializer, seed=seed, rng=options.rng)
+    rng = options.rng or default(options.keras_backend)
+    kernel, bias = (
+        initializers.get(spec, seed=seed, rng=options.rng or backend_of(spec.strip()) or rng)
+        for spec in (options.kernel_initializer, options.bias_initializer)
+    )
     arrays = kernel(shape, dtype=dtype), None if options.no_bias else bias((options.units,), dtype=dtype)
     dense = DenseArrays.of(*arrays, options.activation or "softmax", dtype)
     _require_finite(dense, kernel, bias)
     used = (kernel, bias) if dense.use_bias else (kernel,)
     drawn = [i.rng for i in used if isinstance(i, initializers.RandomInitializer)]
-    rngs = list(dict.fromkeys(drawn)) or [check(options.rng)]  # two where pasted names tell two
+    rngs = list(dict.fromkeys(drawn)) or [rng]  # two where pasted names tell two
     config = {
         "kernel_initializer": _config(kernel),
         "bias_initializer": _config(bias),
@@ -286,7 +301,7 @@ def _trained(options: HeadOptions, features: int) -> _Made:
     assert options.weights is not None
     if options.bias is not None and options.no_bias:
         raise UsageError("expected one of --bias and --no-bias")
-    defaults = {field.name: field.default for field in fields(HeadOptions)}
+    defaults = {option.name: option.default for option in fields(HeadOptions)}
     for name in ("seed", "global_seed", "kernel_initializer", "bias_initializer", "rng"):
         if getattr(options, name) != defaults[name]:
             raise UsageError(

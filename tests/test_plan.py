@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -59,7 +60,7 @@ def test_an_array_in_memory_is_an_input_as_a_file_is(files: Path) -> None:
 
 def test_a_seeded_plan_has_the_layer_that_the_seed_gives() -> None:
     layer = Dense(3, activation="softmax", kernel_initializer="glorot_uniform(seed=7)")
-    (result,) = Plan(X[0], units=3, seed=7, rng="numpy").run()
+    (result,) = Plan(X[0], units=3, seed=7).run()
     np.testing.assert_allclose(result.arrays["probabilities"], layer(X[0]), atol=1e-7)
 
 
@@ -104,6 +105,24 @@ def test_a_plan_that_was_pickled_gives_the_same_bytes(
 
     assert told(again) == told(plan)
     assert told(plan)
+
+
+def test_a_plan_means_the_same_random_numbers_in_a_process_of_another_keras_backend(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def numbers(plan: Plan) -> bytes:
+        return b"".join(result.arrays["probabilities"].tobytes() for result in plan.run())
+
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    plan = Plan(X, units=3)
+    there = pickle.dumps(plan)
+    expected = numbers(plan)
+    assert expected == numbers(Plan(X, units=3, rng="jax"))
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    again = pickle.loads(there)
+    assert numbers(again) == expected
+    assert numbers(replace(again, batch=slice(None))) == expected
+    assert numbers(Plan(X, units=3)) == numbers(Plan(X, units=3, rng="torch")) != expected
 
 
 def test_blocks_of_an_array_pickle_with_their_places() -> None:

@@ -321,6 +321,11 @@ def test_a_narrow_terminal_shows_the_likeliest_classes_whole(columns: int, place
     )
 
 
+def test_a_dash_is_standard_output_as_without_o(place: Path) -> None:
+    for env in (environment(TERM="xterm-256color"), environment(TERM="xterm", PYTHONIOENCODING="ascii")):
+        assert on_terminal(*ON, "-o", "-", cwd=place, env=env) == on_terminal(*ON, cwd=place, env=env)
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437"])
 def test_an_output_without_unicode_is_readable(encoding: str, place: Path) -> None:
     three_labels("漢字")

@@ -42,4 +42,4 @@ def screen_of(path: str | None) -> Screen:
     """Return the screen that text for ``path`` is shown on: none where it goes into a file."""
     from dense_cli.writers.screen import Screen
 
-    return Screen.of(sys.stdout) if path is None else Screen()
+    return Screen.of(sys.stdout) if path in (None, "-") else Screen()

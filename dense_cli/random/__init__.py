@@ -63,15 +63,18 @@ class Backend(Protocol):
         """Return draws of the normal distribution that lie within two ``stddev`` of ``mean``."""
 
 
-def default() -> str:
+def default(keras_backend: str | None = None) -> str:
     """Return the backend that is meant where none is named, as in Keras.
 
     That is the one that the environment variable KERAS_BACKEND names, else TensorFlow; so it is where
     KERAS_BACKEND names one that has no random numbers here, such as openvino.
 
+    Args:
+        keras_backend: what to take for the value of KERAS_BACKEND; None: the value itself.
+
     Source: keras/src/backend/config.py
     """
-    name = os.environ.get("KERAS_BACKEND", "")
+    name = os.environ.get("KERAS_BACKEND") if keras_backend is None else keras_backend
     return name if name in BACKENDS else "tensorflow"
 
 
