@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
+from dense_cli import blas
 from dense_cli.errors import ShapeError
 from dense_cli.layers import tree
 
@@ -48,7 +50,7 @@ def predict(model: Any, x: Any, batch_size: int | None, steps: int | None) -> An
             f"'x' sizes: {', '.join(str(np.shape(a)[:1]) for a in flat)}"
         )
     count = len(flat[0])
-    size = batch_size or _block_size(model)
+    size = batch_size or min(_block_size(model), max(_FEWEST, math.ceil(count / blas.processors())))
     if steps is not None:
         count = min(count, steps * size)
     return _filled(model, arrays, count, size)
@@ -92,17 +94,28 @@ def _block_size(model: Any) -> int:
 
 
 def _filled(model: Any, arrays: Any, count: int, size: int) -> Any:
-    """Return the outputs, each block written into its place."""
-    first = model(_rows(arrays, 0, min(size, count)))
+    """Return the outputs, each block written into its place; several blocks at once where that is safe."""
     if count <= size:
-        return tree.map_structure(plain, first)
-    leaves = tree.flatten(first)
-    whole = [np.empty((count, *np.shape(y)[1:]), y.dtype) for y in leaves]
-    for start in range(0, count, size):
-        block = leaves if start == 0 else tree.flatten(model(_rows(arrays, start, min(start + size, count))))
-        for out, y in zip(whole, block, strict=True):
-            out[start : start + size] = y
-    return tree.pack_as(first, whole)
+        return tree.map_structure(plain, model(_rows(arrays, 0, count)))
+    with blas.one_thread() as alone:
+        first = model(_rows(arrays, 0, size))
+        whole = tree.map_structure(lambda y: np.empty((count, *np.shape(y)[1:]), y.dtype), first)
+
+        def fill(start: int) -> None:
+            y = first if start == 0 else model(_rows(arrays, start, min(start + size, count)))
+            for out, block in zip(tree.flatten(whole), tree.flatten(y), strict=True):
+                out[start : start + size] = block
+
+        with ThreadPoolExecutor(blas.processors() if alone and _is_ours(model) else 1) as pool:
+            list(pool.map(fill, range(0, count, size)))  # raises what a block raised
+    return whole
+
+
+def _is_ours(layer: Any) -> bool:
+    """Return whether a call changes neither the layer nor those inside: blocks need not take turns then."""
+    if getattr(layer, "stateful", False) or not type(layer).__module__.startswith("dense_cli."):
+        return False
+    return all(_is_ours(inner) for inner in layer._layers)
 
 
 def _rows(arrays: Any, start: int, stop: int) -> Any:
