@@ -517,3 +517,16 @@ def test_targets_and_masks_of_all_steps_fit_the_steps_that_json_states(run: Run,
             [b"0", b"2", b"2", b"1", b"1"],
             [b"1", b"2", b"1", b"0", b""],
         ]
+
+
+def test_arrays_hold_a_step_that_is_asked_for_twice(run: Run) -> None:
+    # The second step of the one and the first of the other are the last but one.
+    times = ("-t", 0, "-t", -2, "-t", 0)
+    samples = b"[[1,2],[3,4],[5,6]]\n[[7,8],[9,10]]\n"
+    args = ("slice", "--input-format", "jsonl", "-u", 2, *LINEAR, *times)
+    assert array(run(*args, "-f", "npy", stdin=samples)) == [
+        [[1, 2], [3, 4], [1, 2]],
+        [[7, 8], [7, 8], [7, 8]],
+    ]
+    ran = run(*args, "-f", "npz", stdin=samples)
+    assert np.load(io.BytesIO(ran.out))["probabilities"].shape == (2, 3, 2)

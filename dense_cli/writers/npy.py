@@ -61,8 +61,9 @@ class LeadShape:
         self._known = known
         self._name = name
         self._sample: tuple[int, ...] | None = None
-        self._first = self._number = self._step = -1
+        self._first = self._number = -1
         self._count = self._samples = 0
+        self._inner = np.empty(0, np.int64)  # where a time step of this sample begins on further axes
         self._sizes = np.zeros(len(known) - 1, np.int64)
 
     def add(self, places: NDArray[np.int64]) -> None:
@@ -74,11 +75,11 @@ class LeadShape:
             if number != self._number:
                 self._end_sample()
                 self._number, self._samples = number, self._samples + 1
+                self._inner = rows[0, 1:].copy()
             if rows.shape[1]:
-                # Time steps that were picked keep their numbers.
-                self._sizes[0] += np.count_nonzero(np.diff(rows[:, 0], prepend=self._step))
+                # Time steps that were picked keep their numbers, and may come twice.
+                self._sizes[0] += np.count_nonzero((rows[:, 1:] == self._inner).all(axis=1))
                 self._sizes[1:] = np.maximum(self._sizes[1:], rows[:, 1:].max(axis=0) + 1)
-                self._step = int(rows[-1, 0])
             self._count += len(rows)
 
     def _end_sample(self) -> None:
@@ -95,7 +96,7 @@ class LeadShape:
                 hint="JSON Lines (-f jsonl) and JSON take samples of any length",
             )
         self._sizes = np.zeros_like(self._sizes)
-        self._count, self._step = 0, -1
+        self._count = 0
 
     def end(self) -> tuple[int, ...]:
         """Return the shape when all rows have been added."""
