@@ -1,0 +1,1 @@
+"""Random runs of the command line, and how what they print is held against `reference`."""
