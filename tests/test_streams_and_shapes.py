@@ -159,7 +159,7 @@ def test_a_mask_value_is_of_the_layers_dtype(run: Run) -> None:
 def test_finished_outputs_have_no_logits(run: Run) -> None:
     ran = run("slice", "--show", "logits", stdin=b"[[[0.5, 0.5]]]")
     assert ran.code == 2
-    assert "--show logits is about a layer: INPUT holds finished outputs" in ran.err
+    assert "--show logits: INPUT holds finished outputs, not logits or the input of a layer" in ran.err
 
 
 def test_steps_of_logits_are_read_back(run: Run, here: Path) -> None:
@@ -317,7 +317,9 @@ def test_steps_are_decoded_in_their_order_whatever_that_of_the_lines(piece: int,
 
 
 @pytest.mark.parametrize("piece", [1, 1 << 16])
-@pytest.mark.parametrize("command", [["decode"], ["slice"], ["slice", "-t", 0], ["check"], ["info"]], ids=str)
+@pytest.mark.parametrize(
+    "command", [["decode"], ["slice"], ["slice", "-t", 0, "-f", "csv"], ["check"], ["info"]], ids=str
+)
 def test_a_row_that_comes_twice_is_refused(command: list[Any], piece: int, run: Run) -> None:
     for places in ([(0, 0), (0, 0)], [(0, 0), (0, 1), (0, 0)], [(0, 0), (1, 0), (0, 0), (1, 1)]):
         ran = run(*command, "-", "--input-format", "jsonl", stdin=outputs(places), piece=piece)

@@ -1,4 +1,7 @@
-"""Which array of several is meant."""
+"""Which array of several is meant: by ``--key``, by the names that densecli gives outputs, or the only one.
+
+In: the names of a file's arrays, and a `Request`. Out: one of the names.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,13 @@ def choose(names: Sequence[str] | Tensors, request: Request, file: str) -> str:
         hint = f"choose one with --key {next(iter(names))}" if names else None
         raise ConfigError(f"{file}: expected one array, found {_listed(names)}", hint=hint)
     return next(iter(names))
+
+
+def only_likeliest(name: str) -> ConfigError:
+    """Return the error about a file in which ``-k`` has left only the likeliest classes of each row."""
+    return ConfigError(
+        f"{name}: holds only the likeliest classes (-k), not all probabilities", hint="write it without -k"
+    )
 
 
 def _listed(names: Sequence[str] | Tensors) -> str:

@@ -1,4 +1,8 @@
-"""CSV: one sample per line, features in columns, an optional header; parsed by NumPy's loadtxt."""
+"""CSV: one sample per line, features in columns, an optional header; parsed by NumPy's loadtxt.
+
+In: a stream of text. Out: a `StreamSource`, some thousand rows at a time. Lines become rows here, blank ones
+and the header are left out; the `csv` module only splits the header and rows that are wrong.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +16,13 @@ import numpy as np
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.files.stream import ByteStream
-from dense_cli.sources.choose import outputs_of
+from dense_cli.sources.choose import only_likeliest, outputs_of
 from dense_cli.sources.open import Request
 from dense_cli.sources.source import Chunk, Places, Source
 from dense_cli.sources.streamed import StreamSource
 from dense_cli.text import axis_names
 
-_SAID_INFINITE = re.compile(r"inf", re.IGNORECASE)
+_INFINITY = re.compile(r"inf", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
 # The columns of densecli's own CSV that hold numbers: p0, p1, …
 _VALUES = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit", "scores": "score"}
@@ -43,48 +47,81 @@ def read(stream: ByteStream, request: Request) -> Source:
 
 
 def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
-    sample = 0
-    width: int | None = None  # columns; None before the first row that is not blank
-    columns: _Columns | None = None
+    table = _Table(stream.name, request)
     for raw, starts, pause in _rows(stream):
         try:
-            lines = [text.decode() for text in raw]
+            rows = [text.decode() for text in raw]
         except UnicodeDecodeError:
             raise FileFormatError(
                 f"{stream.name}: expected UTF-8 text, found other bytes after line {starts[0] - 1}"
             ) from None
-        if starts and starts[0] == 1:
-            lines[0] = lines[0].removeprefix("\ufeff")
-        numbers = [at for text, at in zip(lines, starts, strict=True) if text.strip()]
-        kept = [text for text in lines if text.strip()]
-        if kept and width is None:
-            cells = _cells(kept[0])
-            width = len(cells)
-            if cells[0] == "sample" and (request.outputs or _is_own(cells)):
-                columns = _own(cells, request, stream.name)
-            if _is_header(cells):
-                kept, numbers = kept[1:], numbers[1:]
-        if not kept:
-            continue
-        try:
-            x = _parse(kept, columns)
-        except (ValueError, OverflowError, Warning):
-            raise _explain(kept, numbers, width or 0, columns, stream.name) from None
-        if columns is None and x.shape[1] != width:
-            raise ShapeError(_ragged(stream.name, numbers[0], x.shape[1], width or 0))
-        for row in np.flatnonzero(np.isinf(x).any(axis=1)):
-            if not _SAID_INFINITE.search(kept[row]):
-                raise DtypeError(
-                    f"{stream.name}: line {numbers[row]}: a number is beyond the range of float64"
-                )
-        if columns is None:
-            yield Chunk(x, np.arange(sample, sample + len(x))[:, None], pause, whole=True)
-        else:
-            places = _places(x[:, : columns.places], numbers, stream.name)
-            yield Chunk(np.ascontiguousarray(x[:, columns.places :]), places, pause, stated=True)
-        sample += len(x)
-    if not sample:
+        chunk = table.chunk(rows, starts, pause)
+        if chunk is not None:
+            yield chunk
+    if not table.samples:
         raise FileFormatError(f"{stream.name}: no data: expected rows of numbers, found none")
+
+
+class _Table:
+    """Rows of text → chunks; keeps what the first row says of the columns."""
+
+    def __init__(self, name: str, request: Request) -> None:
+        self.name = name
+        self.request = request
+        self.samples = 0
+        self._width: int | None = None  # columns; None before the first row that is not blank
+        self._columns: _Columns | None = None  # those of densecli's own CSV
+
+    def chunk(self, rows: list[str], starts: Sequence[int], pause: bool) -> Chunk | None:
+        """Return the numbers of further rows and where they stand; None where all are blank or the header.
+
+        Args:
+            rows: a row each.
+            starts: the line that each begins on.
+            pause: whether the next row may have to be waited for.
+        """
+        rows, lines = self._without_header(rows, starts)
+        if not rows:
+            return None
+        x = self._parsed(rows, lines)
+        start, self.samples = self.samples, self.samples + len(x)
+        if self._columns is None:
+            return Chunk(x, np.arange(start, self.samples)[:, None], pause, whole=True)
+        count = self._columns.places
+        places = _places(x[:, :count], lines, self.name)
+        return Chunk(np.ascontiguousarray(x[:, count:]), places, pause, stated=True)
+
+    def _without_header(self, rows: list[str], starts: Sequence[int]) -> tuple[list[str], list[int]]:
+        """Return the rows that hold numbers and the lines they begin on."""
+        if starts and starts[0] == 1:
+            rows[0] = rows[0].removeprefix("\ufeff")
+        lines = [at for text, at in zip(rows, starts, strict=True) if text.strip()]
+        rows = [text for text in rows if text.strip()]
+        if rows and self._width is None and self._is_header(rows[0]):
+            return rows[1:], lines[1:]
+        return rows, lines
+
+    def _is_header(self, row: str) -> bool:
+        """Take the columns of the first row, and return whether they are names."""
+        cells = _cells(row)
+        self._width = len(cells)
+        if cells[0] == "sample" and (self.request.outputs or _is_own(cells)):
+            self._columns = _own(cells, self.request, self.name)
+        return not any(map(_is_number, cells)) and any(map(_LETTER.search, cells))
+
+    def _parsed(self, rows: list[str], lines: list[int]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+        width = self._width or 0
+        try:
+            x = _parse(rows, self._columns)
+        except (ValueError, OverflowError, Warning):
+            raise _explain(rows, lines, width, self._columns, self.name) from None
+        if self._columns is None and x.shape[1] != width:
+            raise ShapeError(_ragged(self.name, lines[0], x.shape[1], width))
+        # loadtxt reads a number beyond float64 as infinity: only a text that says so may be infinite.
+        for row in np.flatnonzero(np.isinf(x).any(axis=1)):
+            if not _INFINITY.search(rows[row]):
+                raise DtypeError(f"{self.name}: line {lines[row]}: a number is beyond the range of float64")
+        return x
 
 
 def _rows(stream: ByteStream) -> Iterator[tuple[list[bytes], Sequence[int], bool]]:
@@ -109,6 +146,7 @@ def _rows(stream: ByteStream) -> Iterator[tuple[list[bytes], Sequence[int], bool
             line += 1
             parts.append(text)
             size += len(text)
+            # An odd number of quotes opens or closes: a row is done where none is open after this line.
             if (text.count(b'"') % 2 == 1) == (len(parts) == 1):
                 stream.bound(size, "a row that is open")
                 continue
@@ -128,10 +166,7 @@ def _own(cells: list[str], request: Request, name: str) -> _Columns:
     """Return where a header of densecli's own has what."""
     places = cells.index("class") if "class" in cells else 1
     if "top1" in cells:
-        raise ConfigError(
-            f"{name}: holds only the likeliest classes (-k), not all probabilities",
-            hint="write it without -k",
-        )
+        raise only_likeliest(name)
     if request.values == "classes":
         raise ConfigError(
             f"{name}: holds the class of one row a line, expected an array of classes",
@@ -204,10 +239,6 @@ def _cells(text: str) -> list[str]:
         return next(csv.reader([text]), [])
     except csv.Error:  # a cell without end, or a line break of its own
         return text.split(",")
-
-
-def _is_header(cells: list[str]) -> bool:
-    return not any(map(_is_number, cells)) and any(map(_LETTER.search, cells))
 
 
 def _is_number(cell: str) -> bool:

@@ -1,4 +1,8 @@
-"""JSON: a nested list, or an object that holds one, or what densecli printed."""
+"""JSON: a nested list, an object that holds one, or what densecli printed.
+
+In: a stream with one JSON document, read at once. Out: an `ArraySource`, or a `PlacedSource` where samples
+differ in time steps.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +16,7 @@ from dense_cli.files.json import kind, parse
 from dense_cli.files.nested import to_array
 from dense_cli.files.stream import ByteStream
 from dense_cli.sources.arrays import ArraySource, ArrayStore
-from dense_cli.sources.choose import OUTPUTS, choose, outputs_of
+from dense_cli.sources.choose import OUTPUTS, choose, only_likeliest, outputs_of
 from dense_cli.sources.open import Request
 from dense_cli.sources.placed import arrange
 from dense_cli.sources.source import Source
@@ -48,8 +52,13 @@ def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
         array = to_array(_join_steps(steps, request, name), name, nulls=True).swapaxes(0, 1)
         return ArraySource.of(name, array, numbers if array.ndim > 2 else None)
     samples, name = member(value, request, name)
-    if not ragged or not samples or request.values == "classes":
-        return ArraySource.of(name, to_array(samples, name, nulls=True))
+    if ragged and samples and request.values != "classes":
+        return _ragged(samples, name)
+    return ArraySource.of(name, to_array(samples, name, nulls=True))
+
+
+def _ragged(samples: list[Any], name: str) -> Source:
+    """Return samples of shape (time, classes) that differ in time steps."""
     arrays = [to_array(sample, f"{name}[{i}]", nulls=True) for i, sample in enumerate(samples)]
     for i, array in enumerate(arrays):
         if array.ndim != 2 or array.shape[1] != arrays[0].shape[1]:
@@ -62,32 +71,45 @@ def _outputs(value: dict[str, Any], request: Request, name: str) -> Source:
 
 
 def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str]:
-    """Return the array member of an object, and its name in messages."""
-    if request.key is not None and request.key in value:
-        return value[request.key], f"{name}[{request.key}]"
-    lists = [
-        k for k, v in value.items() if isinstance(v, list) and v and isinstance(v[0], (list, int, float))
-    ]
-    if request.values == "classes" and request.key is None and "class" in value:
-        raise ConfigError(
-            f"{name}: holds the class of one row, expected an array of classes",
-            hint="print it with -f json, npy or npz",
-        )
-    if request.outputs and request.values != "classes" and not any(k in value for k in OUTPUTS):
-        if "top" in value:
-            raise ConfigError(
-                f"{name}: holds only the likeliest classes (-k), not all probabilities",
-                hint="write it without -k",
-            )
-        if "layer" in value or "class" in value:
-            raise ConfigError(
-                f"{name}: holds only classes, not probabilities", hint="write it without --show classes"
-            )
-    if request.outputs and request.key is None:
-        # Also where they are empty: no shape beside them is meant.
-        lists = [k for k in value if k in (*OUTPUTS, "classes") and isinstance(value[k], list)] or lists
-    key = choose(lists or [k for k, v in value.items() if isinstance(v, list)], request, name)
+    """Return the array member of an object, and its name in messages.
+
+    Raises:
+        ConfigError: there is none that ``request`` means, or there are several.
+    """
+    key = request.key
+    if key is None or key not in value:
+        _require_values(value, request, name)
+        key = choose(_arrays(value, request), request, name)
     return value[key], f"{name}[{key}]"
+
+
+def _require_values(value: dict[str, Any], request: Request, name: str) -> None:
+    """Refuse an object of densecli's own without the values that are meant."""
+    if request.values == "classes":
+        if request.key is None and "class" in value:
+            raise ConfigError(
+                f"{name}: holds the class of one row, expected an array of classes",
+                hint="print it with -f json, npy or npz",
+            )
+        return
+    if not request.outputs or any(output in value for output in OUTPUTS):
+        return
+    if "top" in value:
+        raise only_likeliest(name)
+    if "layer" in value or "class" in value:
+        raise ConfigError(
+            f"{name}: holds only classes, not probabilities", hint="write it without --show classes"
+        )
+
+
+def _arrays(value: dict[str, Any], request: Request) -> list[str]:
+    """Return the names of the members that may be the array: outputs, else lists of numbers, else lists."""
+    lists = [key for key, member in value.items() if isinstance(member, list)]
+    outputs = [key for key in lists if key in (*OUTPUTS, "classes")] if request.outputs else []
+    if outputs and request.key is None:
+        return outputs  # also where they are empty: the shape beside them is not what is meant
+    numbers = [key for key in lists if value[key] and isinstance(value[key][0], (list, int, float))]
+    return numbers or lists
 
 
 def _in_order(steps: list[Any], name: str) -> tuple[list[Any], NDArray[np.int64] | None]:
@@ -95,18 +117,18 @@ def _in_order(steps: list[Any], name: str) -> tuple[list[Any], NDArray[np.int64]
     numbers = [step.get("t") if isinstance(step, dict) else None for step in steps]
     if not all(type(t) is int and 0 <= t < 2**62 for t in numbers):
         return steps, None
-    found = np.array(numbers, np.int64)
-    order = np.argsort(found, kind="stable")
-    found = found[order]
-    twice = np.flatnonzero(np.diff(found) == 0)
+    times = np.array(numbers, np.int64)
+    order = np.argsort(times, kind="stable")
+    times = times[order]
+    twice = np.flatnonzero(np.diff(times) == 0)
     if len(twice):
-        raise ShapeError(f"{name}: expected each step once, found t {found[twice[0]]} twice")
-    return [steps[i] for i in order], found
+        raise ShapeError(f"{name}: expected each step once, found t {times[twice[0]]} twice")
+    return [steps[i] for i in order], times
 
 
 def _join_steps(steps: list[Any], request: Request, name: str) -> list[Any]:
     for values in outputs_of(request):
-        found = [s.get(values) if isinstance(s, dict) else None for s in steps]
-        if found and all(isinstance(p, list) for p in found):
-            return found
+        arrays = [step.get(values) if isinstance(step, dict) else None for step in steps]
+        if arrays and all(isinstance(array, list) for array in arrays):
+            return arrays
     raise FileFormatError(f"{name}: expected {request.values} in every one of its steps")

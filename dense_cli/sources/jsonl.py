@@ -1,4 +1,8 @@
-"""JSON Lines (https://jsonlines.org): one sample per line, read as it comes."""
+"""JSON Lines (https://jsonlines.org): one sample per line, read as it comes.
+
+In: a stream of text. Out: a `StreamSource`. Lines that come together are read as one array where they are
+lists of one shape, which is usual and fast; else each line is parsed by itself, and an error names it.
+"""
 
 from __future__ import annotations
 
@@ -31,60 +35,97 @@ def read(stream: ByteStream, request: Request) -> Source:
 
 
 def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
-    line = sample = 0
-    rank: int | None = None
-    features = axes = 0
-    stated: bool | None = None
-    error: DenseCliError | None = None
-    while error is None:
+    samples = _Samples(stream.name, request)
+    while samples.error is None:
         lines, pause = stream.lines()
         if not lines:
-            if not sample:
+            if not samples.count:
                 raise FileFormatError(
                     f"{stream.name}: no data: expected one sample per line, found an empty input"
                 )
             return
-        same = _of_one_shape(lines) if request.key is None and not stated else None
-        if same is not None and (rank is None or (rank, features) == (same.ndim - 1, same.shape[-1])):
-            stated = False
-            rank, features, axes = same.ndim - 1, same.shape[-1], same.ndim - 1
-            index = np.indices(same.shape[:-1], np.int64).reshape(axes, -1).T
-            index[:, 0] += sample
-            yield Chunk(same.reshape(-1, features), index, pause, whole=True)
-            line, sample = line + len(lines), sample + len(same)
-            continue
-        xs: list[NDArray[Any]] = []
+        chunk = samples.alike(lines, pause) or samples.one_by_one(lines, pause)
+        if chunk is not None:
+            yield chunk
+    raise samples.error
+
+
+class _Samples:
+    """Lines → chunks; keeps what the first line says that the others must be like.
+
+    Attributes:
+        count: how many samples (or rows that state their place) there have been.
+        error: what is wrong with a line, once the lines before it are returned.
+    """
+
+    def __init__(self, name: str, request: Request) -> None:
+        self.name = name
+        self.request = request
+        self.count = 0
+        self.error: DenseCliError | None = None
+        self._line = 0
+        self._rank: int | None = None  # of a sample; None before the first
+        self._features = 0
+        self._axes = 0  # of a place
+        self._stated: bool | None = None  # whether lines state their places
+
+    def alike(self, lines: list[bytes], pause: bool) -> Chunk | None:
+        """Return lines that are all lists of one shape as one chunk; None: they are to be read one by one."""
+        if self.request.key is not None or self._stated:
+            return None
+        x = _of_one_shape(lines)
+        if x is None or (self._rank, self._features) not in ((None, 0), (x.ndim - 1, x.shape[-1])):
+            return None
+        self._stated = False
+        self._rank = self._axes = x.ndim - 1
+        self._features = x.shape[-1]
+        places = np.indices(x.shape[:-1], np.int64).reshape(self._axes, -1).T
+        places[:, 0] += self.count
+        self._line += len(lines)
+        self.count += len(x)
+        return Chunk(x.reshape(-1, self._features), places, pause, whole=True)
+
+    def one_by_one(self, lines: list[bytes], pause: bool) -> Chunk | None:
+        """Return lines of any kind as one chunk; None where none stands before a fault, or all are blank."""
+        rows: list[NDArray[Any]] = []
         places: list[Places] = []
         try:
             for text in lines:
-                line += 1
-                if line == 1:
+                self._line += 1
+                if self._line == 1:
                     text = text.removeprefix(BOM)
-                if not text.strip():
-                    continue
-                x, place, name = _sample(text, stream.name, line, request)
-                if rank is None:
-                    rank, features = x.ndim, x.shape[-1]
-                if x.ndim != rank or x.shape[-1] != features:
-                    raise ShapeError(
-                        f"{name}: shape {x.shape} differs from the first line's: "
-                        f"expected rank {rank} with {features} features"
-                    )
-                at = _places(sample, x.shape[:-1]) if place is None else np.array([place])
-                axes = axes or at.shape[1]
-                x = x.reshape(-1, features).astype(np.float64, copy=False)
-                stated = place is not None if stated is None else stated
-                if at.shape[1] != axes or len(at) != len(x) or (place is not None) != stated:
-                    raise ShapeError(f"{name}: expected a step with sample, t and index as on line 1")
-                xs.append(x)
-                places.append(at)
-                sample += 1
-        except DenseCliError as e:
-            error = e  # the lines before it are given first
-        if xs:
-            # A line that is one step does not say whether its sample goes on.
-            yield Chunk(np.concatenate(xs), np.concatenate(places), pause, not stated, bool(stated))
-    raise error
+                if text.strip():
+                    x, at = self._sample(text)
+                    rows.append(x)
+                    places.append(at)
+                    self.count += 1
+        except DenseCliError as error:
+            self.error = error
+        if not rows:
+            return None
+        # A line that is one step does not say whether its sample goes on.
+        return Chunk(
+            np.concatenate(rows), np.concatenate(places), pause, not self._stated, bool(self._stated)
+        )
+
+    def _sample(self, text: bytes) -> tuple[NDArray[Any], Places]:
+        """Return the rows of a line and their places."""
+        x, place, name = _sample(text, self.name, self._line, self.request)
+        if self._rank is None:
+            self._rank, self._features = x.ndim, x.shape[-1]
+        if x.ndim != self._rank or x.shape[-1] != self._features:
+            raise ShapeError(
+                f"{name}: shape {x.shape} differs from the first line's: "
+                f"expected rank {self._rank} with {self._features} features"
+            )
+        places = _places(self.count, x.shape[:-1]) if place is None else np.array([place])
+        x = x.reshape(-1, self._features).astype(np.float64, copy=False)
+        self._axes = self._axes or places.shape[1]
+        self._stated = place is not None if self._stated is None else self._stated
+        same = places.shape[1] == self._axes and (place is not None) == self._stated
+        if not same or len(places) != len(x):
+            raise ShapeError(f"{name}: expected a step with sample, t and index as on line 1")
+        return x, places
 
 
 def _of_one_shape(lines: list[bytes]) -> NDArray[np.float64] | None:
