@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from keras_layers import compare, compare_with_keras, layer, load
 
+from dense_cli import layers
+from dense_cli.errors import DenseCliError
+
+X = np.ones((2, 3, 4), np.float32)
 CASES = int(os.environ.get("LAYER_CASES", "80"))
 DATA = Path(__file__).parent / "data" / "layers"
 
@@ -143,3 +148,42 @@ def test_attention_and_embedding_give_what_keras_gave() -> None:
     # 3.15.1 on TensorFlow.
     golden = load(DATA / "attention.npz")
     compare(golden["cases"], golden["answers"])
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: layers.Embedding(0, 2), "`input_dim` must be a positive integer. Received: input_dim=0"),
+        (
+            lambda: layers.Embedding(3, 2.5),
+            "`output_dim` must be a positive integer. Received: output_dim=2.5",
+        ),
+        (
+            lambda: layers.Embedding(3, 2)(np.array([[0, 3]])),
+            "expected ids from 0 to 2 (input_dim=3), found 3 at",
+        ),
+        (lambda: layers.Embedding(3, 2, lora_rank=1), "`lora_rank` is about training or quantization"),
+        (lambda: layers.Attention(score_mode="sum"), "Invalid value for argument score_mode"),
+        (lambda: layers.Attention()(X), "must be called on a list of inputs"),
+        (lambda: layers.Attention()([X]), "accepts inputs list of length 2 or 3"),
+        (lambda: layers.Attention()([X, X], mask=X[..., 0]), "layer mask must be a list"),
+        (lambda: layers.MultiHeadAttention(0, 2), "argument `num_heads`, expected a positive integer"),
+        (lambda: layers.MultiHeadAttention(2, 2, sliding_window=0), "`sliding_window` must be `None` or a"),
+        (lambda: layers.MultiHeadAttention(2, 2)(X, X, key=X[:, :2]), "All dimensions of `value` and `key`"),
+        (
+            lambda: layers.MultiHeadAttention(2, 2, flash_attention=True)(X, X),
+            "Flash attention is not supported",
+        ),
+        (lambda: layers.MultiHeadAttention(2, 2, output_shape=2.5), "Invalid `output_shape`: 2.5"),
+        (lambda: layers.MultiHeadAttention(2, 2)(X, X, attention_mask=X[0, 0] > 0), "a mask of rank 2 to 4"),
+        (lambda: layers.GroupQueryAttention(2, 3, 2), "must be divisible by `num_key_value_heads`"),
+        (lambda: layers.EinsumDense("abc", 2)(X), "Invalid einsum equation 'abc'"),
+        (lambda: layers.EinsumDense("abc,cd->abd", (None, 2), bias_axes="x")(X), "Bias dimension 'x'"),
+        (lambda: layers.EinsumDense("abcd,de->abce", (2, 2, 2))(X), "expects rank 4, found rank 3"),
+        (lambda: layers.EinsumDense("ab,bd->ad", 2)(X), "einsum_dense"),
+    ],
+)
+def test_what_does_not_fit_is_refused(call: Callable[[], Any], message: str) -> None:
+    with pytest.raises(DenseCliError) as caught:
+        call()
+    assert message in str(caught.value)

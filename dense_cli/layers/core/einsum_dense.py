@@ -133,7 +133,10 @@ class EinsumDense(Layer):
 
     def call(self, inputs: NDArray[Any], training: bool | None = None) -> NDArray[Any]:
         """Return ``activation(einsum(equation, inputs, kernel) + bias)``."""
-        x: NDArray[Any] = np.einsum(self.equation, inputs, self.kernel.value, optimize=True)
+        try:
+            x: NDArray[Any] = np.einsum(self.equation, inputs, self.kernel.value, optimize=True)
+        except ValueError as error:
+            raise ShapeError(f"{self.name}: '{self.equation}' of {inputs.shape}: {error}") from None
         if self.bias is not None:
             x = x + self.bias.value
         outputs: NDArray[Any] = self.activation(x)
@@ -230,9 +233,9 @@ def _axes(equation: str, rank: int) -> tuple[list[str], list[str], list[str]]:
             f"Invalid einsum equation '{equation}'. Equations must be in the form [X],[Y]->[Z], "
             "...[X],[Y]->...[Z], or [X]...,[Y]->[Z]...."
         )
-    further = [f"...{i}" for i in range(rank - len(x))] if before or after else []
-    if len(x) + len(further) != rank:
+    if rank < len(x):
         raise ShapeError(f"EinsumDense: '{equation}' expects rank {len(x)}, found rank {rank}")
+    further = [f"...{i}" for i in range(rank - len(x))]  # weights are made for them even without `...`
     if before:
         return [*further, *x], list(kernel), [*further, *y]
     return [*x, *further], list(kernel), [*y, *further]
