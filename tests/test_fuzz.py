@@ -98,6 +98,7 @@ def campaigns(folder: Path) -> dict[str, tuple[dict[str, bytes], list[Command]]]
             seeds.arrays(),
             [
                 lambda file: ["predict", file, "-u", 3, "-f", "json"],
+                lambda file: ["predict", file, "-u", 3, "-l", "dense", "-f", "json", "--key", "deflated"],
                 lambda file: ["predict", file, "-u", 3, "-b", "1:", "-k", 2, "-f", "csv"],
                 lambda file: ["predict", file, "-u", 3, "-f", "markdown", "--explain", "auto"],
                 lambda file: ["slice", file, "-u", 3],

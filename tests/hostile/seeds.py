@@ -7,6 +7,7 @@ import json
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 
 _DATA = Path(__file__).parent.parent / "data" / "weights"
@@ -34,6 +35,27 @@ def npz(compression: int = zipfile.ZIP_STORED, **arrays: np.ndarray) -> bytes:
     return file.getvalue()
 
 
+def hdf5() -> bytes:
+    """Return the layouts of HDF5 that are read in one file."""
+    file = io.BytesIO()
+    with h5py.File(file, "w") as root:
+        root["in_place"] = X3
+        root.create_dataset("deflated", data=X3, chunks=(1, 2, 4), compression="gzip", shuffle=True)
+        root.create_dataset("a/growing", data=X2, maxshape=(None, 4))
+    return file.getvalue()
+
+
+def safetensors(**arrays: np.ndarray) -> bytes:
+    """Return float64 arrays as a safetensors file."""
+    header, data = {}, b""
+    for name, array in arrays.items():
+        offsets = [len(data), len(data) + array.nbytes]
+        header[name] = {"dtype": "F64", "shape": array.shape, "data_offsets": offsets}
+        data += array.tobytes()
+    text = json.dumps(header).encode()
+    return len(text).to_bytes(8, "little") + text + data
+
+
 def lines(values: list[object]) -> bytes:
     """Return values as JSON Lines."""
     return "".join(json.dumps(value) + "\n" for value in values).encode()
@@ -57,6 +79,10 @@ def arrays() -> dict[str, bytes]:
         "fortran.npy": npy(np.asfortranarray(X3)),
         "stored.npz": npz(x=X3),
         "deflated.npz": npz(zipfile.ZIP_DEFLATED, a=X2, b=X3),
+        "x3.h5": hdf5(),
+        "x3.safetensors": safetensors(x=X3),
+        "x.pt": (_DATA.parent / "torch" / "alone.pt").read_bytes(),
+        "x.pth": (_DATA.parent / "torch" / "views_legacy.pth").read_bytes(),
         "x2.json": json.dumps(X2.tolist()).encode(),
         "x3.json": json.dumps({"x": X3.tolist()}).encode(),
         "x3.jsonl": lines(X3.tolist()),
