@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dense_cli.heads.dense import DenseArrays
     from dense_cli.layers.core.dense import Dense
     from dense_cli.layers.rnn.time_distributed import TimeDistributed
+    from dense_cli.models.parts import Part
 
 
 def _keras_backend() -> str:
@@ -129,6 +130,30 @@ def build_head(options: HeadOptions, features: int, rank: int, where: str) -> Bu
     }
     title = (f"{name}  {dense.dtype}", weights)
     return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, distributed, notes)
+
+
+def head_of_model(part: Part, activation: str | None, file: str) -> BuiltHead:
+    """Return the head that a model's last layer is; ``activation`` in place of its own.
+
+    Raises:
+        ConfigError: an unknown activation.
+    """
+    from dense_cli import activations
+
+    assert part.head is not None
+    dense = part.head if activation is None else part.head._replace(activation=activations.find(activation))
+    name = f"TimeDistributed({dense!r})" if part.distributed else repr(dense)
+    config = {
+        "name": "TimeDistributed(Dense)" if part.distributed else "Dense",
+        "units": dense.units,
+        "activation": dense.activation.name,
+        "use_bias": dense.use_bias,
+        "dtype": dense.dtype.name,
+        "model": {"file": encodable(file), "until": encodable(part.layer)},
+    }
+    line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
+    title = (f"{name}  {dense.dtype}", f"{line} · layer {part.layer} of {file}")
+    return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, part.distributed)
 
 
 def build_activation(options: HeadOptions, units: int, dtype: np.dtype[Any], where: str) -> BuiltHead:

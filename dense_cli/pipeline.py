@@ -35,7 +35,8 @@ _MOST_ROWS = 4096
 
 # How to say what numbers are that are no distributions.
 HOLDS = (
-    "say what INPUT holds: --logits, --scores, or the input of a layer: --weights FILE (a trained one), "
+    "say what INPUT holds: --logits, --scores, the input of a model: --model FILE, or that of a layer: "
+    "--weights FILE (a trained one), "
     "--units N (a seeded one)"
 )
 
@@ -180,11 +181,12 @@ class _Worker:
         except DtypeError as e:
             self._explain(block, e)
             raise
-        mask = None
+        mask = block.mask
         if self.mask is not None:
-            mask = self.mask.rows(block.places(), x)
+            own = self.mask.rows(block.places(), x)
+            mask = own if mask is None else mask & own
             if self.mask.value is not None and self.layer is not None:
-                x = np.where(mask[:, None], x, self.wide.type(0))
+                x = np.where(own[:, None], x, self.wide.type(0))
         targets = None if self.targets is None else self.targets.rows(block.places(), mask, self.units)
         rows = x
         at = block.start % self.rows

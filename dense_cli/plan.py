@@ -8,18 +8,27 @@ beside the data goes through ``note``, and how far it got through ``progress``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from dense_cli.errors import ShapeError, UsageError
-from dense_cli.head import BuiltHead, HeadOptions, build_activation, build_head, require_defaults
+from dense_cli.head import (
+    BuiltHead,
+    HeadOptions,
+    build_activation,
+    build_head,
+    head_of_model,
+    require_defaults,
+)
 from dense_cli.run import NoProgress, ProgressLike, Run, no_note
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from dense_cli.models.open import OpenedModel
+    from dense_cli.models.parts import Part
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.source import Source
     from dense_cli.views.evaluate import Result
@@ -33,6 +42,9 @@ class Plan(HeadOptions):
         input: an array (batch, …, features), or the path of one; ``-`` is standard input. Without
             ``units``, ``weights``, ``logits`` and ``scores`` it holds finished distributions: the last axis
             sums to 1.
+        model: the path of a model, whose own input the input then is; of several inputs, a mapping from their
+            names to arrays or paths.
+        until: the layer of the model whose output is shown; None: the model's output.
         logits: the input holds logits, and the activation (softmax) is all that runs.
         scores: the input holds finished scores, each class by itself.
         input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
@@ -57,7 +69,9 @@ class Plan(HeadOptions):
     [[1, 1]]
     """
 
-    input: str | NDArray[Any] = field(kw_only=False)
+    input: str | NDArray[Any] | Mapping[str, Any] = field(kw_only=False)
+    model: str | None = None
+    until: str | None = None
     logits: bool = False
     scores: bool = False
     input_format: str | None = None
@@ -94,36 +108,76 @@ class Plan(HeadOptions):
         from dense_cli.sources.fit import Fit
         from dense_cli.sources.streamed import StreamSource, in_order
 
-        source = source or self.open_source()
+        opened = self._open_model() if self.model is not None else None
+        source = opened.source if opened is not None else source or self.open_source()
         # What a mask and targets are for, whichever samples are picked.
         lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
+        if opened is not None:
+            lead = (opened.samples, *lead[1:])
         fit = Fit(source.name)
         if isinstance(source, StreamSource) and lead[0] is None and not source.stated:
             source = source.through(fit.watch)
-        if self.batch is not None:
+        if self.batch is not None and opened is None:
             source = _pick(source, self.batch)
         if self.times is None:
             source = in_order(source)
-        head = self._build_head(source)
+        head = self._build_head(source) if opened is None else self._head_of(opened.part)
         dtype = head.dtype if head is not None else self._dtype(source)
         mask = self._open_mask(dtype)
         if mask is not None:
             mask.check((*lead, source.shape[-1]), source.name)
         fit.mask = mask
-        run = Run(self, source, head, dtype, mask, note, progress or NoProgress())
+        run = Run(self, source, head, dtype, mask, opened, note, progress or NoProgress())
         run.check()
         run.open_labels()
         fit.targets = run.open_targets(lead)
         run.take_steps()
         return run
 
+    def _open_model(self) -> OpenedModel:
+        """Open the model and its inputs."""
+        from dense_cli.models.open import open_model
+
+        assert self.model is not None
+        self._check_holds()
+        because = "--model brings its own layers"
+        require_defaults(self, because, but=("activation", "memory"))
+        return open_model(
+            self.model,
+            self.until,
+            self.input,
+            lambda source: source if self.batch is None else _pick(source, self.batch),
+            input_format=self.input_format,
+            key=self.key,
+            memory=self.memory,
+            batch=self.batch,
+        )
+
+    def _head_of(self, part: Part) -> BuiltHead | None:
+        """Return the head of a model; None: its last layer is no dense one."""
+        if part.head is None:
+            if self.activation is not None:
+                raise UsageError(f"--activation: the layer {part.layer!r} of {self.model} is no Dense layer")
+            return None
+        return head_of_model(part, self.activation, self.model or "")
+
+    def _check_holds(self) -> None:
+        """Refuse two answers to what the input holds."""
+        if sum((self.has_head, self.logits, self.scores, self.model is not None)) > 1:
+            raise UsageError(
+                "expected one of --units or --weights, --model, --logits and --scores: what INPUT holds"
+            )
+        if self.until is not None and self.model is None:
+            raise UsageError("--until is about a model: it needs --model FILE")
+
     def open_source(self) -> Source:
         """Open the input alone."""
         from dense_cli.sources.arrays import ArraySource
         from dense_cli.sources.open import Request, Values, open_source
 
-        if sum((self.has_head, self.logits, self.scores)) > 1:
-            raise UsageError("expected one of --units or --weights, --logits and --scores: what INPUT holds")
+        self._check_holds()
+        if isinstance(self.input, Mapping):
+            raise UsageError("several inputs are those of a model: they need --model FILE")
         if not isinstance(self.input, str):
             return ArraySource.of("x", self.input)
         values: Values = "logits" if self.logits else "scores" if self.scores else "probabilities"

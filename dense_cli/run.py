@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from dense_cli.head import BuiltHead
+    from dense_cli.models.open import OpenedModel
     from dense_cli.plan import Plan
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.source import Source
@@ -73,6 +74,7 @@ class Run:
         head: BuiltHead | None,
         dtype: np.dtype[Any],
         mask: Mask | None,
+        model: OpenedModel | None,
         note: Callable[[str], None],
         progress: ProgressLike,
     ) -> None:
@@ -81,6 +83,7 @@ class Run:
         self.head = head
         self.dtype = dtype
         self.mask = mask
+        self.model = model
         self.note = note
         self._untold = () if head is None else head.notes
         self.progress = progress
@@ -95,8 +98,18 @@ class Run:
 
     @cached_property
     def input_shape(self) -> Shape:
-        """The shape of the samples that were picked."""
-        return self.source.shape
+        """The shape of the samples that were picked; of a model, that of its first input."""
+        return self.source.shape if self.model is None else self.model.inputs[0].shape
+
+    @property
+    def masked(self) -> bool:
+        """Whether some rows may be padding."""
+        return self.mask is not None or (self.model is not None and self.model.masked)
+
+    @cached_property
+    def shows_values(self) -> bool:
+        """Whether rows are values that have no class: the output of a layer that is none of classes."""
+        return self.model is not None and self.head is None and not self.model.part.distributions
 
     @cached_property
     def classes(self) -> int:
@@ -129,18 +142,23 @@ class Run:
         """Whether every row of the output sums to 1."""
         from dense_cli.views.evaluate import gives_distributions
 
-        if self.plan.scores:
+        if self.plan.scores or self.shows_values:
             return False
         return self.head is None or gives_distributions(self.head.activation)
 
     @cached_property
     def title(self) -> tuple[str, ...]:
         """What was run on what, in a few lines of text that is safe to show."""
-        from_input = f"{self.source.name} {shape_text(self.source.shape)}"
-        if self.head is None:
+        from_input = f"{self.source.name} {shape_text(self.input_shape)}"
+        if self.head is None and self.model is None:
             return (shown(f"y = {from_input}"),)
+        if self.model is not None:
+            from_input = ", ".join(f"{x.name} {shape_text(x.shape)}" for x in self.model.inputs)
+        first = self.head.title if self.head is not None else ()
+        if self.head is None and self.model is not None:
+            first = (f"layer {self.model.part.layer} of {self.plan.model}",)
         output = shape_text((*self.source.shape[:-1], self.classes))
-        return tuple(map(shown, (*self.head.title, f"x = {from_input} → y {output}")))
+        return tuple(map(shown, (*first, f"x = {from_input} → y {output}")))
 
     def check(self) -> None:
         """Hold the options of the view against the head and the input.
@@ -159,6 +177,11 @@ class Run:
             )
         if plan.show == "logits" and head is not None and head.classes != head.units:
             raise ConfigError(f"--show logits: {head.activation.name} has not a class for each logit")
+        if self.shows_values and self.model is not None:
+            asked = (plan.top_k, plan.measures, plan.targets, plan.labels, plan.explain)
+            if any(asked) or plan.show != "probabilities":
+                layer = self.model.part.layer
+                raise UsageError(f"layer {layer!r} gives no classes: nothing of classes can be asked of it")
         if plan.top_k is not None and plan.top_k > self.classes:
             raise ConfigError(f"--top-k {plan.top_k}: there are only {self.classes} classes")
         if plan.ignore_index is not None and plan.targets is None:
@@ -215,7 +238,9 @@ class Run:
         from dense_cli.views.measures import Summary
 
         measures = self.measures
-        show = "scores" if self.plan.scores and self.plan.show == "probabilities" else self.plan.show
+        show = self.plan.show
+        if show == "probabilities" and (self.plan.scores or self.shows_values):
+            show = "values" if self.shows_values else "scores"
         if self.targets is not None and self.gives_distributions:
             measures = tuple(dict.fromkeys([*measures, *Summary.NEEDS]))
         return View(show, self.plan.top_k, measures=measures, explain=self._explained())
@@ -259,7 +284,7 @@ class Run:
                 threads=self.plan.threads or _processors(),
                 memory=self.plan.memory or MEMORY,
                 most=most,
-                scores=self.plan.scores,
+                scores=self.plan.scores or self.shows_values,
             ):
                 classless.add(result)
                 yield result
@@ -271,7 +296,7 @@ class Run:
         for text in self._untold:
             self.note(text)
         self._untold = ()
-        if classless.rows:
+        if classless.rows and not self.shows_values:
             self.note(classless.text())
 
     @property

@@ -167,7 +167,7 @@ def test_a_mistake_is_told_in_one_line(line: str, message: str, files: Path, run
     [
         (
             "predict batch.json -u 2 --logits",
-            "expected one of --units or --weights, --logits and --scores: what INPUT holds",
+            "expected one of --units or --weights, --model, --logits and --scores: what INPUT holds",
         ),
         ("predict batch.json -s 3", "--seed is about a layer: INPUT holds finished outputs"),
         ("predict batch.json --logits --no-bias", "--no-bias is about a layer: INPUT holds logits"),

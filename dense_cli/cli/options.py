@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 import click
 
-from dense_cli.cli.types import INDEX, SIZE
+from dense_cli.cli.types import INDEX, NAMED_FILE, SIZE
 from dense_cli.files.formats import holding
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 
@@ -33,12 +33,12 @@ def takes_plan(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command its options of a `Plan` as one argument, ``plan``; the others keep their names."""
 
     @wraps(function)
-    def command(input: str | None, **options: Any) -> None:
+    def command(input: str | None, inputs: tuple[tuple[str, str], ...], **options: Any) -> None:
         from dense_cli.plan import Plan
 
-        if input is None:
-            input = _standard_input()
-        _call(function, Plan, "plan", options, input)
+        if inputs and input is not None:
+            raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
+        _call(function, Plan, "plan", options, dict(inputs) if inputs else input or _standard_input())
 
     return command
 
@@ -102,6 +102,21 @@ input_options = _bundle(
 )
 
 holds_options = _bundle(
+    click.option(
+        "-m",
+        "--model",
+        metavar="FILE",
+        help="INPUT is that of a saved model (.keras, .h5).",
+    ),
+    click.option("--until", metavar="LAYER", help="The layer of the model whose output is shown."),
+    click.option(
+        "--input",
+        "inputs",
+        type=NAMED_FILE,
+        multiple=True,
+        metavar="NAME=FILE",
+        help="An input of a model of several, in place of INPUT; repeatable.",
+    ),
     click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
     click.option(
         "--scores", is_flag=True, help="INPUT holds finished scores, each class by itself (sigmoids)."

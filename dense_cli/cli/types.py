@@ -63,6 +63,21 @@ class Size(click.ParamType[int]):
         return size
 
 
+class NamedFile(click.ParamType[tuple[str, str]]):
+    """A name and a file: ``english=x.npy``."""
+
+    name = "name=file"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, str]:
+        name, equals, file = str(value).partition("=")
+        if not (name and equals and file):
+            self.fail(f"{value!r}: expected NAME=FILE, such as english=x.npy", param, ctx)
+        return name, file
+
+
 INDEX = IndexOrSlice()
+NAMED_FILE = NamedFile()
 SIZE = Size()
 TOLERANCE = Tolerance()

@@ -50,7 +50,7 @@ def predict(model: Any, x: Any, batch_size: int | None, steps: int | None) -> An
             f"'x' sizes: {', '.join(str(np.shape(a)[:1]) for a in flat)}"
         )
     count = len(flat[0])
-    size = batch_size or min(_block_size(model), max(_FEWEST, math.ceil(count / blas.processors())))
+    size = batch_size or min(block_size(model), max(_FEWEST, math.ceil(count / blas.processors())))
     if steps is not None:
         count = min(count, steps * size)
     return _filled(model, arrays, count, size)
@@ -80,17 +80,17 @@ def _joined(parts: list[Any]) -> Any:
     return tree.pack_as(parts[0], [np.concatenate([plain(y) for y in leaf]) for leaf in leaves])
 
 
-def _block_size(model: Any) -> int:
-    """Return how many samples are computed at once, by the largest output of a layer."""
+def block_size(model: Any, nbytes: int = _BLOCK_BYTES, fewest: int = _FEWEST, most: int = _MOST) -> int:
+    """Return how many samples are computed at once: the largest output of a layer takes ``nbytes``."""
     graph = getattr(getattr(model, "_functional", model), "_graph", None)
     if graph is None:
-        return _FEWEST
+        return fewest
     largest = max(
         math.prod(_UNKNOWN_SIZE if n is None else n for n in x.shape[1:])
         for node in graph.nodes
         for x in node.output_tensors
     )
-    return min(max(_BLOCK_BYTES // (4 * max(largest, 1)), _FEWEST), _MOST)
+    return min(max(nbytes // (4 * max(largest, 1)), fewest), most)
 
 
 def _filled(model: Any, arrays: Any, count: int, size: int) -> Any:

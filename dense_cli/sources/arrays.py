@@ -27,6 +27,9 @@ class Store(Protocol):
     def take(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
         """Return those rows, (rows, features)."""
 
+    def mask(self, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        """Return which of those rows count; None where none is known to be padding."""
+
 
 @dataclass(eq=False, repr=False)
 class ArrayStore:
@@ -45,13 +48,17 @@ class ArrayStore:
     def take(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
         return self.array[rows]
 
+    def mask(self, rows: slice | NDArray[np.int64]) -> None:
+        return None
+
 
 @dataclass(eq=False, repr=False)
 class TensorStore:
-    """Rows of a tensor in a file, read when asked for."""
+    """Rows of a tensor in a file, read when asked for; ``counts`` (rows,) is False for padding."""
 
     tensor: Tensor
     features: int
+    counts: NDArray[np.bool_] | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -60,6 +67,9 @@ class TensorStore:
     def take(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
         assert self.tensor.rows is not None
         return self.tensor.rows(rows)
+
+    def mask(self, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        return None if self.counts is None else self.counts[rows]
 
 
 @dataclass(eq=False, repr=False)
@@ -79,6 +89,9 @@ class OrderedStore:
 
     def take(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
         return self.store.take(self.order[rows])
+
+    def mask(self, rows: slice | NDArray[np.int64]) -> NDArray[np.bool_] | None:
+        return self.store.mask(self.order[rows])
 
 
 @dataclass(eq=False, repr=False)
@@ -162,11 +175,10 @@ class ArraySource:
         for start in range(0, total, rows):
             stop = min(start + rows, total)
             places = GridPlaces(self.axes, self.numbers, start, stop)
-            if whole:
-                x = self.store.take(slice(start, stop))
-            else:
-                x = self.store.take(np.ravel_multi_index(tuple(places.positions()), self.lead))
-            yield Block(x, start, places)
+            at: slice | NDArray[np.int64] = slice(start, stop)
+            if not whole:
+                at = np.ravel_multi_index(tuple(places.positions()), self.lead)
+            yield Block(self.store.take(at), start, places, mask=self.store.mask(at))
 
 
 def evenly(numbers: NDArray[np.int64]) -> Numbers:

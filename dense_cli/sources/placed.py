@@ -95,7 +95,9 @@ class PlacedSource:
     def blocks(self, rows: int) -> Iterator[Block]:
         for start in range(0, len(self.rows), rows):
             part = slice(start, start + rows)
-            yield Block(self.store.take(self.rows[part]), start, KnownPlaces(self.places[part]))
+            at = self.rows[part]
+            places = KnownPlaces(self.places[part])
+            yield Block(self.store.take(at), start, places, mask=self.store.mask(at))
 
 
 def arrange(name: str, store: Store, places: Places) -> ArraySource | PlacedSource:
@@ -173,18 +175,14 @@ def by_sample(chunks: Iterator[Chunk], name: str, memory: int | None, *, single:
             )
         last = len(numbers) if single else int(starts[-1])
         if last or (held and not goes_on):
-            yield _joined([*held, _part(chunk, slice(0, last))], chunk.pause, name)
+            yield _joined([*held, chunk.take(slice(0, last))], chunk.pause, name)
             held = []
         if last < len(numbers):
-            held.append(_part(chunk, slice(last, None)))
+            held.append(chunk.take(slice(last, None)))
             nbytes = sum(part.x.nbytes for part in held)
             require_bytes(2 * nbytes, name, f"sample {numbers[-1]}, which is held whole,", memory)
     if held:
         yield _joined(held, False, name)
-
-
-def _part(chunk: Chunk, rows: slice) -> Chunk:
-    return chunk._replace(x=chunk.x[rows], places=chunk.places[rows])
 
 
 def _joined(parts: list[Chunk], pause: bool, name: str) -> Chunk:

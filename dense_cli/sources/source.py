@@ -66,7 +66,8 @@ class Block(NamedTuple):
     """Consecutive rows: ``x`` is (rows, features), ``places()`` (rows, axes): batch, time, …
 
     ``pause`` says that the source may wait for its next row: show what there is. ``whole`` says that the
-    last sample has ended with this block.
+    last sample has ended with this block. ``mask`` (rows,) is False for rows that the source knows to be
+    padding; None where it knows of none.
     """
 
     x: NDArray[Any]
@@ -74,6 +75,7 @@ class Block(NamedTuple):
     places: GridPlaces | KnownPlaces
     pause: bool = False
     whole: bool = False
+    mask: NDArray[np.bool_] | None = None
 
 
 class Chunk(NamedTuple):
@@ -87,6 +89,12 @@ class Chunk(NamedTuple):
     pause: bool = False
     whole: bool = False
     stated: bool = False
+    mask: NDArray[np.bool_] | None = None
+
+    def take(self, rows: slice | NDArray[np.bool_]) -> Chunk:
+        """Return some of the rows."""
+        mask = None if self.mask is None else self.mask[rows]
+        return self._replace(x=self.x[rows], places=self.places[rows], mask=mask)
 
 
 def number_place(flat: int | np.integer[Any], places: Places, columns: int) -> Place:

@@ -101,7 +101,7 @@ class StreamSource:
             for chunk in self.chunks:
                 sample = chunk.places[:, 0]
                 keep = (sample >= start) & (sample < wanted.stop) & ((sample - start) % step == 0)
-                yield chunk._replace(x=chunk.x[keep], places=chunk.places[keep])
+                yield chunk.take(keep)
                 if not stated and len(sample) and sample[-1] + chunk.whole >= wanted.stop:
                     return
 
@@ -140,7 +140,7 @@ class StreamSource:
             for chunk in self.chunks:
                 keep = chunk.places[:, 1] == step
                 seen |= bool(keep.any())
-                yield chunk._replace(x=chunk.x[keep], places=chunk.places[keep])
+                yield chunk.take(keep)
             if not seen and self.shape[1] is None:
                 raise ShapeError(f"{self.name}: no sample has a time step {step}")
 
@@ -150,14 +150,12 @@ class StreamSource:
         return self._of(chunks, (self.shape[0], 1, *self.shape[2:]), self._samples)
 
     def blocks(self, rows: int) -> Iterator[Block]:
-        start, held = 0, 0
-        xs: list[NDArray[Any]] = []
-        places: list[Places] = []
+        start = held = 0
+        parts: list[Chunk] = []
 
         def block(pause: bool, whole: bool = False) -> Block:
-            at = places[0] if len(places) == 1 else np.concatenate(places)
-            x = xs[0] if len(xs) == 1 else np.concatenate(xs)
-            return Block(x, start, KnownPlaces(at), pause, whole)
+            x, places, mask = _joined(parts)
+            return Block(x, start, KnownPlaces(places), pause, whole, mask)
 
         chunks = iter(self.chunks)
         while True:
@@ -169,21 +167,29 @@ class StreamSource:
                 raise
             if chunk is None:
                 break
-            x, at = chunk.x, chunk.places
-            while len(x):
+            while len(chunk.x):
                 room = rows - (start + held) % rows
-                xs.append(x[:room])
-                places.append(at[:room])
-                held += len(xs[-1])
-                x, at = x[room:], at[room:]
+                parts.append(chunk.take(slice(room)))
+                held += len(parts[-1].x)
+                chunk = chunk.take(slice(room, None))
                 if (start + held) % rows == 0:
-                    yield block(chunk.pause and not len(x), chunk.whole and not len(x))
-                    start, held, xs, places = start + held, 0, [], []
+                    ended = not len(chunk.x)
+                    yield block(chunk.pause and ended, chunk.whole and ended)
+                    start, held, parts = start + held, 0, []
             if chunk.pause and held:
                 yield block(True, chunk.whole)
-                start, held, xs, places = start + held, 0, [], []
+                start, held, parts = start + held, 0, []
         if held:
             yield block(False)
+
+
+def _joined(parts: list[Chunk]) -> tuple[NDArray[Any], Places, NDArray[np.bool_] | None]:
+    """Return the rows, places and mask of chunks one after another."""
+    if len(parts) == 1:
+        return parts[0].x, parts[0].places, parts[0].mask
+    masks = [part.mask for part in parts if part.mask is not None]
+    mask = np.concatenate(masks) if len(masks) == len(parts) else None
+    return np.concatenate([part.x for part in parts]), np.concatenate([part.places for part in parts]), mask
 
 
 def spool(stream: StreamSource) -> ArraySource | PlacedSource:
@@ -192,6 +198,7 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
     features = shape[-1] or 0
     file = TemporaryFile()
     places: list[Places] = [np.empty((0, len(shape) - 1), np.int64)]
+    masks: list[NDArray[np.bool_]] = []
     rows = 0
     for chunk in stream.chunks:
         rows += len(chunk.x)
@@ -199,9 +206,12 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
             file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).view(np.uint8).data)
         if None in shape:
             places.append(chunk.places)
+        if chunk.mask is not None:
+            masks.append(chunk.mask)
     with naming(f"{stream.name} in the temporary folder"):
         whole = file.reopened(stream.name)
-    store = TensorStore(Extent.of(whole, 0, (rows, features), stream.dtype).tensor(stream.name), features)
+    tensor = Extent.of(whole, 0, (rows, features), stream.dtype).tensor(stream.name)
+    store = TensorStore(tensor, features, np.concatenate(masks) if masks else None)
     if None in shape:
         return arrange(stream.name, store, np.concatenate(places))
     lead = tuple(n or 0 for n in shape[:-1])

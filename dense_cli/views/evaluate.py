@@ -219,14 +219,14 @@ def _whole(
         y = logits if activation is None else activation(logits)
         lost |= np.isnan(y).any(axis=1)
     y = y.astype(dtype, copy=False)
-    arrays["probabilities"] = arrays["scores"] = y
+    arrays["probabilities"] = arrays["scores"] = arrays["values"] = y
     result = Result(y.argmax(axis=1), {name: arrays[name] for name in view.arrays})
     if view.top:
         result.top_classes, result.top_values = top_k(y, view.top)
         result.top_values = np.take_along_axis(arrays.get(view.values, y), result.top_classes, axis=1)
         result.top_classes[lost] = -1
         result.top_values[lost] = np.nan  # of sigmoid(inf) there is a value, and yet no class
-    result.classes[lost] = -1
+    result.classes[lost | (view.show == "values")] = -1
     if view.measures:
         if not gives_distributions(activation):
             raise ConfigError(

@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 LONGEST_LABEL = 40  # columns of the terminal
 GAP = 2  # columns between two columns of a table
 MOST = 20  # classes that have a column each; of more the likeliest are shown, wherever it goes
-PREFIX = {"probabilities": "p", "log_probabilities": "log p", "logits": "logit", "scores": "score"}
+PREFIX = {
+    "probabilities": "p",
+    "log_probabilities": "log p",
+    "logits": "logit",
+    "scores": "score",
+    "values": "value",
+}
 _UNSURE = 0.1  # a step whose two likeliest classes are closer than this is marked
 
 
@@ -44,17 +50,21 @@ class Layout(NamedTuple):
     """Which columns a table has.
 
     ``story``: the likeliest class of each step, its runner-up and the margin between them, in place of every
-    number; ``top``: how many of the likeliest classes; ``left_out``: what did not fit the screen.
+    number; ``top``: how many of the likeliest classes; ``left_out``: what did not fit the screen;
+    ``values``: how many of the values have a column where there are no classes.
     """
 
     story: bool
     top: int | None
     left_out: str | None = None
+    values: int | None = None
 
 
 def layout(run: Run, table: TableOptions) -> Layout:
     """Return which columns are shown: what was asked for, or of it what fits the screen."""
     view = run.view
+    if run.shows_values:
+        return _values_layout(run, table)
     # With names for the classes of each step, a table says what was predicted rather than every number.
     story = run.plan.times is None and run.labels is not None and len(run.shape) > 2
     story = story and view.top is None and view.show == "probabilities"
@@ -69,6 +79,17 @@ def layout(run: Run, table: TableOptions) -> Layout:
     return Layout(
         False, min(most, asked), f"{what} do not fit {table.screen.width} columns: the {most} likeliest"
     )
+
+
+def _values_layout(run: Run, table: TableOptions) -> Layout:
+    """Return which of the values that are no classes have a column: the first, as far as there is room."""
+    fits = min(run.classes, MOST)
+    if table.screen.width is not None:
+        sizes = zip(axis_names(len(run.shape) - 1), run.shape, strict=False)
+        fixed = sum(max(len(name), len(str(n or 0))) + GAP for name, n in sizes)
+        fits = max(min(fits, (table.screen.width - fixed + GAP) // (table.precision + 5 + GAP)), 1)
+    left_out = f"of {run.classes} values the first {fits}" if fits < run.classes else None
+    return Layout(False, None, left_out, fits)
 
 
 def _fitting(run: Run, table: TableOptions, story: bool, top: int | None) -> int | None:
@@ -117,7 +138,9 @@ class Cells:
     def __init__(self, run: Run, view: View, table: TableOptions) -> None:
         self.run = run
         self.view = view
-        self.story = layout(run, table).story
+        chosen = layout(run, table)
+        self.story = chosen.story
+        self.shown = run.classes if chosen.values is None else chosen.values
         self.measures = shown_measures(run, self.story)
         self.value = PREFIX.get(view.values)
         self.digits = table.precision
@@ -143,9 +166,10 @@ class Cells:
         return columns + [Column("margin"), Column("", True)] * self.story
 
     def _class_columns(self) -> list[Column]:
-        columns = [Column("class"), *([Column("label", True)] if self.names is not None else [])]
+        columns = [] if self.run.shows_values else [Column("class")]
+        columns += [Column("label", True)] if self.names is not None else []
         if self.value:
-            columns += map(Column, map(str, range(self.run.classes)) if self.names is None else self.names)
+            columns += map(Column, map(str, range(self.shown)) if self.names is None else self.names)
         return columns
 
     def rows(self, result: Result, part: slice) -> list[list[Cell]]:
@@ -165,12 +189,12 @@ class Cells:
     def _class(self, result: Result, i: int) -> list[Cell]:
         """Return the cells of a row's class, and of the value of every class."""
         chosen = int(result.classes[i])
-        row = [Cell("-" if chosen < 0 else str(chosen), likeliest=True)]
+        row = [] if self.run.shows_values else [Cell("-" if chosen < 0 else str(chosen), likeliest=True)]
         if self.names is not None:
             row.append(Cell(self.name(chosen), likeliest=True))
         values = result.arrays.get(self.view.values)
         if values is not None and self.value:
-            row += [self._value(v, c == chosen) for c, v in enumerate(values[i].tolist())]
+            row += [self._value(v, c == chosen) for c, v in enumerate(values[i, : self.shown].tolist())]
         return row
 
     def _top(self, result: Result, i: int) -> list[Cell]:

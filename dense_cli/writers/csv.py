@@ -12,7 +12,13 @@ from dense_cli.views.evaluate import Result
 from dense_cli.writers.numbers import row_texts
 from dense_cli.writers.writer import Writer
 
-_PREFIX = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit", "scores": "score"}
+_PREFIX = {
+    "probabilities": "p",
+    "log_probabilities": "logp",
+    "logits": "logit",
+    "scores": "score",
+    "values": "v",
+}
 
 
 class Csv(Writer):
@@ -22,8 +28,8 @@ class Csv(Writer):
         """Write the header."""
         labels = self.run.labels
         self.names = None if labels is None else [_quoted(name) for name in labels]
-        header = [*axis_names(len(self.run.shape) - 1), "class"]
-        header += ["label"] * (labels is not None) + ["mask"] * (self.run.mask is not None)
+        header = [*axis_names(len(self.run.shape) - 1), *["class"] * (not self.run.shows_values)]
+        header += ["label"] * (labels is not None) + ["mask"] * self.run.masked
         header += self.run.measures
         header += self._top_header(self.view.top) if self.view.top else self._values_header()
         self.out.write(",".join(header).encode() + b"\n")
@@ -42,7 +48,8 @@ class Csv(Writer):
         if not len(result.classes):
             return
         columns: list[list[bytes]] = [[b"%d" % n for n in axis] for axis in result.places.T.tolist()]
-        columns.append(_numbers(result.classes, none=-1))
+        if not self.run.shows_values:
+            columns.append(_numbers(result.classes, none=-1))
         if self.names is not None:
             columns.append([b"" if c < 0 else self.names[c] for c in result.classes.tolist()])
         if result.mask is not None:

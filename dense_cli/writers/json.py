@@ -48,9 +48,9 @@ class Json(Writer):
         self.values = Nest(axes)
         # What follows the values is short and waits in memory: its name → the nest and its text so far.
         names = [
-            "classes",
+            *(["classes"] if not self.run.shows_values else []),
             *(["predicted"] if self.run.labels is not None else []),
-            *(["mask"] if self.run.mask is not None else []),
+            *(["mask"] if self.run.masked else []),
             *self.run.measures,
             *(["explanations"] if self.view.explain is not None else []),
         ]
@@ -85,13 +85,12 @@ class Json(Writer):
         return class_texts(result.classes) if name == "classes" else self.items.labels(result.classes)
 
     def _close(self) -> None:
-        if self.name != "classes":
-            self.body.write(self.values.end() + b",")
         parts = [
             b'"%b":%b%b' % (name.encode(), b"".join(text), nest.end())
             for name, (nest, text) in self.after.items()
         ]
-        self.body.write(b",".join(parts))
+        ended = [] if self.name == "classes" else [self.values.end()]
+        self.body.write(b",".join(ended + parts))
 
     def end(self) -> None:
         if self.run.steps is None or self.steps:

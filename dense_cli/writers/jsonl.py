@@ -22,7 +22,8 @@ class JsonLines(Writer):
     def write(self, result: Result) -> None:
         """Write a line for each row: the columns of its object are made one by one, for all rows."""
         columns = [*_places(result.places), self._values(result)]
-        columns.append(_named(b"class", class_texts(result.classes)))
+        if not self.run.shows_values:
+            columns.append(_named(b"class", class_texts(result.classes)))
         if self.run.labels is not None:
             columns.append(_named(b"label", self.items.labels(result.classes)))
         if result.mask is not None:

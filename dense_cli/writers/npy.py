@@ -173,7 +173,7 @@ def arrays_of(run: Run) -> list[str]:
     names = ["probabilities", "logits"] if shown == "logits" else [] if shown == "classes" else [shown]
     if run.view.top:
         names = [*([] if shown == "classes" else [f"top_{shown}"]), "top_classes"]
-    return [*names, "classes", *(["mask"] if run.mask is not None else []), *run.measures]
+    return [*names, *["classes"] * (not run.shows_values), *(["mask"] if run.masked else []), *run.measures]
 
 
 def lead_of(run: Run) -> tuple[int | None, ...]:

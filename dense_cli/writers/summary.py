@@ -28,6 +28,8 @@ def summary_line(totals: Totals, run: Run, digits: int, *, shown: int | None = N
         parts.append(
             _count(samples, "sample") + (f", {_count(steps, 'step')}" if stepped and steps >= 0 else "")
         )
+    if run.shows_values:
+        return ", ".join([*parts, _count(totals.classes, "value")])
     parts.append(_count(totals.classes, "class", "classes"))
     line = ", ".join(parts)
     notes = []

@@ -1,0 +1,115 @@
+"""The options of a plan → a model, its inputs, and the rows that its last layer is given.
+
+In: the path of a model and of its inputs. Out: an `OpenedModel`: a source of hidden states, the head that
+makes outputs of them, and what is known of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from numpy.typing import NDArray
+
+from dense_cli.errors import ConfigError
+from dense_cli.models.parts import Part, part_of
+from dense_cli.models.source import gives_mask, model_source
+from dense_cli.saving.load import load_model
+from dense_cli.sources.arrays import ArraySource
+from dense_cli.sources.open import Request, open_source
+from dense_cli.sources.source import Source
+from dense_cli.sources.streamed import in_order
+from dense_cli.text import listed
+
+Input = str | NDArray[Any] | Mapping[str, Any]
+
+
+class OpenedModel(NamedTuple):
+    """A model on its inputs.
+
+    Attributes:
+        part: what is run of it.
+        source: the rows of the body's output.
+        inputs: the sources of the model's inputs, of the samples that were picked.
+        samples: how many samples there are before any were picked; None: not known.
+        masked: whether the output has a mask.
+    """
+
+    part: Part
+    source: Source
+    inputs: list[Source]
+    samples: int | None
+    masked: bool
+
+
+def open_model(
+    file: str,
+    until: str | None,
+    given: Input,
+    pick: Callable[[Source], Source],
+    *,
+    input_format: str | None = None,
+    key: str | None = None,
+    memory: int | None = None,
+    batch: int | slice | None = None,
+) -> OpenedModel:
+    """Open a model and its inputs.
+
+    Args:
+        file: a ``.keras`` or ``.h5`` file.
+        until: the layer whose output is shown; None: the model's output.
+        given: an array, the path of one, or a mapping from the names of inputs to arrays or paths.
+        pick: gives the source of the samples that are wanted.
+        input_format, key, memory: as in `sources.open.open_source`.
+        batch: which samples ``pick`` picks.
+
+    Raises:
+        DenseCliError, OSError: the model, or an input, is not what it should be.
+    """
+    model = load_model(file)
+    if not hasattr(model, "inputs") or model.inputs is None:
+        raise ConfigError(f"{file}: the model was saved without the shape of its input: it cannot be run")
+    part = part_of(model, until, file)
+    names = [x.name for x in part.body.inputs]
+    opened = [in_order(source) for source in _sources(given, names, file, Request(key), input_format, memory)]
+    total = opened[0].shape[0]
+    inputs = [pick(source) for source in opened]
+    numbers = None if total is None else range(total)
+    if numbers is not None and batch is not None:
+        numbers = numbers[batch] if isinstance(batch, slice) else range(*_one(batch, len(numbers)))
+    source = model_source(part.body, inputs, numbers)
+    return OpenedModel(part, source, inputs, total, gives_mask(part.body))
+
+
+def _one(index: int, size: int) -> tuple[int, int]:
+    at = index % size
+    return at, at + 1
+
+
+def _sources(
+    given: Input,
+    names: list[str],
+    file: str,
+    request: Request,
+    input_format: str | None,
+    memory: int | None,
+) -> list[Source]:
+    """Return a source for each input of a model, in order."""
+
+    def opened(value: Any, key: str | None) -> Source:
+        if isinstance(value, str):
+            return open_source(value, input_format, request._replace(key=key), memory)
+        return ArraySource.of("x", value)
+
+    if isinstance(given, Mapping):
+        if set(given) != set(names):
+            raise ConfigError(f"{file}: expected the inputs {listed(names)}, found {listed(map(str, given))}")
+        return [opened(given[name], request.key) for name in names]
+    if len(names) == 1:
+        return [opened(given, request.key)]
+    if given == "-" or not isinstance(given, str):
+        raise ConfigError(
+            f"{file}: the model has {len(names)} inputs: {listed(names)}",
+            hint="an NPZ or a JSON object has them by name, or --input NAME=FILE each",
+        )
+    return [opened(given, name) for name in names]

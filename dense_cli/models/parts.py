@@ -1,0 +1,158 @@
+"""A model up to one of its layers, and its last Dense layer apart from what comes before.
+
+In: a model, and the name of a layer. Out: a `Part`, which gives hidden states, and the arrays of the
+dense layer that makes outputs of them, so that a head of a model runs as any other head does.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from dense_cli.activations import Activation, find
+from dense_cli.errors import ConfigError, nearest
+from dense_cli.heads.dense import DenseArrays
+from dense_cli.layers.activations.activation import Activation as ActivationLayer
+from dense_cli.layers.activations.softmax import Softmax
+from dense_cli.layers.core.dense import Dense
+from dense_cli.layers.keras_tensor import KerasTensor, UnknownTensor
+from dense_cli.layers.layer import Layer
+from dense_cli.layers.rnn.time_distributed import TimeDistributed
+from dense_cli.layers.unknown import UnknownLayer
+from dense_cli.models.functional import Functional
+from dense_cli.models.graph import node_of
+from dense_cli.text import listed
+
+
+class Part(NamedTuple):
+    """What is run of a model.
+
+    Attributes:
+        body: the model up to the hidden states; without a ``head`` its outputs are what is shown.
+        head: the dense layer that makes outputs of the hidden states, or None.
+        distributed: whether TimeDistributed wraps it.
+        layer: the layer whose output is shown.
+        distributions: whether the layer says that its outputs are distributions: it is a softmax.
+    """
+
+    body: Functional
+    head: DenseArrays | None
+    distributed: bool
+    layer: str
+    distributions: bool
+
+
+def part_of(model: Any, until: str | None, file: str) -> Part:
+    """Return the part of a model that ends at the layer ``until``; None: at its output.
+
+    Raises:
+        ConfigError: there is no such layer, several outputs and none is named, or a layer that cannot be run
+            is in the way.
+    """
+    output = _output(model, until, file)
+    _require_known(output, file)
+    node = node_of(output)
+    operation = None if node is None else node.operation
+    name = operation.name if operation is not None else output.name
+    inputs = model.inputs
+    softmax = _activation_after(operation)
+    dense = node
+    if softmax is not None and node is not None:
+        before = node_of(node.input_tensors[0])
+        dense = before if before is not None and _linear(before.operation) else None
+    arrays = None if dense is None else _arrays(dense.operation)
+    if arrays is None or dense is None or len(dense.input_tensors) != 1:
+        gives = softmax is not None and softmax.name == "softmax" and not softmax.config
+        return Part(Functional(inputs, output), None, False, name, gives)
+    if softmax is not None:
+        arrays = arrays._replace(activation=softmax)
+    if until is not None and arrays.activation.name not in ("softmax", "sparsemax", "sigmoid"):
+        return Part(Functional(inputs, output), None, False, name, False)
+    body = Functional(inputs, dense.input_tensors[0])
+    distributed = isinstance(dense.operation, TimeDistributed)
+    return Part(body, arrays, distributed, name, True)
+
+
+def _output(model: Any, until: str | None, file: str) -> KerasTensor:
+    """Return the tensor that ``until`` names: the output of a layer, or of a model of several outputs."""
+    if until is None:
+        if len(model.outputs) == 1:
+            output: KerasTensor = model.outputs[0]
+            return output
+        raise ConfigError(
+            f"{file}: {len(model.outputs)} outputs, and none is named: expected one of "
+            f"{', '.join(model.output_names)}",
+            hint="name one with --until",
+        )
+    if until in model.output_names and model.output_names.count(until) == 1:
+        named: KerasTensor = model.outputs[model.output_names.index(until)]
+        return named
+    layers = {layer.name: layer for layer in model.layers}
+    name, _, number = until.rpartition("__")
+    if until in layers:
+        name, number = until, ""
+    elif name not in layers or not number.isdecimal():
+        raise ConfigError(f"{file}: no layer {until!r}; {nearest(until, list(layers))}")
+    outputs = _outputs(layers[name])
+    names = [f"{name}__{i}" for i in range(len(outputs))]
+    if len(outputs) == 1 and not number:
+        return outputs[0]
+    if until not in names:
+        raise ConfigError(f"{file}: layer {name!r} gives {len(outputs)} arrays: expected {listed(names)}")
+    return outputs[names.index(until)]
+
+
+def _outputs(layer: Layer) -> list[KerasTensor]:
+    """Return what a layer gives; of one that is used more than once, the last time."""
+    return list(layer._inbound_nodes[-1].output_tensors)
+
+
+def _require_known(output: KerasTensor, file: str) -> None:
+    """Refuse an output behind a layer that cannot be run; the hint names the layer before it."""
+    seen: set[int] = set()
+    waiting = [output]
+    while waiting:
+        node = node_of(waiting.pop())
+        if node is None or id(node) in seen:
+            continue
+        seen.add(id(node))
+        layer = node.operation
+        if isinstance(layer, UnknownLayer):
+            before = [n.operation.name for n in map(node_of, node.input_tensors) if n is not None]
+            hint = f"what comes before it can be run: --until {before[0]}" if before else None
+            raise ConfigError(
+                f"{file}: layer {layer.name!r} ({layer.class_name}) cannot be run: {layer.reason}", hint=hint
+            )
+        waiting += node.input_tensors
+    if isinstance(output, UnknownTensor):
+        raise ConfigError(f"{file}: nothing is known of the shape of this layer's output")
+
+
+def _activation_after(operation: Any) -> Activation | None:
+    """Return the activation of a layer that is nothing else, over the last axis."""
+    if isinstance(operation, ActivationLayer):
+        return find(operation.activation)
+    if isinstance(operation, Softmax) and operation.axis == -1:
+        return find("softmax")
+    return None
+
+
+def _dense(operation: Any) -> Dense | None:
+    inner = operation.layer if isinstance(operation, TimeDistributed) else operation
+    return inner if type(inner) is Dense else None
+
+
+def _linear(operation: Any) -> bool:
+    dense = _dense(operation)
+    return dense is not None and find(dense.activation).name == "linear"
+
+
+def _arrays(operation: Any) -> DenseArrays | None:
+    """Return the arrays of a Dense layer that computes in float32 or float64."""
+    dense = _dense(operation)
+    if dense is None or dense.compute_dtype not in ("float32", "float64"):
+        return None
+    kernel = np.asarray(dense.kernel)
+    bias = None if dense.bias is None else np.asarray(dense.bias)
+    return DenseArrays.of(kernel, bias, find(dense.activation), dense.compute_dtype)

@@ -1,0 +1,106 @@
+"""A model's hidden states as a source of rows: the model runs in blocks of samples as they are asked for."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.layers import tree
+from dense_cli.layers.keras_tensor import Shape
+from dense_cli.layers.masks import get_mask, with_mask
+from dense_cli.models.functional import Functional
+from dense_cli.models.inputs import Samples, blocks_of, require_fit
+from dense_cli.models.predict import block_size
+from dense_cli.sources.source import Chunk, Source
+from dense_cli.sources.streamed import StreamSource
+
+_BLOCK_BYTES = 1 << 20  # of the largest output between the layers
+_MOST = 256  # samples of a block: more make no product faster, and a single sample pays for all of them
+
+
+def model_source(model: Functional, inputs: Sequence[Source], samples: range | None) -> StreamSource:
+    """Return the rows of a model's one output.
+
+    Args:
+        model: with one output (batch, …, features).
+        inputs: a source for each of its inputs.
+        samples: the numbers of the inputs' samples, where their number is known.
+
+    Raises:
+        ShapeError: an input does not fit.
+    """
+    require_fit(inputs, model.inputs)
+    output = model.outputs[0]
+    size = None if samples is None else len(samples)
+    inner = output.shape[1:] or (1,)
+    dtype = np.dtype(output.dtype if output.dtype in ("float16", "float64") else "float32")
+    chunks = _chunks(model, inputs, dtype)
+    return StreamSource(inputs[0].name, dtype, chunks, (size, *inner), samples=samples)
+
+
+def _chunks(model: Functional, inputs: Sequence[Source], dtype: np.dtype[Any]) -> Iterator[Chunk]:
+    size = block_size(model, _BLOCK_BYTES, 1, _MOST)
+    for block in blocks_of(inputs, size):
+        y = run_padded(model, block, size)
+        values = np.asarray(y, dtype)
+        values = values[:, None] if values.ndim == 1 else values
+        places = _places(block.numbers, values.shape[1:-1])
+        yield Chunk(
+            values.reshape(-1, values.shape[-1]),
+            places,
+            block.pause,
+            whole=True,
+            mask=_mask_rows(get_mask(y), values.shape),
+        )
+
+
+def run_padded(model: Functional, block: Samples, size: int) -> Any:
+    """Return the outputs of a block of samples, which runs as part of a block of ``size``.
+
+    Sample i always is sample ``i % size`` of a block of that size, among zeros where there are no others:
+    BLAS may round a row differently elsewhere, and a file and a pipe are to print the same digits.
+    """
+    at = block.start % size
+    rows = slice(at, at + len(block.numbers))
+    arrays = []
+    for x in block.arrays:
+        padded = np.zeros((size, *x.shape[1:]), x.dtype)
+        padded[rows] = x
+        arrays.append(padded)
+    with np.errstate(all="ignore"):
+        outputs = model(arrays[0] if len(arrays) == 1 else arrays)
+    return tree.map_structure(lambda y: _part(y, rows), outputs)
+
+
+def _part(y: NDArray[Any], rows: slice) -> NDArray[Any]:
+    mask = get_mask(y)
+    return with_mask(np.asarray(y)[rows], None if mask is None else mask[rows])
+
+
+def _places(numbers: NDArray[np.int64], inner: Sequence[int]) -> NDArray[np.int64]:
+    """Return where each row of samples with these numbers stands."""
+    count = math.prod(inner)
+    at = np.indices(tuple(inner), np.int64).reshape(len(inner), count).T
+    return np.concatenate([np.repeat(numbers, count)[:, None], np.tile(at, (len(numbers), 1))], axis=1)
+
+
+def _mask_rows(mask: NDArray[Any] | None, shape: Shape) -> NDArray[np.bool_] | None:
+    """Return the mask of each row of an output of ``shape``, whose mask may have fewer axes."""
+    if mask is None:
+        return None
+    lead = tuple(n or 0 for n in shape[:-1])
+    counts = np.asarray(mask, bool).reshape(*mask.shape, *(1,) * (len(lead) - mask.ndim))
+    return np.ascontiguousarray(np.broadcast_to(counts, lead)).reshape(-1)
+
+
+def gives_mask(model: Functional) -> bool:
+    """Whether the output has a mask: seen on one sample of zeros."""
+    arrays = [
+        np.zeros([1, *(3 if n is None else n for n in x.shape[1:])], np.dtype(x.dtype)) for x in model.inputs
+    ]
+    with np.errstate(all="ignore"):
+        return get_mask(model(arrays[0] if len(arrays) == 1 else arrays)) is not None
