@@ -66,6 +66,8 @@ def _of_object(obj: Any) -> dict[str, Any]:
     cls = type(obj)
     module = _keras_module(cls)
     name = get_registered_name(cls) if module is None else None
+    if module is not None and module.startswith("keras.src."):
+        name = cls.__name__
     config = {
         "module": module or cls.__module__,
         "class_name": cls.__name__,
@@ -105,10 +107,10 @@ def _homes() -> dict[str, dict[str, str]]:
     from dense_cli import constraints, initializers, regularizers
     from dense_cli.layers import PATHS
 
-    models = {"Functional": "functional", "Model": "model", "Sequential": "sequential"}
     return {
         "keras.layers": PATHS,
-        "keras.models": {name: f"dense_cli.models.{file}" for name, file in models.items()},
+        "keras.models": {"Model": "dense_cli.models.model", "Sequential": "dense_cli.models.sequential"},
+        "keras.src.models.functional": {"Functional": "dense_cli.models.functional"},
         "keras.initializers": dict.fromkeys(initializers.NAMES, "dense_cli.initializers"),
         "keras.regularizers": dict.fromkeys(regularizers.NAMES, "dense_cli.regularizers"),
         "keras.constraints": dict.fromkeys(constraints.NAMES, "dense_cli.constraints"),
@@ -127,18 +129,23 @@ def find_class(name: str, module: str | None = None, custom_objects: dict[str, A
     for key, value in known.items():
         if name in (key, key.split(">")[-1]):
             return value
+    if str(module).startswith("keras.src.ops."):
+        operation = find_operation(name)
+        if operation is not None:
+            return operation
     homes = _homes()
     for home in sorted(homes, key=lambda home: home != module):
         if name in homes[home]:
             return getattr(import_module(homes[home][name]), name)
-    if str(module).startswith("keras.src.ops") or module is None:
-        from dense_cli.ops import find
-
-        operation = find(str(name))
-        if operation is not None:
-            return operation
     near = nearest(str(name), sorted({n for names in homes.values() for n in names}))
     raise ConfigError(f"unknown class {shown_value(name)}; {near}")
+
+
+def find_operation(name: str) -> Any:
+    """Return the class of an operation in a graph, or None."""
+    from dense_cli.ops import find
+
+    return find(name)
 
 
 def deserialize_keras_object(
