@@ -177,7 +177,10 @@ def test_time_distributed_is_the_layer_on_every_step() -> None:
 def test_time_distributed_takes_layers_only() -> None:
     with pytest.raises(ConfigError) as caught:
         TimeDistributed(3)
-    assert str(caught.value) == "TimeDistributed: expected a Layer, found 3 (of type int)"
+    assert str(caught.value) == (
+        "Layer 3 supplied to TimeDistributed isn't a supported layer type. "
+        "Please ensure wrapped layer is a valid Keras layer."
+    )
 
 
 def test_time_distributed_takes_any_layer_and_model() -> None:

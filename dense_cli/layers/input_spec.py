@@ -91,6 +91,10 @@ def assert_input_compatibility(spec: Any, inputs: Any, layer_name: str) -> None:
     for index, (x, one) in enumerate(zip(given, specs, strict=True)):
         if one is None or (x is None and one.optional):
             continue
+        if x is None and one.name:
+            raise ShapeError(
+                f"The input '{one.name}' is not optional, but None was passed. Please provide a valid tensor."
+            )
         if not hasattr(x, "shape"):
             raise ShapeError(
                 f"Inputs to a layer should be tensors. Got '{x}' (of type {type(x)}) as input for layer "

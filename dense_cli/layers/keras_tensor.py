@@ -70,8 +70,15 @@ class KerasTensor:
     ragged = False
 
     def __init__(
-        self, shape: Any, dtype: Any = "float32", sparse: bool = False, name: str | None = None
+        self,
+        shape: Any,
+        dtype: Any = "float32",
+        sparse: bool = False,
+        ragged: bool = False,
+        name: str | None = None,
     ) -> None:
+        if sparse or ragged:
+            raise ShapeError("sparse and ragged tensors are not supported")
         self._shape = standardize_shape(shape)
         self._dtype = standardize_dtype(dtype)
         self.name = name or auto_name(type(self).__name__)

@@ -118,7 +118,7 @@ class Layer(Operation):
         self._path: str | None = None
         self._build_depth = 0
         self._locked = False
-        self._build_shapes: dict[str, Any] | None = None
+        self._build_shapes_dict: dict[str, Any] | None = None
         self._convert_input_args = True
         self._allow_non_tensor_positional_args = False
         self._supports_masking = type(self).compute_mask is not Layer.compute_mask
@@ -182,7 +182,7 @@ class Layer(Operation):
 
     def get_build_config(self) -> dict[str, Any] | None:
         """Return the shape or shapes that the layer was built with."""
-        shapes = self._build_shapes
+        shapes = self._build_shapes_dict
         if shapes is None:
             return None
         return {"input_shape": next(iter(shapes.values()))} if len(shapes) == 1 else {"shapes_dict": shapes}
@@ -581,7 +581,7 @@ def _recorded(build: Callable[..., None]) -> Callable[..., None]:
         finally:
             self._build_depth -= 1
         if not self._build_depth:
-            self._build_shapes = dict(signature(build).bind(*args, **kwargs).arguments)
+            self._build_shapes_dict = dict(signature(build).bind(*args, **kwargs).arguments)
             self.built = True
             self._locked = True
 

@@ -245,7 +245,7 @@ class _Maker:
             raise ConfigError(f"a tensor in the config is [layer, call, output], found {shown_value(place)}")
         name, index, output = place
         if name not in self.layers:
-            raise ConfigError(f"Invalid Functional model configuration. Unknown layer: {shown_value(name)}")
+            raise ConfigError(f"Invalid Functional model configuration. Missing node: {name[:80]}")
         layer = self.layers[name]
         if (legacy or offset) and hasattr(layer, "predict"):
             index -= 1 if index or offset else 0  # a model's own graph counts as its first call

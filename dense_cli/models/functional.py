@@ -91,6 +91,12 @@ class Functional(Model):
         """The layers, the inputs among them, each once, in the order of the graph."""
         return [operation for operation in self._graph.operations if isinstance(operation, Layer)]
 
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(
+            "`Model.layers` attribute is reserved and should not be used. Please use another name."
+        )
+
     @property
     def _layers(self) -> list[Layer]:
         extra = [layer for layer in super()._layers if layer not in self.layers]
@@ -232,17 +238,9 @@ class Functional(Model):
             ShapeError: another number of inputs, or shapes that do not fit.
         """
         arrays: list[Any] = []
-        for x, own in zip(self._flat(inputs), self.inputs, strict=True):
-            if x is None:
-                layer = own._keras_history.operation
-                if isinstance(layer, InputLayer) and not layer.optional:
-                    raise ShapeError(
-                        f"The input '{own.name}' is not optional, but None was passed. "
-                        "Please provide a valid tensor."
-                    )
-                arrays.append(None)
-                continue
-            arrays.append(_standard(x, own))
+        paths = _paths(self._inputs_struct)
+        for x, own, path in zip(self._flat(inputs), self.inputs, paths, strict=True):
+            arrays.append(None if x is None else _standard(x, own, path))
         return arrays
 
     # --- configs
@@ -293,7 +291,15 @@ def _check_fits(x: Any, own: KerasTensor) -> None:
         )
 
 
-def _standard(x: Any, own: KerasTensor) -> Any:
+def _paths(nest: Any, path: str = "") -> list[str]:
+    """Return where each leaf of a nest stands, as ``a.0``."""
+    if not tree.is_nested(nest):
+        return [path]
+    keys = sorted(nest) if isinstance(nest, dict) else range(len(nest))
+    return [place for key in keys for place in _paths(nest[key], f"{path}.{key}" if path else str(key))]
+
+
+def _standard(x: Any, own: KerasTensor, path: str) -> Any:
     """Return an input as an array of the dtype and rank of ``own``, with its mask."""
     mask = get_mask(x)
     array = np.asarray(x)
@@ -306,8 +312,8 @@ def _standard(x: Any, own: KerasTensor) -> Any:
         array = array[..., None]
     if array.ndim != len(own.shape):
         raise ShapeError(
-            f"Invalid input shape for input with name '{own.name}'. Expected shape {own.shape}, "
-            f"but input has incompatible shape {array.shape}"
+            f"Invalid input shape for input {x} with name '{own.name}' and path '{path}'. "
+            f"Expected shape {own.shape}, but input has incompatible shape {array.shape}"
         )
     return with_mask(array, mask)
 

@@ -140,6 +140,13 @@ class Sequential(Model):
         """The layers that were added, without the input."""
         return [layer for layer in self._stack if not isinstance(layer, InputLayer)]
 
+    @layers.setter
+    def layers(self, value: Any) -> None:
+        raise AttributeError(
+            "`Sequential.layers` attribute is reserved and should not be used. "
+            "Use `add()` and `pop()` to change the layers in this model."
+        )
+
     @property
     def _layers(self) -> list[Layer]:
         own = {id(layer) for layer in self._stack} | {id(self._functional)}

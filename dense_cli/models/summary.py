@@ -171,9 +171,9 @@ def _output_shape(layer: Any) -> str:
     shapes: Any = None
     if layer._inbound_nodes:
         shapes = [x.shape for x in layer._inbound_nodes[-1].output_tensors]
-    elif getattr(layer, "_build_shapes", None):
+    elif getattr(layer, "_build_shapes_dict", None):
         try:
-            shapes = layer.compute_output_shape(**layer._build_shapes)
+            shapes = layer.compute_output_shape(**layer._build_shapes_dict)
         except NotImplementedError:
             return "?"
         shapes = [shapes] if tree.is_shape(shapes) else shapes

@@ -26,8 +26,8 @@ class CustomObjectScope:
     {}
     """
 
-    def __init__(self, custom_objects: dict[str, Any]) -> None:
-        self.custom_objects = custom_objects
+    def __init__(self, custom_objects: dict[str, Any] | None) -> None:
+        self.custom_objects = custom_objects or {}
         self.before: dict[str, Any] = {}
 
     def __enter__(self) -> CustomObjectScope:

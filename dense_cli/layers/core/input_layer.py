@@ -55,10 +55,8 @@ class InputLayer(Layer):
             batch_shape = kwargs.pop("batch_input_shape")
         if kwargs:
             raise ConfigError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
-        if sparse or ragged:
-            raise ConfigError(f"{self.name}: sparse and ragged inputs are not supported")
         if input_tensor is not None:
-            batch_shape, dtype = _of_tensor(input_tensor, shape, batch_size, batch_shape, dtype)
+            batch_shape, dtype = _of_tensor(input_tensor, shape, batch_size, batch_shape, dtype, sparse)
         elif (shape is None) == (batch_shape is None):
             raise ConfigError(
                 "You must pass a `shape` argument."
@@ -70,6 +68,8 @@ class InputLayer(Layer):
             raise ConfigError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
         elif shape is not None:
             batch_shape = (batch_size, *standardize_shape(shape))
+        if sparse or ragged:
+            raise ConfigError(f"{self.name}: sparse and ragged inputs are not supported")
         self._batch_shape = standardize_shape(batch_shape)
         self._dtype = standardize_dtype(dtype)
         self.sparse = self.ragged = False
@@ -90,9 +90,8 @@ class InputLayer(Layer):
         """The input's dtype."""
         return self._dtype
 
-    def call(self) -> Any:
-        """Nothing calls an input."""
-        raise NotImplementedError("an InputLayer is not called")
+    def call(self) -> None:
+        """Return nothing: an input is not computed."""
 
     def get_config(self) -> dict[str, Any]:
         """Return the arguments that make this layer."""
@@ -107,7 +106,7 @@ class InputLayer(Layer):
 
 
 def _of_tensor(
-    tensor: KerasTensor, shape: Any, batch_size: int | None, batch_shape: Any, dtype: Any
+    tensor: KerasTensor, shape: Any, batch_size: int | None, batch_shape: Any, dtype: Any, sparse: Any
 ) -> tuple[Shape, str]:
     """Return shape and dtype of a tensor that is the input, which must be those that were given."""
     if not isinstance(tensor, KerasTensor):
@@ -120,6 +119,7 @@ def _of_tensor(
         "shape": (shape if shape is None else tuple(shape), tensor.shape[1:]),
         "batch_shape": (batch_shape if batch_shape is None else tuple(batch_shape), tensor.shape),
         "dtype": (dtype if dtype is None else standardize_dtype(dtype), tensor.dtype),
+        "sparse": (sparse, tensor.sparse),
     }
     for name, (have, want) in given.items():
         if have is not None and have != want:

@@ -24,7 +24,8 @@ class Wrapper(Layer):
     def __init__(self, layer: Layer, **kwargs: Any) -> None:
         if not isinstance(layer, Layer):
             raise ConfigError(
-                f"{type(self).__name__}: expected a Layer, found {layer!r} (of type {type(layer).__name__})"
+                f"Layer {layer!r} supplied to {type(self).__name__} isn't a supported layer type. "
+                "Please ensure wrapped layer is a valid Keras layer."
             )
         super().__init__(**kwargs)
         self.layer = layer
