@@ -6,6 +6,7 @@
     ├── DtypeError                    numbers of the wrong kind, or out of the dtype's range
     ├── ConfigError                   an unknown name or an argument out of range
     │   ├── UsageError                options that are missing, or that contradict each other
+    │   ├── ArgumentError (TypeError) a config's arguments do not fit the class that it names
     │   └── SeedError (OverflowError) a seed that the chosen backend of Keras refuses
     ├── SizeError                     more memory would be taken than is allowed
     └── MissingExtraError             an optional library is not installed
@@ -45,6 +46,10 @@ class ConfigError(DenseCliError):
 
 class UsageError(ConfigError):
     """Options that are missing, or that contradict each other."""
+
+
+class ArgumentError(ConfigError, TypeError):
+    """A config's arguments do not fit the class that it names."""
 
 
 class SeedError(ConfigError, OverflowError):

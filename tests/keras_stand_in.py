@@ -1,8 +1,8 @@
 """A pytest plugin that puts dense_cli in the place of ``keras.src``, for Keras' own tests.
 
-``python -m pytest -p keras_stand_in .../keras/src/layers/core/dense_test.py`` imports Keras with its NumPy backend,
-replaces every object that dense_cli has too, in whatever module of Keras it stands, and lets the tests run. Tests of
-what is out of scope are skipped with the reason; see `keras_out_of_scope`.
+``python -m pytest -p keras_stand_in .../keras/src/layers/core/dense_test.py`` imports Keras with its NumPy
+backend, replaces every object that dense_cli has too, in whatever module of Keras it stands, and lets the
+tests run. Tests of what is out of scope are skipped with the reason; see `keras_out_of_scope`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from keras_out_of_scope import reason
 
 import dense_cli
 from dense_cli import activations, initializers, layers
-from dense_cli.layers import keras_tensor, masks, names
+from dense_cli.layers import keras_tensor, masks, names, tree
 
 SUBMODULES = [
     "keras.src.models.cloning",
@@ -131,7 +131,14 @@ def run_layer_test(self: Any, layer_cls: Any, init_kwargs: Any, *args: Any, **kw
     for name in ("seed_generators", "non_trainable_variables", "losses"):
         kwargs.pop(f"expected_num_{name}", None)
     kwargs["run_training_check"] = False
+    if "expected_output" in kwargs:
+        kwargs["expected_output"] = tree.map_structure(plain, kwargs["expected_output"])
     _run_layer_test(self, layer_cls, init_kwargs, *args, **kwargs)
+
+
+def plain(x: Any) -> Any:
+    """Return an array of a test's as a layer gives it."""
+    return np.asarray(x) if isinstance(x, np.ndarray) else x
 
 
 def set_up(self: Any) -> None:
@@ -148,6 +155,6 @@ sys.modules["keras.src.testing.test_case"].get_seed_generators = lambda layer: [
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip what is out of scope, with its reason."""
     for item in items:
-        why = reason(item.path.name, item.name)
+        why = reason(item.cls.__name__ if item.cls else "", item.name)  # type: ignore[attr-defined]
         if why is not None:
             item.add_marker(pytest.mark.skip(reason=f"out of scope: {why}"))

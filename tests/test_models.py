@@ -233,8 +233,8 @@ def test_inputs_of_different_lengths_are_refused() -> None:
 
 
 def test_graphs_that_are_none_are_refused() -> None:
-    with pytest.raises(ConfigError, match="Graph disconnected"):
-        Model(inputs=Input((3,)), outputs=Dense(2)(Input((3,))))
+    with pytest.raises(ConfigError, match="is not connected to `inputs`: it also comes from other"):
+        Model(inputs=Input((3,)), outputs=Dense(2)(Input((3,), name="other")))
     i = Input((3,))
     with pytest.raises(ConfigError, match='The name "x" is used 2 times in the model'):
         Model(i, Dense(1, name="x")(Dense(1, name="x")(i)))

@@ -437,7 +437,7 @@ class Layer(Operation):
                 if not self.built:
                     self._maybe_build(call)
                 if any_symbolic(list(call.arguments.values())):
-                    outputs = self.compute_output_spec(*call.bound.args, **call.bound.kwargs)
+                    outputs = self.compute_output_spec(*args, **kwargs)
                     self.built = True
                     Node(self, args, kwargs, outputs)
                     return outputs
@@ -469,8 +469,10 @@ class Layer(Operation):
                 )
 
     def _maybe_build(self, call: CallArguments) -> None:
-        if type(self).build is Layer.build:
-            return  # what is inside is built by the call
+        if type(self).build is Layer.build:  # what is inside is built by the call
+            shapes = call.shapes()
+            self._build_shapes_dict = {"input_shape": next(iter(shapes.values()))} if shapes else None
+            return
         self.build(**call.shapes_for(self.build, type(self).__name__))
         assert_input_compatibility(self.input_spec, call.first, self.name)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import inspect
 from typing import Any
 
-from dense_cli.errors import ConfigError
+from dense_cli.errors import ArgumentError, ConfigError
 from dense_cli.layers import tree
 from dense_cli.layers.keras_tensor import Node, any_symbolic
 from dense_cli.layers.names import auto_name
@@ -127,12 +127,12 @@ class Operation:
         """Return one made of these arguments.
 
         Raises:
-            ConfigError: they do not fit.
+            ArgumentError: they do not fit.
         """
         try:
             return cls(**config)
-        except TypeError as error:
-            raise ConfigError(f"{cls.__name__}: the config does not fit: {error}") from error
+        except (TypeError, ValueError) as error:
+            raise ArgumentError(f"{cls.__name__}: the config does not fit: {error}") from error
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

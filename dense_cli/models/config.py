@@ -269,7 +269,7 @@ class _Maker:
         if isinstance(places, dict):
             return {key: self.tensors(value) for key, value in places.items()}
         if isinstance(places, (list, tuple)):
-            return [self.tensors(value) for value in places]
+            return type(places)(self.tensors(value) for value in places)
         raise ConfigError(
             f"inputs and outputs of a model are [layer, call, output], found {shown_value(places)}"
         )

@@ -63,11 +63,11 @@ class Functional(Model):
                     )
         if not all(_is_input(x) for x in tree.flatten(inputs)):
             inputs, outputs = _from_new_inputs(inputs, outputs)
-        self._inputs_struct = _as_nest(inputs)
-        self._outputs_struct = _as_nest(outputs)
+        self._inputs_struct = inputs
+        self._outputs_struct = outputs
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
         self.outputs: list[KerasTensor] = tree.flatten(outputs)
-        self._graph: Graph = make_graph(self.inputs, self.outputs)
+        self._graph: Graph = make_graph(self.inputs, self.outputs, _paths(outputs))
         self.output_names = [x._keras_history.operation.name for x in self.outputs]
         if trainable is not None:
             self.trainable = trainable
@@ -163,7 +163,7 @@ class Functional(Model):
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return symbolic outputs for symbolic inputs."""
-        given = self._flat(inputs)
+        given = self._flat(inputs, warn=False)
         for x, own in zip(given, self.inputs, strict=True):
             _check_fits(x, own)
         if all(x.shape == own.shape for x, own in zip(given, self.inputs, strict=True)):
@@ -204,7 +204,7 @@ class Functional(Model):
             uses[id(x)] = uses.get(id(x), 0) + 1
         return uses
 
-    def _flat(self, inputs: Any) -> list[Any]:
+    def _flat(self, inputs: Any, warn: bool = True) -> list[Any]:
         """Return the inputs in the order of the model's, taken by name from a dictionary."""
         if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
             names = self.input_names
@@ -215,7 +215,13 @@ class Functional(Model):
             missing = set(self._inputs_struct) - set(inputs)
             if missing:
                 raise ShapeError(self._mismatch(inputs))
+            if warn and len(inputs) > len(self._inputs_struct):
+                warnings.warn(self._mismatch(inputs), stacklevel=5)
             inputs = {key: inputs[key] for key in self._inputs_struct}
+        elif isinstance(self._inputs_struct, dict) and tree.is_nested(inputs):
+            if list(self._inputs_struct) != sorted(self._inputs_struct):
+                raise ShapeError(self._mismatch(inputs))
+            warnings.warn(self._mismatch(inputs), stacklevel=5)
         flat = tree.flatten(inputs)
         if len(flat) != len(self.inputs):
             raise ShapeError(self._mismatch(inputs))
@@ -254,10 +260,6 @@ class Functional(Model):
         if not takes_graph(type(self)):
             return super().get_config()
         return copy.deepcopy(config_of_model(self))
-
-
-def _as_nest(x: Any) -> Any:
-    return x if not isinstance(x, tuple) else list(x)
 
 
 def _only(x: list[Any]) -> Any:

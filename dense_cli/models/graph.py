@@ -30,8 +30,10 @@ def node_of(tensor: KerasTensor) -> Node | None:
     return None if history.operation is None else history.operation._inbound_nodes[history.node_index]
 
 
-def make_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
-    """Return the graph between ``inputs`` and ``outputs``.
+def make_graph(
+    inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list[str] | None = None
+) -> Graph:
+    """Return the graph between ``inputs`` and ``outputs``; ``paths`` say where each output stands.
 
     Raises:
         ConfigError: a circle, an output that does not come from the inputs, or a name that two layers have.
@@ -57,7 +59,7 @@ def make_graph(inputs: list[KerasTensor], outputs: list[KerasTensor]) -> Graph:
     for node in nodes:
         by_depth[depths[id(node)]].append(node)
     in_order = [node for depth in sorted(by_depth, reverse=True) for node in by_depth[depth]]
-    _check_connected(inputs, in_order)
+    _check_connected(inputs, in_order, outputs, paths or [str(i) for i in range(len(outputs))])
     listed = sorted(operations.values(), key=lambda op: (-operation_depths[id(op)], order[id(op)]))
     _check_names([operation.name for operation in listed])
     return Graph(in_order, dict(by_depth), listed)
@@ -119,17 +121,23 @@ def _depths(nodes: list[Node]) -> dict[int, int]:
     return depths
 
 
-def _check_connected(inputs: list[KerasTensor], nodes: list[Node]) -> None:
+def _check_connected(
+    inputs: list[KerasTensor], nodes: list[Node], outputs: list[KerasTensor], paths: list[str]
+) -> None:
     computable = {id(x) for x in inputs}
     for node in nodes:
-        for x in node.input_tensors:
-            if id(x) not in computable:
-                raise ConfigError(
-                    f"Graph disconnected: cannot find parent for tensor {x} at operation '{node.operation}': "
-                    "the outputs do not come from the inputs alone"
-                )
-        if not node.is_input:
+        if not node.is_input and all(id(x) in computable for x in node.input_tensors):
             computable |= {id(x) for x in node.output_tensors}
+    for path, output in zip(paths, outputs, strict=True):
+        if id(output) not in computable:
+            given = {id(x) for x in inputs}
+            starts = [
+                x.name for node in nodes if node.is_input for x in node.output_tensors if id(x) not in given
+            ]
+            raise ConfigError(
+                f"Output with path `{path}` is not connected to `inputs`: it also comes from "
+                f"{', '.join(starts)}"
+            )
 
 
 def _check_names(names: list[str]) -> None:

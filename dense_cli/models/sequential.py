@@ -11,7 +11,7 @@ from typing import Any
 
 from dense_cli.errors import ConfigError, ShapeError
 from dense_cli.layers import tree
-from dense_cli.layers.call import CallArguments
+from dense_cli.layers.call import CallArguments, signature
 from dense_cli.layers.core.input_layer import InputLayer
 from dense_cli.layers.keras_tensor import KerasTensor, standardize_shape
 from dense_cli.layers.layer import Layer
@@ -132,7 +132,12 @@ class Sequential(Model):
             )
         x = inputs = self._stack[0].output
         for layer in self._stack[1:]:
-            x = layer(x)
+            try:
+                x = layer(x)
+            except NotImplementedError:
+                return  # no shapes before there are arrays
+            except TypeError as error:
+                raise _not_one_input(layer, error) from error
         self._functional = Functional(inputs, x)
 
     @property
@@ -271,3 +276,22 @@ class Sequential(Model):
         if model._functional is None and shape and tree.is_shape(shape) and model._stack:
             model.build(tuple(shape))
         return model
+
+
+def _not_one_input(layer: Layer, error: TypeError) -> Exception:
+    """Return the error that says that ``layer`` takes more than its input, where it does."""
+    parameters = signature(type(layer).call).parameters.values()
+    positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+    required = [p.name for p in positional if p.default is p.empty]
+    where = "Layers added to a Sequential model"
+    if not positional:
+        return ConfigError(
+            f"{where} should have a single positional argument, the input tensor. "
+            f"Layer {type(layer).__name__} has no positional arguments."
+        )
+    if len(required) > 1:
+        return ConfigError(
+            f"{where} can only have a single required positional argument, the input tensor. "
+            f"Layer {type(layer).__name__} has multiple required positional arguments: {required}"
+        )
+    return error

@@ -176,6 +176,8 @@ def _output_shape(layer: Any) -> str:
             shapes = layer.compute_output_shape(**layer._build_shapes_dict)
         except NotImplementedError:
             return "?"
+        if isinstance(shapes, dict):
+            shapes = list(shapes.values())
         shapes = [shapes] if tree.is_shape(shapes) else shapes
     if not shapes:
         return "?"

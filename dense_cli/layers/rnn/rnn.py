@@ -138,6 +138,8 @@ class RNN(Layer):
         """
         if not sequences.shape[1]:
             raise ShapeError(f"{self.name}: expected at least one time step, found shape {sequences.shape}")
+        if sequences.dtype.kind != "f":
+            sequences = sequences.astype(work_dtype(self.compute_dtype))
         states = self._initial_states(initial_state, len(sequences))
         run = _whole_run(self.cell, self.compute_dtype) or self._step_by_step
         result = run(sequences, states, self._options(self._checked_mask(mask, sequences.shape)))
