@@ -57,7 +57,6 @@ FILES = [
 
 _TRAINING = "training"
 _IMPORTS = "a class is imported from the module that a config names, which is running its code"
-_TF = "tf.data"
 _INTERNAL = "an attribute that only Keras' own code uses"
 
 PATTERNS = {
@@ -98,7 +97,7 @@ TESTS = {
     "WrapperTest": {"test_wrapper_basics": _IMPORTS},
     "RNNTest": {"test_basics": _IMPORTS, "test_serialization": _IMPORTS},
     "MergingLayersTest": {
-        "test_concatenate_with_mask_symbolic": "masks of symbolic tensors: a model computes them when it runs",
+        "test_concatenate_with_mask_symbolic": "masks of symbolic tensors: a running model computes them",
     },
     "SimpleRNNTest": {
         "test_fused_gru_eligibility": _INTERNAL,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, NoReturn
 
 from dense_cli.errors import ConfigError
-from dense_cli.layers.keras_tensor import UnknownTensor
+from dense_cli.layers.keras_tensor import any_symbolic
 from dense_cli.layers.layer import Layer
 
 
@@ -26,8 +26,16 @@ class UnknownLayer(Layer):
         self.config = config
         self.reason = reason
         self.built = True
-        self._convert_input_args = False
-        self._allow_non_tensor_positional_args = True
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Return tensors of unknown shape for symbolic ones.
+
+        Raises:
+            ConfigError: it is called on arrays.
+        """
+        if any_symbolic(args, kwargs):
+            return self._after_unknown(args, kwargs)
+        return self.call(*args, **kwargs)
 
     def call(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Raise ConfigError: the layer cannot be run."""
@@ -35,10 +43,6 @@ class UnknownLayer(Layer):
             f"layer '{self.name}' ({self.class_name}) cannot be run: {self.reason}",
             hint="what comes before it can be run: Model(model.inputs, layer.output) of an earlier layer",
         )
-
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> UnknownTensor:
-        """Return a tensor of unknown shape."""
-        return UnknownTensor()
 
     def get_config(self) -> dict[str, Any]:
         """Return the config that the file has."""

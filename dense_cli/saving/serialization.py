@@ -137,6 +137,10 @@ def find_class(name: str, module: str | None = None, custom_objects: dict[str, A
     for home in sorted(homes, key=lambda home: home != module):
         if name in homes[home]:
             return getattr(import_module(homes[home][name]), name)
+    if module is None:  # Keras' .h5 files name no modules
+        operation = find_operation(name)
+        if operation is not None:
+            return operation
     near = nearest(str(name), sorted({n for names in homes.values() for n in names}))
     raise ConfigError(f"unknown class {shown_value(name)}; {near}")
 
