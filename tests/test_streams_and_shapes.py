@@ -491,6 +491,7 @@ def test_no_samples_are_left_of_a_stream_however_they_are_picked(run: Run) -> No
     for batch in ("5:", "-1:1"):
         ran = run("predict", "-u", 2, "-f", "csv", f"--batch={batch}", stdin=RAGGED)
         assert (ran.out, ran.err, ran.code) == (b"sample,t,class,p0,p1\n", "", 0)
+        assert array(run("slice", "-u", 2, "-f", "npy", f"--batch={batch}", stdin=RAGGED)) == []
 
 
 def test_targets_and_masks_of_all_steps_fit_the_steps_that_json_states(run: Run, here: Path) -> None:

@@ -85,7 +85,7 @@ class PlacedSource:
         for step in steps:
             first, stop = np.searchsorted(numbers, [step, step + 1])
             found.append(order[first:stop] if step >= 0 else np.flatnonzero(self._from_end == step))
-        rows = np.concatenate(found)
+        rows = np.concatenate([np.empty(0, np.int64), *found])
         return self._of([rows[np.argsort(self._sample[rows], kind="stable")]])
 
     def _of(self, rows: list[NDArray[np.int64]]) -> PlacedSource:

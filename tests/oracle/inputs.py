@@ -19,7 +19,7 @@ FLOATS = ("<f2", ">f2", "<f4", "<f4", ">f4", "<f8", "<f8", ">f8", "g")
 def draw_shapes(draw: Draw, least_rank: int, features: int) -> list[tuple[int, ...]]:
     """Return the shape of each sample: (…, features), samples of rank 2 may differ in time steps."""
     rank = max(draw.pick([1, 2, 2, 2, 3]), least_rank - 1)
-    most = 3 if features > 100 else 7
+    most = 4 if features > 100 else 7
     count = draw.integer(1, most) if draw.chance(0.95) else draw.integer(8, 40)
     inner = tuple(draw.integer(1, 4) for _ in range(rank - 1))
     if rank == 2 and draw.chance(0.35):
@@ -28,7 +28,7 @@ def draw_shapes(draw: Draw, least_rank: int, features: int) -> list[tuple[int, .
 
 
 def draw_features(draw: Draw) -> int:
-    return draw.pick(WIDE_ROWS) if draw.chance(0.08) else draw.integer(1, 6)
+    return draw.pick(WIDE_ROWS) if draw.chance(0.1) else draw.integer(1, 6)
 
 
 def regular(samples: list[np.ndarray]) -> bool:
@@ -103,17 +103,20 @@ def draw_samples(draw: Draw, kind: str, least_rank: int) -> list[np.ndarray]:
 
 
 def tie_highest(draw: Draw, rows: np.ndarray) -> None:
-    """Give some rows their highest number a second time."""
+    """Give some rows their highest number a second time, anywhere or some 32nds of the row further on."""
     for row in rows:
+        width = len(row) // 32
         if draw.chance(0.5):
             row[draw.integer(0, len(row) - 1)] = row.max()
+        elif draw.chance(0.7):
+            row[(int(row.argmax()) + width * draw.integer(1, 31)) % (32 * width)] = row.max()
 
 
 def draw_distributions(draw: Draw, least_rank: int) -> list[np.ndarray]:
     """Return finished outputs: with ties, zeros, ones, rows of NaN, and sums that are not quite 1."""
     features = draw_features(draw)
     shapes = draw_shapes(draw, least_rank, features)
-    kind = draw.pick(["grid", "few", "rough", "hot"])
+    kind = draw.pick(["grid", "few", "rough", "hot"] if features < 100 else ["rough", "rough", "few", "hot"])
     dtype = np.dtype(draw.pick(("<f4", "<f4", "<f8", ">f8", ">f4", "<f2")))
     if kind == "hot" and draw.chance(0.5):
         dtype = np.dtype(draw.pick(("i1", "<i8", "?", ">i2")))

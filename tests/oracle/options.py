@@ -24,6 +24,8 @@ def index_text(index: int | slice) -> str:
 
 def draw_index(draw: Draw, size: int, wild: float = 0.03) -> int | slice:
     """Return an index or a slice of an axis; rarely one that is out of range."""
+    if draw.chance(0.15):
+        return slice(None, None, -1)
     if draw.chance(0.5):
         return draw.integer(-size, size - 1) if not draw.chance(wild) else draw.pick([size, -size - 1, 10**6])
     ends = [None if draw.chance(0.4) else draw.integer(-size - 1, size + 1) for _ in range(2)]
@@ -200,7 +202,7 @@ def draw_work(draw: Draw, case: Case) -> None:
         case.output = draw.pick(["out", "out.npy", "out.json"])
         case.args += ["-o", case.output]
     if draw.chance(0.6):
-        case.args += ["--memory", draw.pick(["1", "200", "1000", "5K", "50K", "1M"])]
+        case.args += ["--memory", draw.pick(["1", "100", "200", "500", "5K", "1M"])]
     if draw.chance(0.6):
         case.args += ["--threads", str(draw.integer(1, 3))]
 
