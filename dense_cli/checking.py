@@ -1,7 +1,7 @@
 """A plan → what is wrong with the outputs, the weights and the labels: findings, with advice.
 
 In: a `Plan` and the names of the checks that are wanted. Out: a `Report`. The checks themselves are in
-`views.check` and `views.checkweights`.
+`views.checks`.
 """
 
 from __future__ import annotations
@@ -12,27 +12,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.plan import Plan
 from dense_cli.run import ProgressLike, Run, no_note
+from dense_cli.views.checks import NAMES, OF_DISTRIBUTIONS
 
 if TYPE_CHECKING:
-    from dense_cli.sources.source import Source
-    from dense_cli.views.check import CheckRows, Finding
+    from numpy.typing import NDArray
 
-NAMES = (
-    "sums",
-    "negative",
-    "finite",
-    "axis",
-    "one-class",
-    "double-softmax",
-    "saturated",
-    "uniform",
-    "never-chosen",
-    "constant",
-    "padding",
-    "labels",
-    "transposed",
-    "untrained",
-)
+    from dense_cli.sources.source import Source
+    from dense_cli.views.checks.check import CheckRows, Finding
 
 
 class Report(NamedTuple):
@@ -67,35 +53,43 @@ def check(
         shape = source.shape
         done = wanted & {"transposed", "finite", "untrained"}
     else:
-        from dense_cli.views.check import OF_DISTRIBUTIONS, SUM_TO_ONE
-
         # Labels that do not fit are a finding here, and no error.
         run = replace(plan, labels=None).open(note=note, progress=progress, source=source)
         findings += _of_outputs(run, wanted)
         findings += _of_labels(plan, run) if "labels" in wanted else []
         shape = (*run.source.shape[:-1], run.classes)
-        done = wanted - (set() if plan.labels else {"labels"})
-        done -= set() if plan.weights else {"transposed", "untrained"}
-        if run.head is not None and (name := run.head.activation.name) not in SUM_TO_ONE:
-            done -= OF_DISTRIBUTIONS
-            note(f"{name} gives no distributions: what only holds for them is not checked")
+        done = _done(plan, run, wanted, note)
     findings.sort(key=lambda finding: NAMES.index(finding.check))
     return Report(source.name, shape, [name for name in NAMES if name in done], findings)
+
+
+def _done(plan: Plan, run: Run, wanted: frozenset[str], note: Callable[[str], None]) -> frozenset[str]:
+    """Return which of the checks that are wanted apply to ``run``."""
+    from dense_cli.views.evaluate import SUM_TO_ONE
+
+    if not plan.labels:
+        wanted -= {"labels"}
+    if not plan.weights:
+        wanted -= {"transposed", "untrained"}
+    if run.head is not None and (name := run.head.activation.name) not in SUM_TO_ONE:
+        wanted -= OF_DISTRIBUTIONS
+        note(f"{name} gives no distributions: what only holds for them is not checked")
+    return wanted
 
 
 def _of_weights(plan: Plan, source: Source, wanted: frozenset[str]) -> list[Finding]:
     """Check the weights by themselves, before the layer is made of them."""
     from dense_cli.files.tensor import require_size
     from dense_cli.heads import array_of, heads, select
-    from dense_cli.views.checkweights import transposed_shape, untrained
+    from dense_cli.views.checks.weights import transposed_shape
 
     file, turn = plan.weights or "", plan.transpose
-    found = heads(file, memory=plan.memory)
-    head = select(found, plan.head, file)
+    in_file = heads(file, memory=plan.memory)
+    head = select(in_file, plan.head, file)
     if head.refusal is not None:
         return []  # making the layer says why
     if plan.bias is not None:
-        head = replace(head, bias=array_of(found, plan.bias, file))
+        head = replace(head, bias=array_of(in_file, plan.bias, file))
     turned = turn is not None and turn != head.transposed
     shape = head.kernel_shape[::-1] if turned else head.kernel_shape
     if "transposed" in wanted:
@@ -105,34 +99,26 @@ def _of_weights(plan: Plan, source: Source, wanted: frozenset[str]) -> list[Find
     for tensor in (head.kernel, *([head.bias] if head.bias is not None else [])):
         require_size(tensor, file, plan.memory)
     kernel, bias = head.load()
-    not_finite = _not_finite({"kernel": kernel, "bias": bias})
-    if not_finite is not None:
-        return [not_finite] if "finite" in wanted else []
+    return _of_numbers(kernel, bias, turned, wanted)
+
+
+def _of_numbers(
+    kernel: NDArray[Any], bias: NDArray[Any] | None, turned: bool, wanted: frozenset[str]
+) -> list[Finding]:
+    """Check the numbers of the weights."""
+    from dense_cli.views.checks.weights import not_finite, untrained
+
+    finding = not_finite(kernel, bias)
+    if finding is not None:
+        return [finding] if "finite" in wanted else []
     finding = untrained(kernel.T if turned else kernel, bias) if "untrained" in wanted else None
     return [] if finding is None else [finding]
-
-
-def _not_finite(arrays: dict[str, Any]) -> Finding | None:
-    """Return the finding of the first array that holds NaN or infinity."""
-    import numpy as np
-
-    from dense_cli.views.check import Finding
-
-    for name, array in arrays.items():
-        if array is not None and not np.isfinite(array).all():
-            wrong = np.argwhere(~np.isfinite(array))
-            evidence = (
-                f"{len(wrong)} of {array.size} numbers of the {name} are NaN or infinity, in the weights"
-            )
-            advice = "the file was saved after training failed, or is damaged"
-            return Finding("finite", evidence, advice, tuple(int(i) for i in wrong[0]))
-    return None
 
 
 def _of_labels(plan: Plan, run: Run) -> list[Finding]:
     from dense_cli.errors import ShapeError
     from dense_cli.sources.labels import load_labels
-    from dense_cli.views.check import Finding
+    from dense_cli.views.checks.check import Finding
 
     if plan.labels is None:
         return []
@@ -146,8 +132,9 @@ def _of_labels(plan: Plan, run: Run) -> list[Finding]:
 
 def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
     """Check the outputs, row by row."""
-    from dense_cli.views.check import Checks, OutputInfo
-    from dense_cli.views.checkweights import transposed_square
+    from dense_cli.views.checks.check import OutputInfo
+    from dense_cli.views.checks.run import Checks
+    from dense_cli.views.checks.weights import transposed_square
 
     findings = []
     # Samples that are picked keep their numbers, so how many there are says nothing of these.
@@ -167,7 +154,7 @@ def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
 
 def _claims_distributions(run: Run) -> bool | None:
     """Whether it is said that rows sum to 1; None: only the rows can tell."""
-    from dense_cli.views.check import SUM_TO_ONE
+    from dense_cli.views.evaluate import SUM_TO_ONE
 
     if run.plan.scores:
         return False
@@ -192,7 +179,7 @@ def _blocks(run: Run) -> Iterator[CheckRows]:
 def _rows(y: Any, places: Any, mask: Any, x: Any = None, logits: Any = None) -> CheckRows:
     import numpy as np
 
-    from dense_cli.views.check import CheckRows
+    from dense_cli.views.checks.check import CheckRows
 
     if mask is not None:
         y, places = y[mask], places[mask]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dense_cli.checking import NAMES
 from dense_cli.cli import options as opts
+from dense_cli.views.checks import NAMES
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan

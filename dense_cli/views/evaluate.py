@@ -26,6 +26,9 @@ _NEAR = 2.0**-20
 _CACHE = 1 << 19  # bytes of logits that a pass leaves in a core's own cache for the next
 
 
+SUM_TO_ONE = ("softmax", "sparsemax")  # the activations whose rows do
+
+
 class View(NamedTuple):
     """What is asked of every row.
 
@@ -248,7 +251,7 @@ def tolerance(dtype: np.dtype[Any]) -> float:
 
 def gives_distributions(activation: Activation | None) -> bool:
     """Whether every row that an activation gives sums to 1; None: finished distributions do."""
-    return activation is None or (activation.name in ("softmax", "sparsemax") and not activation.config)
+    return activation is None or (activation.name in SUM_TO_ONE and not activation.config)
 
 
 def _log(

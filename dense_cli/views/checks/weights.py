@@ -1,4 +1,7 @@
-"""What is wrong with a head's weights: a kernel that looks transposed, numbers that look untrained."""
+"""What is wrong with a head's weights: a kernel that looks transposed, numbers that look untrained.
+
+In: kernel and bias as arrays, and rows of the input. Out: a `Finding` or None.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.random.erf import erf
-from dense_cli.views.check import Finding
+from dense_cli.views.checks.check import Finding
 from dense_cli.views.measures import measure
 
 _SAMPLE = 1 << 18  # numbers of a kernel that are held against an initializer
@@ -18,6 +21,19 @@ _CRITICAL = 1.63  # of the Kolmogorov-Smirnov statistic · √n, at 1 %
 _LEAST = 100  # numbers without a bias that is zero to go by
 
 Distribution = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def not_finite(kernel: NDArray[Any], bias: NDArray[Any] | None) -> Finding | None:
+    """Return a finding if a number of the weights is NaN or infinite."""
+    for name, array in (("kernel", kernel), ("bias", bias)):
+        if array is not None and not np.isfinite(array).all():
+            wrong = np.argwhere(~np.isfinite(array))
+            evidence = (
+                f"{len(wrong)} of {array.size} numbers of the {name} are NaN or infinity, in the weights"
+            )
+            advice = "the file was saved after training failed, or is damaged"
+            return Finding("finite", evidence, advice, tuple(int(i) for i in wrong[0]))
+    return None
 
 
 def untrained(kernel: NDArray[Any], bias: NDArray[Any] | None) -> Finding | None:
@@ -37,24 +53,32 @@ def untrained(kernel: NDArray[Any], bias: NDArray[Any] | None) -> Finding | None
     values = kernel.reshape(-1)
     step = -(-values.size // _SAMPLE)
     values = np.sort(values[::step].astype(np.float64))
-    zero = bias is not None and not bias.any()
-    advice = "is this the trained file, and was the head's own array loaded into it?"
-    said = "and the bias is all zeros" if zero else "and there is no bias"
+    zeros = bias is not None and not bias.any()
+    evidence = None
     if values[0] == values[-1] and values.size > 1:
-        return Finding("untrained", f"every number of the kernel is {values[0]:g}", advice)
-    if bias is None or zero:
-        if values.size < _LEAST and not zero:
-            return None
-        for name, distribution in _initializers(features, units).items():
-            if _fits(values, distribution):
-                evidence = f"the kernel {kernel.shape} is distributed as {name} makes it, {said}"
-                return Finding("untrained", evidence, advice)
-        return None
-    bound = 1 / math.sqrt(features)
-    if values.size >= _LEAST and np.abs(bias).max() <= bound and _fits(values, _uniform(bound)):
+        evidence = f"every number of the kernel is {values[0]:g}"
+    elif zeros or (bias is None and values.size >= _LEAST):
+        name = _initializer(values, features, units)
+        no_bias = "and the bias is all zeros" if zeros else "and there is no bias"
+        evidence = name and f"the kernel {kernel.shape} is distributed as {name} makes it, {no_bias}"
+    elif bias is not None and values.size >= _LEAST and _is_of_linear(values, bias, features):
         evidence = f"kernel and bias lie within ±1/√{features}, as PyTorch's Linear makes them"
-        return Finding("untrained", evidence, advice)
-    return None
+    if evidence is None:
+        return None
+    advice = "is this the trained file, and was the head's own array loaded into it?"
+    return Finding("untrained", evidence, advice)
+
+
+def _initializer(values: NDArray[np.float64], features: int, units: int) -> str | None:
+    """Return the first initializer whose numbers ``values`` may be."""
+    initializers = _initializers(features, units).items()
+    return next((name for name, distribution in initializers if _fits(values, distribution)), None)
+
+
+def _is_of_linear(values: NDArray[np.float64], bias: NDArray[Any], features: int) -> bool:
+    """Whether kernel and bias are both uniform within PyTorch's bound."""
+    bound = 1 / math.sqrt(features)
+    return bool(np.abs(bias).max() <= bound) and _fits(values, _uniform(bound))
 
 
 def _fits(values: NDArray[np.float64], distribution: Distribution) -> bool:
@@ -93,9 +117,9 @@ def _normal(stddev: float) -> Distribution:
 
 def _truncated(stddev: float) -> Distribution:
     """Return a normal's distribution cut at two standard deviations."""
-    whole = _normal(stddev)
+    normal = _normal(stddev)
     tail = 0.5 * (1 - math.erf(math.sqrt(2)))
-    return lambda x: np.clip((whole(x) - tail) / (1 - 2 * tail), 0, 1)
+    return lambda x: np.clip((normal(x) - tail) / (1 - 2 * tail), 0, 1)
 
 
 def transposed_shape(shape: tuple[int, int], features: int, turned: bool) -> Finding | None:

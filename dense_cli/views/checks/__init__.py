@@ -1,0 +1,45 @@
+"""The checks of outputs, weights and labels, as a table: NumPy is imported only by those that run.
+
+A new check is a class in one of these files and a row here; docs/checks.md says what its thresholds mean.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class CheckEntry(NamedTuple):
+    """A check by its name.
+
+    Attributes:
+        name: as ``--skip`` and findings have it.
+        path: where its class is; None for a check of weights or labels, which takes no rows.
+        of_distributions: whether it says something of distributions alone.
+        explains: the checks whose findings follow from this one's, and are left out beside it.
+    """
+
+    name: str
+    path: str | None = None
+    of_distributions: bool = False
+    explains: tuple[str, ...] = ()
+
+
+_HERE = "dense_cli.views.checks"
+CHECKS = (
+    CheckEntry("sums", f"{_HERE}.sums:Sums", True),
+    CheckEntry("negative", f"{_HERE}.sums:Negative", True),
+    CheckEntry("finite", f"{_HERE}.finite:Finite"),
+    CheckEntry("axis", f"{_HERE}.sums:Axis", True, explains=("sums",)),
+    CheckEntry("one-class", f"{_HERE}.sums:OneClass", True, explains=("saturated", "constant")),
+    CheckEntry("double-softmax", f"{_HERE}.softmax:DoubleSoftmax", True, explains=("uniform",)),
+    CheckEntry("saturated", f"{_HERE}.softmax:Saturated", True),
+    CheckEntry("uniform", f"{_HERE}.softmax:Uniform", True),
+    CheckEntry("never-chosen", f"{_HERE}.classes:NeverChosen"),
+    CheckEntry("constant", f"{_HERE}.classes:Constant", explains=("never-chosen",)),
+    CheckEntry("padding", f"{_HERE}.padding:Padding"),
+    CheckEntry("labels"),
+    CheckEntry("transposed"),
+    CheckEntry("untrained"),
+)
+NAMES = tuple(check.name for check in CHECKS)
+OF_DISTRIBUTIONS = frozenset(check.name for check in CHECKS if check.of_distributions)
