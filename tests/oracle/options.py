@@ -44,7 +44,8 @@ def nested(array: Array, item: Callable[[tuple[int, ...]], Any]) -> list[Any]:
         return [item((s,)) for s in range(max(array.samples) + 1)]
     found = []
     for sample in range(max(array.samples) + 1):
-        shape = tuple(max(numbers) + 1 for numbers in array.axes) if array.axes else (array.size_of(sample),)
+        size = max(array.size_of(sample), 1)
+        shape = tuple(max(numbers) + 1 for numbers in array.axes) if array.axes else (size,)
         grid = np.empty(shape, object)
         for inner in np.ndindex(*shape):
             grid[inner] = item((sample, *inner))
