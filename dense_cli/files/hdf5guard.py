@@ -114,7 +114,9 @@ class GuardedSection(Section):
                     f"{there} are there (heap {address}, object {index})"
                 )
             self._claimed += length
-            if self._claimed > self.size:  # each is stored once
+            if (
+                self._claimed > 2 * self.size
+            ):  # each is stored once; a message that was moved leaves its bytes
                 raise FileFormatError(
                     f"{self._label}: damaged HDF5: its texts claim more than the {self.size} bytes it has"
                 )
