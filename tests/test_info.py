@@ -14,7 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from dense_cli.views.describe import Description, Histogram
+from dense_cli.views.describe import Description
+from dense_cli.views.histogram import Histogram
 
 DATA = Path(__file__).parent / "data"
 
@@ -78,7 +79,7 @@ def test_a_histogram_holds_every_number_once_in_16_bins_at_most_whatever_the_blo
 def test_whole_numbers_have_bins_of_whole_numbers():
     bars = Histogram()
     bars.add(np.array([0.0, 2.0, 2.0, 3.0]))
-    assert bars.bins(whole=True) == [(0, 0, 1), (1, 1, 0), (2, 2, 2), (3, 3, 1)]
+    assert bars.bins(integers=True) == [(0, 0, 1), (1, 1, 0), (2, 2, 2), (3, 3, 1)]
 
 
 @given(st.floats(-1e300, 1e300))

@@ -10,8 +10,8 @@ import numpy as np
 from dense_cli.files.formats import load
 from dense_cli.views.checks import CHECKS, OF_DISTRIBUTIONS
 from dense_cli.views.checks.check import Check, CheckRows, Finding, OutputInfo
-from dense_cli.views.describe import Rows
 from dense_cli.views.evaluate import tolerance
+from dense_cli.views.looks import Rows
 
 
 class Checks:
@@ -56,7 +56,7 @@ def _no_distributions(finding: Finding, rows: Rows) -> Finding:
     """Return the finding of ``sums`` with what the numbers are, where most rows are no distributions."""
     if finding.check != "sums":
         return finding
-    if rows.log_ones == rows.rows:
+    if rows.log_distributions == rows.rows:
         evidence = "these are log-probabilities: nothing is positive, and exp of every row sums to 1"
         return finding._replace(evidence=evidence, advice="check exp of them")
     likely = "scores of classes by themselves (sigmoids?)" if rows.within_1 else "logits or hidden states"

@@ -6,8 +6,8 @@ import numpy as np
 
 from dense_cli.text import shape_text
 from dense_cli.views.checks.check import CheckRows, Count, Finding, OutputInfo
-from dense_cli.views.describe import AxisSums
 from dense_cli.views.evaluate import tolerance
+from dense_cli.views.looks import AxisSums
 
 
 class Sums:
