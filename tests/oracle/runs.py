@@ -37,7 +37,7 @@ def draw_case(*seed: int) -> Case:
 def draw_run(draw: Draw, command: str) -> Case:
     """Return a run of `predict`, `slice` or `decode`."""
     case = Case(command, Array.of([np.zeros(1)]), args=[command])
-    finished = command != "predict" and draw.chance(0.5)
+    finished = draw.chance(0.5 if command != "predict" else 0.15)
     least = 3 if command == "slice" and not draw.chance(0.03) else 2
     if finished:
         case.array = draw_outputs(draw, case, least)
