@@ -99,6 +99,8 @@ def model_of_config(cls: type, config: dict[str, Any], custom_objects: dict[str,
     maker.make_calls()
     inputs = maker.tensors(config["input_layers"])
     outputs = maker.tensors(config["output_layers"])
+    if not tree.flatten(inputs) or not tree.flatten(outputs):
+        raise ConfigError("a model needs inputs and outputs, the config names none")
     trainable = config.get("trainable")
     arguments = {"name": config.get("name"), **({} if trainable is None else {"trainable": trainable})}
     return cls(inputs=inputs, outputs=outputs, **arguments, **rest)
