@@ -31,8 +31,8 @@ def serialize_keras_object(obj: Any) -> Any:
     Raises:
         ConfigError: ``obj`` has no config.
 
-    >>> serialize_keras_object((1, None))
-    {'class_name': '__tuple__', 'items': [1, None]}
+    >>> serialize_keras_object([1, slice(2)])
+    [1, {'class_name': '__slice__', 'config': {'start': None, 'stop': 2, 'step': None}}]
     """
     if isinstance(obj, _PLAIN):
         return obj
@@ -40,10 +40,10 @@ def serialize_keras_object(obj: Any) -> Any:
         return obj.item()
     if isinstance(obj, np.ndarray):
         return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
-    if isinstance(obj, tuple):
-        return {"class_name": "__tuple__", "items": [serialize_keras_object(x) for x in obj]}
-    if isinstance(obj, list):
-        return [serialize_keras_object(x) for x in obj]
+    if isinstance(obj, (list, tuple)):
+        return type(obj)(serialize_keras_object(x) for x in obj)
+    if obj is Ellipsis:
+        return {"class_name": "__ellipsis__", "config": {}}
     if isinstance(obj, dict):
         return {key: serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, slice):
@@ -165,8 +165,8 @@ def deserialize_keras_object(
     Raises:
         ConfigError: an unknown class, arguments that do not fit, or a config nested too deep.
 
-    >>> deserialize_keras_object(serialize_keras_object((1, [2])))
-    (1, [2])
+    >>> deserialize_keras_object(serialize_keras_object([1, slice(2)]))
+    [1, slice(None, 2, None)]
     """
     return _Deserializer(custom_objects).object(config, 0)
 
@@ -202,7 +202,7 @@ class _Deserializer:
         if isinstance(config, _PLAIN):
             return config
         if isinstance(config, (list, tuple)):
-            return [self.object(x, depth + 1) for x in config]
+            return type(config)(self.object(x, depth + 1) for x in config)
         if not isinstance(config, dict):
             return config  # an object already
         name = config.get("class_name")
@@ -218,6 +218,8 @@ class _Deserializer:
         inner = config["config"]
         if name == "function":
             return self.function(inner if isinstance(inner, str) else config.get("registered_name"))
+        if name == "__ellipsis__":
+            return Ellipsis
         if name == "__slice__":
             return slice(inner.get("start"), inner.get("stop"), inner.get("step"))
         if name == "__lambda__" or not isinstance(inner, dict):
@@ -318,7 +320,7 @@ def of_keras2(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     return kept
 
 
-_SPECIAL = {"__tuple__", "__numpy__", "__tensor__", "__slice__", "__lambda__", "function"}
+_SPECIAL = {"__ellipsis__", "__tuple__", "__numpy__", "__tensor__", "__slice__", "__lambda__", "function"}
 
 
 def array_of(config: dict[str, Any]) -> np.ndarray[Any, Any]:
