@@ -46,21 +46,38 @@ def check(
     >>> [finding.check for finding in check(Plan(np.array([[0.5, 0.5], [0.9, 0.3]]))).findings]
     ['sums']
     """
-    source = plan.open_source()
-    findings = _of_weights(plan, source, wanted) if plan.weights is not None else []
+    source = plan.open_source() if plan.model is None else None
+    findings = []
+    if source is not None and plan.weights is not None:
+        findings = _of_weights(plan, source, wanted)
     # A kernel that does not fit, or is not finite, cannot be run: what it is is all there is to say.
-    if any(finding.check in ("transposed", "finite") for finding in findings):
-        shape = source.shape
+    if source is not None and any(finding.check in ("transposed", "finite") for finding in findings):
+        name, shape = source.name, source.shape
         done = wanted & {"transposed", "finite", "untrained"}
     else:
+<<<<<<< Updated upstream
+=======
+        from dense_cli.views.check import OF_DISTRIBUTIONS
+
+>>>>>>> Stashed changes
         # Labels that do not fit are a finding here, and no error.
         run = replace(plan, labels=None).open(note=note, progress=progress, source=source)
         findings += _of_outputs(run, wanted)
         findings += _of_labels(plan, run) if "labels" in wanted else []
+<<<<<<< Updated upstream
         shape = (*run.source.shape[:-1], run.classes)
         done = _done(plan, run, wanted, note)
+=======
+        name, shape = run.input_name, (*run.source.shape[:-1], run.classes)
+        done = wanted - (set() if plan.labels else {"labels"})
+        done -= set() if plan.weights else {"transposed", "untrained"}
+        if _claims_distributions(run) is False:
+            done -= OF_DISTRIBUTIONS
+            what = run.head.activation.name if run.head is not None else run.what
+            note(f"{what} gives no distributions: what only holds for them is not checked")
+>>>>>>> Stashed changes
     findings.sort(key=lambda finding: NAMES.index(finding.check))
-    return Report(source.name, shape, [name for name in NAMES if name in done], findings)
+    return Report(name, shape, [name for name in NAMES if name in done], findings)
 
 
 def _done(plan: Plan, run: Run, wanted: frozenset[str], note: Callable[[str], None]) -> frozenset[str]:
@@ -156,7 +173,7 @@ def _claims_distributions(run: Run) -> bool | None:
     """Whether it is said that rows sum to 1; None: only the rows can tell."""
     from dense_cli.views.evaluate import SUM_TO_ONE
 
-    if run.plan.scores:
+    if run.plan.scores or run.shows_values:
         return False
     return None if run.head is None else run.head.activation.name in SUM_TO_ONE
 
@@ -164,6 +181,7 @@ def _claims_distributions(run: Run) -> bool | None:
 def _blocks(run: Run) -> Iterator[CheckRows]:
     """Give the rows that count, as the checks see them; finished outputs need not be distributions."""
     from dense_cli.pipeline import MEMORY, block_rows
+    from dense_cli.sources.masks import counting
     from dense_cli.views.evaluate import View
 
     if run.head is not None:
@@ -172,8 +190,7 @@ def _blocks(run: Run) -> Iterator[CheckRows]:
             yield _rows(arrays["probabilities"], result.places, result.mask, result.x, arrays["logits"])
         return
     for block in run.source.blocks(block_rows(run.classes, run.classes, 8, run.plan.memory or MEMORY)):
-        mask = None if run.mask is None else run.mask.rows(block.places(), block.x)
-        yield _rows(block.x, block.places(), mask)
+        yield _rows(block.x, block.places(), counting(block, run.mask, block.x))
 
 
 def _rows(y: Any, places: Any, mask: Any, x: Any = None, logits: Any = None) -> CheckRows:

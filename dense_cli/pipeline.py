@@ -20,13 +20,13 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.heads.dense import DenseArrays, cast, compute_dtype
 from dense_cli.limits import ROW_COST, require_bytes
+from dense_cli.sources.masks import Mask, counting
 from dense_cli.sources.source import Block, Source
 from dense_cli.text import shape_text
 from dense_cli.views.evaluate import Result, View, evaluate, tolerance
 
 if TYPE_CHECKING:
     from dense_cli.activations import Activation
-    from dense_cli.sources.masks import Mask
     from dense_cli.sources.targets import Targets
 
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
@@ -155,6 +155,7 @@ class _Worker:
         self.activation = activation if layer is None else layer.activation
         self.sums_to_one = self.activation is None and not scores
         self.mask = mask
+        self.zeroes = mask is not None and mask.value is not None and layer is not None
         self.targets = targets
         self.wide = compute_dtype(dtype)
         features = source.shape[-1] or 0
@@ -181,12 +182,9 @@ class _Worker:
         except DtypeError as e:
             self._explain(block, e)
             raise
-        mask = block.mask
-        if self.mask is not None:
-            own = self.mask.rows(block.places(), x)
-            mask = own if mask is None else mask & own
-            if self.mask.value is not None and self.layer is not None:
-                x = np.where(own[:, None], x, self.wide.type(0))
+        mask = counting(block, self.mask, x)
+        if self.zeroes and mask is not None:
+            x = np.where(mask[:, None], x, self.wide.type(0))
         targets = None if self.targets is None else self.targets.rows(block.places(), mask, self.units)
         rows = x
         at = block.start % self.rows

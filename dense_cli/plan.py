@@ -167,6 +167,8 @@ class Plan(HeadOptions):
             raise UsageError(
                 "expected one of --units or --weights, --model, --logits and --scores: what INPUT holds"
             )
+        if self.model is not None and self.mask_value is not None:
+            raise UsageError("--mask-value is about the input of a layer: a model has its own Masking")
         if self.until is not None and self.model is None:
             raise UsageError("--until is about a model: it needs --model FILE")
 

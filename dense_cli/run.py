@@ -102,6 +102,11 @@ class Run:
         return self.source.shape if self.model is None else self.model.inputs[0].shape
 
     @property
+    def what(self) -> str:
+        """What finished outputs are, in a word."""
+        return f"layer {self.model.part.layer}" if self.model is not None else "INPUT"
+
+    @property
     def masked(self) -> bool:
         """Whether some rows may be padding."""
         return self.mask is not None or (self.model is not None and self.model.masked)

@@ -205,6 +205,10 @@ def test_what_does_not_fit_the_model_is_named(run: Run, line: str, message: str)
             "expected one of --units or --weights, --model, --logits and --scores: what INPUT holds",
         ),
         ("predict x.npy -m m.keras -s 3", "--seed is about a layer: --model brings its own layers"),
+        (
+            "predict x.npy -m m.keras --mask-value 0",
+            "--mask-value is about the input of a layer: a model has its own Masking",
+        ),
         ("predict x.npy --until a", "--until is about a model: it needs --model FILE"),
         ("predict x.npy --input a=b -m m.keras", "expected INPUT or --input NAME=FILE, found both"),
         (
@@ -216,6 +220,20 @@ def test_what_does_not_fit_the_model_is_named(run: Run, line: str, message: str)
 def test_options_that_contradict_the_model_are_wrong_usage(run: Run, line: str, message: str) -> None:
     ran = run(*line.split())
     assert (ran.code, ran.err.splitlines()[-1]) == (2, f"Error: {message}")
+
+
+def test_check_looks_at_what_a_model_puts_out(run: Run) -> None:
+    ran = run("check", ENGLISH, "-m", TRANSLATE, "-f", "json")
+    found = json.loads(ran.text)
+    assert (ran.code, found["shape"], found["findings"]) == (0, [20, 6, 30], [])
+    inner = run("check", ENGLISH, "-m", TRANSLATE, "--until", "decoder", "-f", "json")
+    assert (inner.code, json.loads(inner.text)["checks"]) == (
+        0,
+        ["finite", "never-chosen", "constant", "padding"],
+    )
+    assert inner.err == (
+        "Note: layer decoder gives no distributions: what only holds for them is not checked\n"
+    )
 
 
 def test_a_plan_runs_a_model_on_an_array() -> None:

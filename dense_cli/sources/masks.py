@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
+from dense_cli.sources.source import Block
 
 
 class Mask(NamedTuple):
@@ -68,6 +69,14 @@ class Mask(NamedTuple):
             return self.lengths[places[:, 0]] > places[:, 1]
         assert self.steps is not None
         return self.steps[places[:, 0], places[:, 1]]
+
+
+def counting(block: Block, mask: Mask | None, x: NDArray[Any]) -> NDArray[np.bool_] | None:
+    """Return which rows of a block count, by the source and by a mask; None where neither says."""
+    if mask is None:
+        return block.mask
+    own = mask.rows(block.places(), x)
+    return own if block.mask is None else block.mask & own
 
 
 @np.errstate(over="ignore", invalid="ignore")  # float16 has no 2**62; a signalling NaN is as good as any

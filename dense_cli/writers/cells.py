@@ -142,7 +142,8 @@ class Cells:
         self.story = chosen.story
         self.shown = run.classes if chosen.values is None else chosen.values
         self.measures = shown_measures(run, self.story)
-        self.value = PREFIX.get(view.values)
+        self.array = view.values
+        self.value = PREFIX.get(self.array)
         self.digits = table.precision
         self.by_step = run.steps is not None
         self.names: list[str] | None = None
@@ -192,7 +193,7 @@ class Cells:
         row = [] if self.run.shows_values else [Cell("-" if chosen < 0 else str(chosen), likeliest=True)]
         if self.names is not None:
             row.append(Cell(self.name(chosen), likeliest=True))
-        values = result.arrays.get(self.view.values)
+        values = result.arrays.get(self.array)
         if values is not None and self.value:
             row += [self._value(v, c == chosen) for c, v in enumerate(values[i, : self.shown].tolist())]
         return row
