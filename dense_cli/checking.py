@@ -55,41 +55,25 @@ def check(
         name, shape = source.name, source.shape
         done = wanted & {"transposed", "finite", "untrained"}
     else:
-<<<<<<< Updated upstream
-=======
-        from dense_cli.views.check import OF_DISTRIBUTIONS
-
->>>>>>> Stashed changes
         # Labels that do not fit are a finding here, and no error.
         run = replace(plan, labels=None).open(note=note, progress=progress, source=source)
         findings += _of_outputs(run, wanted)
         findings += _of_labels(plan, run) if "labels" in wanted else []
-<<<<<<< Updated upstream
-        shape = (*run.source.shape[:-1], run.classes)
-        done = _done(plan, run, wanted, note)
-=======
         name, shape = run.input_name, (*run.source.shape[:-1], run.classes)
-        done = wanted - (set() if plan.labels else {"labels"})
-        done -= set() if plan.weights else {"transposed", "untrained"}
-        if _claims_distributions(run) is False:
-            done -= OF_DISTRIBUTIONS
-            what = run.head.activation.name if run.head is not None else run.what
-            note(f"{what} gives no distributions: what only holds for them is not checked")
->>>>>>> Stashed changes
+        done = _done(plan, run, wanted, note)
     findings.sort(key=lambda finding: NAMES.index(finding.check))
     return Report(name, shape, [name for name in NAMES if name in done], findings)
 
 
 def _done(plan: Plan, run: Run, wanted: frozenset[str], note: Callable[[str], None]) -> frozenset[str]:
     """Return which of the checks that are wanted apply to ``run``."""
-    from dense_cli.views.evaluate import SUM_TO_ONE
-
     if not plan.labels:
         wanted -= {"labels"}
     if not plan.weights:
         wanted -= {"transposed", "untrained"}
-    if run.head is not None and (name := run.head.activation.name) not in SUM_TO_ONE:
+    if _claims_distributions(run) is False:
         wanted -= OF_DISTRIBUTIONS
+        name = run.head.activation.name if run.head is not None else run.what
         note(f"{name} gives no distributions: what only holds for them is not checked")
     return wanted
 

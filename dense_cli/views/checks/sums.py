@@ -30,7 +30,9 @@ class Sums:
         if not count.number:
             return None
         evidence = f"{count.text} do not sum to 1: their sums run from {count.least:.6g} to {count.most:.6g}"
-        advice = "if these are logits, or the input of a layer, run it: --units N or --weights FILE"
+        advice = (
+            "say what INPUT holds: --logits, --scores, or the input of a --model or of a layer (--weights)"
+        )
         return Finding(self.name, evidence, advice, count.first)
 
 
