@@ -560,6 +560,13 @@ def test_a_table_of_a_million_classes_takes_little_more_memory_than_csv_or_json(
     assert peak(*args, cwd=tmp_path) < other + (64 << 20)
 
 
+def test_rows_of_a_stream_that_is_gone_back_to_take_no_memory_each(tmp_path: Path) -> None:
+    (tmp_path / "few.csv").write_bytes(b"1\n")
+    (tmp_path / "many.csv").write_bytes(b"1\n" * 4_000_000)
+    few = peak("compare", "few.csv", "few.csv", cwd=tmp_path)
+    assert peak("compare", "many.csv", "many.csv", cwd=tmp_path) < few + (64 << 20)
+
+
 @pytest.mark.parametrize(
     "args", [["slice", "-f", "npy"], ["slice", "-t", -1, "-f", "npy"], ["predict", "-f", "npy"], ["info"]]
 )

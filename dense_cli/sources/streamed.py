@@ -197,7 +197,7 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
     shape = stream.shape
     features = shape[-1] or 0
     file = TemporaryFile()
-    places: list[Places] = [np.empty((0, len(shape) - 1), np.int64)]
+    runs: list[Places | range] = []
     masks: list[NDArray[np.bool_]] = []
     rows = 0
     for chunk in stream.chunks:
@@ -205,18 +205,35 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
         with naming(f"{stream.name} in the temporary folder"):
             file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).view(np.uint8).data)
         if None in shape:
-            places.append(chunk.places)
+            _extend(runs, chunk.places)
         if chunk.mask is not None:
             masks.append(chunk.mask)
     with naming(f"{stream.name} in the temporary folder"):
         whole = file.reopened(stream.name)
     tensor = Extent.of(whole, 0, (rows, features), stream.dtype).tensor(stream.name)
     store = TensorStore(tensor, features, np.concatenate(masks) if masks else None)
+    if len(runs) == 1 and isinstance(runs[0], range):
+        return ArraySource.over(stream.name, store, (rows,), (runs[0],))
     if None in shape:
-        return arrange(stream.name, store, np.concatenate(places))
+        none = np.empty((0, len(shape) - 1), np.int64)
+        places = [np.arange(run.start, run.stop)[:, None] if isinstance(run, range) else run for run in runs]
+        return arrange(stream.name, store, np.concatenate([none, *places]))
     lead = tuple(n or 0 for n in shape[:-1])
     samples = range(lead[0]) if stream.samples is None else stream.samples
     return ArraySource.over(stream.name, store, lead, (samples, *map(range, lead[1:])))
+
+
+def _extend(runs: list[Places | range], places: Places) -> None:
+    """Add the places of further rows; samples of one row that are numbered through are a range."""
+    if places.shape[1] > 1 or not len(places) or (np.diff(places[:, 0]) != 1).any():
+        runs.append(places)
+        return
+    run = range(int(places[0, 0]), int(places[-1, 0]) + 1)
+    last = runs[-1] if runs else None
+    if isinstance(last, range) and last.stop == run.start:
+        runs[-1] = range(last.start, run.stop)
+    else:
+        runs.append(run)
 
 
 def in_order(source: Source) -> Source:
