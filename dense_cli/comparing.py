@@ -78,7 +78,8 @@ def compare(
     from dense_cli.pipeline import MEMORY
     from dense_cli.sources.labels import load_labels
     from dense_cli.sources.open import Request
-    from dense_cli.views.compare import Comparison, Limits, pairs
+    from dense_cli.sources.pairs import pairs
+    from dense_cli.views.compare import Comparison, Limits
 
     if first == second == "-":
         raise UsageError("A and B are both standard input: expected one file")

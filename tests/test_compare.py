@@ -15,7 +15,8 @@ from hypothesis.extra import numpy as hnp
 
 from dense_cli.errors import ShapeError
 from dense_cli.sources.arrays import ArraySource
-from dense_cli.views.compare import Comparison, Limits, pairs
+from dense_cli.sources.pairs import pairs
+from dense_cli.views.compare import Comparison, Limits
 
 
 def softmax(logits: np.ndarray) -> np.ndarray:

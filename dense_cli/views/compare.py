@@ -8,15 +8,14 @@ every number of the row is known in both.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import DtypeError, ShapeError, UsageError
-from dense_cli.sources.source import Block, KnownPlaces, Place, Source, number_place
-from dense_cli.text import shape_text
+from dense_cli.errors import DtypeError, UsageError
+from dense_cli.sources.source import Place, number_place
 from dense_cli.views.top import top_k
 
 KINDS = ("probabilities", "logits", "classes")
@@ -70,7 +69,7 @@ class Row(NamedTuple):
 
 
 class ComparisonResult(NamedTuple):
-    """What a comparison found; None where it does not apply to the kind, NaN where no row counts.
+    """How B departs from A; None where that does not apply to the kind, NaN where no row counts.
 
     ``beyond`` counts the numbers that differ by more than ``atol + rtol · |B|``, NaN among them;
     ``flips`` the rows whose class changed; ``moved`` says how far A's class has fallen in B. ``classless``
@@ -81,28 +80,28 @@ class ComparisonResult(NamedTuple):
     kind: str
     rows: int
     numbers: int
-    lost: int
-    classless: int
-    unknown: int
-    maximum: float | None
-    maximum_at: Place | None
-    mean: float | None
-    beyond: int
-    beyond_at: Place | None
     flips: int
-    top_k: int | None
-    overlap: float | None
-    mean_kl: float | None
-    worst_kl: float | None
-    worst_kl_at: Place | None
-    mean_js: float | None
-    worst_js: float | None
-    mean_variation: float | None
-    worst_variation: float | None
-    mean_moved: float | None
-    most_moved: int | None
     flipped: list[Row]
-    worst: list[Row]
+    lost: int = 0
+    classless: int = 0
+    unknown: int = 0
+    maximum: float | None = None
+    maximum_at: Place | None = None
+    mean: float | None = None
+    beyond: int = 0
+    beyond_at: Place | None = None
+    top_k: int | None = None
+    overlap: float | None = None
+    mean_kl: float | None = None
+    worst_kl: float | None = None
+    worst_kl_at: Place | None = None
+    mean_js: float | None = None
+    worst_js: float | None = None
+    mean_variation: float | None = None
+    worst_variation: float | None = None
+    mean_moved: float | None = None
+    most_moved: int | None = None
+    worst: Sequence[Row] = ()
 
     @property
     def agreement(self) -> float:
@@ -111,76 +110,73 @@ class ComparisonResult(NamedTuple):
 
     def faults(self, limits: Limits) -> list[str]:
         """Return which limits are passed, in words."""
-        said = []
-        if (limits.atol is not None or limits.rtol is not None) and self.kind != "classes" and self.beyond:
+        return [*self._of_numbers(limits), *self._of_classes(limits), *self._of_divergence(limits)]
+
+    def _of_numbers(self, limits: Limits) -> Iterator[str]:
+        if self.beyond and (limits.atol is not None or limits.rtol is not None):
             atol, rtol = limits.atol or 0, limits.rtol or 0
-            said.append(
-                f"{self.beyond} of {self.numbers} numbers differ by more than {atol:g} + {rtol:g} · |B|"
-            )
-        if limits.flips is not None and self.flips > limits.flips:
-            said.append(f"{self.flips} of {self.rows} rows change class, allowed are {limits.flips}")
-        if limits.flips is not None and self.classless:
-            said.append(
-                f"{self.classless} of {self.rows} rows have NaN or infinity and no class in A and B{_ALLOWED}"
-            )
-        if limits.kl is not None and self.worst_kl is not None and self.worst_kl > limits.kl:
-            said.append(f"a KL divergence of {self.worst_kl:.6g}, allowed is {limits.kl:g}")
-        if limits.kl is not None and self.unknown:
-            said.append(
-                f"{self.unknown} of {self.rows} rows have NaN or infinity and no KL divergence{_ALLOWED}"
-            )
-        return said
+            yield f"{self.beyond} of {self.numbers} numbers differ by more than {atol:g} + {rtol:g} · |B|"
 
-
-def pairs(
-    a: Source, b: Source, rows: int, *, numbered: bool = True
-) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
-    """Give the rows of two sources side by side: a block of ``a``'s, and both blocks' numbers.
-
-    Without ``numbered`` one of them does not say which samples it holds: their order is what counts.
-
-    Raises:
-        ShapeError: they differ in shape, or in which rows they hold.
-    """
-    if len(a.shape) != len(b.shape) or any(
-        x is not None and y is not None and x != y for x, y in zip(a.shape, b.shape, strict=True)
-    ):
-        raise ShapeError(
-            f"{b.name}: expected the shape of {a.name}, {shape_text(a.shape)}, found {shape_text(b.shape)}"
-        )
-    first, second = a.blocks(rows), b.blocks(rows)
-    left: Block | None = None
-    right: Block | None = None
-    while True:
-        left = left if left is not None and len(left.x) else next(first, None)
-        right = right if right is not None and len(right.x) else next(second, None)
-        if left is None and right is None:
+    def _of_classes(self, limits: Limits) -> Iterator[str]:
+        if limits.flips is None:
             return
-        if left is None or right is None:
-            longer, shorter = (a, b) if right is None else (b, a)
-            place = (left or right).places()[0].tolist()  # type: ignore[union-attr]
-            raise ShapeError(f"{shorter.name}: ends where {longer.name} has further rows, from {place} on")
-        count = min(len(left.x), len(right.x))
-        head, left = _split(left, count)
-        other, right = _split(right, count)
-        here, there = head.places(), other.places()
-        if not numbered:
-            here, there = np.diff(here, axis=0) != 0, np.diff(there, axis=0) != 0
-        if not np.array_equal(here, there):
-            at = int((here != there).any(axis=1).argmax()) + (not numbered)
-            here, there = head.places(), other.places()
-            raise ShapeError(
-                f"{b.name}: expected the rows of {a.name} in their order: "
-                f"found {there[at].tolist()} beside {here[at].tolist()}"
-            )
-        yield head, head.x, other.x
+        if self.flips > limits.flips:
+            yield f"{self.flips} of {self.rows} rows change class, allowed are {limits.flips}"
+        if self.classless:
+            rows = f"{self.classless} of {self.rows} rows"
+            yield f"{rows} have NaN or infinity and no class in A and B{_ALLOWED}"
+
+    def _of_divergence(self, limits: Limits) -> Iterator[str]:
+        if limits.kl is None:
+            return
+        if self.worst_kl is not None and self.worst_kl > limits.kl:
+            yield f"a KL divergence of {self.worst_kl:.6g}, allowed is {limits.kl:g}"
+        if self.unknown:
+            yield f"{self.unknown} of {self.rows} rows have NaN or infinity and no KL divergence{_ALLOWED}"
 
 
-def _split(block: Block, count: int) -> tuple[Block, Block]:
-    """Return the first ``count`` rows of a block and the others."""
-    places = block.places()
-    head = Block(block.x[:count], block.start, KnownPlaces(places[:count]))
-    return head, Block(block.x[count:], block.start + count, KnownPlaces(places[count:]))
+class _Numbers(NamedTuple):
+    """How the numbers of two blocks differ, each (rows, classes)."""
+
+    difference: NDArray[np.float64]  # -1 where it is not known
+    unknown: NDArray[np.bool_]
+    beyond: NDArray[np.bool_]  # the tolerance
+    same: NDArray[np.bool_]  # NaN in both is
+
+    @classmethod
+    def of(cls, a: NDArray[np.float64], b: NDArray[np.float64], limits: Limits) -> _Numbers:
+        difference = np.abs(a - b)
+        difference[a == b] = 0  # infinities that agree
+        unknown = np.isnan(difference)
+        nan = np.isnan(a) & np.isnan(b)
+        beyond = unknown & ~nan if limits.equal_nan else unknown
+        # An infinite number has an infinite tolerance: it is within it only where both are the same.
+        allowed = np.where(np.isinf(b), 0, (limits.atol or 0) + (limits.rtol or 0) * np.abs(b))
+        beyond = beyond | (difference > allowed)
+        return cls(np.where(unknown, -1, difference), unknown, beyond, (a == b) | nan)
+
+
+class _Rows(NamedTuple):
+    """How the rows of two blocks differ: classes, largest differences, and measures (4, rows)."""
+
+    places: NDArray[np.int64]
+    first: NDArray[np.int64]
+    second: NDArray[np.int64]
+    largest: NDArray[np.float64]
+    measures: NDArray[np.float64]  # KL, Jensen-Shannon, total variation, how far moved
+
+    def at(self, i: int) -> Row:
+        """Return one of them."""
+        kl, _, variation, moved = self.measures[:, i].tolist()
+        return Row(
+            tuple(self.places[i].tolist()),
+            int(self.first[i]),
+            int(self.second[i]),
+            float(self.largest[i]),
+            kl,
+            variation,
+            0 if math.isnan(moved) else int(moved),
+        )
 
 
 class Comparison:
@@ -230,7 +226,6 @@ class Comparison:
                 self._add(a.astype(np.float64), b.astype(np.float64), places)
 
     def _add_classes(self, a: NDArray[Any], b: NDArray[Any], places: NDArray[np.int64]) -> None:
-        nothing = float("nan")
         for side, values in (("A", a), ("B", b)):
             wrong = ~((values == np.floor(values)) & np.isfinite(values) | np.isnan(values))
             if wrong.any():
@@ -249,68 +244,60 @@ class Comparison:
                 break
             place = (*places[row].tolist(), column)
             first, second = int(a[row, column]), int(b[row, column])
-            self._flipped.append(Row(place, first, second, nothing, nothing, nothing, 0))
+            self._flipped.append(Row(place, first, second, math.nan, math.nan, math.nan, 0))
 
     def _add(self, a: NDArray[np.float64], b: NDArray[np.float64], places: NDArray[np.int64]) -> None:
-        self._rows += len(a)
-        self._numbers += a.size
-        difference = np.abs(a - b)
-        difference[a == b] = 0  # infinities that agree
-        unknown = np.isnan(difference)
-        allowed = (self.limits.atol or 0) + (self.limits.rtol or 0) * np.abs(b)
-        nan = np.isnan(a) & np.isnan(b)
-        beyond = unknown & ~nan if self.limits.equal_nan else unknown
-        # An infinite number has an infinite tolerance: it is within it only where both are the same.
-        beyond = beyond | (difference > np.where(np.isinf(b), 0, allowed))
-        if beyond.any():
-            self._beyond += int(np.count_nonzero(beyond))
-            if self._beyond_at is None:
-                self._beyond_at = number_place(beyond.argmax(), places, a.shape[1])
-        known = np.where(unknown, -1, difference)
-        if known.size and known.max() > self._maximum:
-            self._maximum = float(known.max())
-            self._maximum_at = number_place(known.argmax(), places, a.shape[1])
-        self._sums["difference"] += float(difference[~unknown].sum())
-        self._differences += int(np.count_nonzero(~unknown))
-
+        numbers = _Numbers.of(a, b, self.limits)
+        self._count_numbers(numbers, places)
         first, second = _classes(a), _classes(b)
-        flips = first != second
-        self._flips += int(np.count_nonzero(flips))
         both = (first >= 0) & (second >= 0)
-        self._lost += int(np.count_nonzero(~both))
-        allowed_rows = ((a == b) | nan).all(axis=1) & self.limits.equal_nan
-        self._unknown += int(np.count_nonzero(~both & ~allowed_rows))
-        self._classless += int(np.count_nonzero((first < 0) & (second < 0) & ~allowed_rows))
-        measures = np.full((4, len(a)), np.nan)  # KL, Jensen-Shannon, total variation, how far moved
+        allowed = np.asarray(numbers.same.all(axis=1) & self.limits.equal_nan)
+        self._count_rows(first, second, allowed)
+        measures = np.full((4, len(a)), np.nan)
         if both.any():
             measures[:, both] = self._diverge(a[both], b[both], first[both])
-        largest = np.where(unknown.all(axis=1), np.nan, known.max(axis=1))
-
-        def row(i: int) -> Row:
-            kl, _, variation, moved = measures[:, i].tolist()
-            return Row(
-                tuple(places[i].tolist()),
-                int(first[i]),
-                int(second[i]),
-                float(largest[i]),
-                kl,
-                variation,
-                0 if moved != moved else int(moved),
-            )
-
-        room = None if self._keep is None else max(self._keep - len(self._flipped), 0)
-        self._flipped += [row(i) for i in np.flatnonzero(flips)[:room]]
-        kl = measures[0]
-        if both.any():
+            kl = measures[0]
             highest = int(np.nanargmax(kl))
             if kl[highest] > self._most["kl"]:
                 self._most["kl"], self._kl_at = float(kl[highest]), tuple(places[highest].tolist())
+        largest = np.where(numbers.unknown.all(axis=1), np.nan, numbers.difference.max(axis=1))
+        rows = _Rows(places, first, second, largest, measures)
+        room = None if self._keep is None else max(self._keep - len(self._flipped), 0)
+        self._flipped += [rows.at(i) for i in np.flatnonzero(first != second)[:room]]
         # A row that cannot be compared is worse than any that can; equal rows are not among the worst.
-        badness = np.where(both, measures[2], np.where(beyond.any(axis=1), 2.0, 0.0))
+        self._keep_worst(rows, np.where(both, measures[2], np.where(numbers.beyond.any(axis=1), 2.0, 0.0)))
+
+    def _count_numbers(self, numbers: _Numbers, places: NDArray[np.int64]) -> None:
+        difference, columns = numbers.difference, numbers.difference.shape[1]
+        self._numbers += difference.size
+        if numbers.beyond.any():
+            self._beyond += int(np.count_nonzero(numbers.beyond))
+            if self._beyond_at is None:
+                self._beyond_at = number_place(numbers.beyond.argmax(), places, columns)
+        if difference.size and difference.max() > self._maximum:
+            self._maximum = float(difference.max())
+            self._maximum_at = number_place(difference.argmax(), places, columns)
+        self._sums["difference"] += float(difference[~numbers.unknown].sum())
+        self._differences += int(np.count_nonzero(~numbers.unknown))
+
+    def _count_rows(
+        self, first: NDArray[np.int64], second: NDArray[np.int64], allowed: NDArray[np.bool_]
+    ) -> None:
+        """Count rows by their classes in A and B; NaN in ``allowed`` rows is no fault."""
+        both = (first >= 0) & (second >= 0)
+        self._rows += len(first)
+        self._flips += int(np.count_nonzero(first != second))
+        self._lost += int(np.count_nonzero(~both))
+        self._unknown += int(np.count_nonzero(~both & ~allowed))
+        self._classless += int(np.count_nonzero((first < 0) & (second < 0) & ~allowed))
+
+    def _keep_worst(self, rows: _Rows, badness: NDArray[np.float64]) -> None:
+        """Keep the rows of the highest badness among these and those before; 0 is none."""
         worst = np.argsort(-badness, kind="stable")[: self._keep]
-        self._worst += [row(i) for i in worst if badness[i] > 0]
-        self._worst.sort(key=lambda r: -(2.0 if r.variation != r.variation else r.variation))
-        del self._worst[self._keep if self._keep is not None else len(self._worst) :]
+        self._worst += [rows.at(i) for i in worst if badness[i] > 0]
+        self._worst.sort(key=lambda row: -(2.0 if math.isnan(row.variation) else row.variation))
+        if self._keep is not None:
+            del self._worst[self._keep :]
 
     def _diverge(
         self, a: NDArray[np.float64], b: NDArray[np.float64], first: NDArray[np.int64]
@@ -347,46 +334,43 @@ class Comparison:
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
 
     def result(self) -> ComparisonResult:
-        """Return what was found."""
-        numeric = self.kind != "classes"
-        known = self._known
-
-        def mean(name: str) -> float | None:
-            return (self._sums[name] / known if known else math.nan) if numeric else None
-
-        def most(name: str) -> float | None:
-            return (self._most[name] if known else math.nan) if numeric else None
-
+        """Return the differences of all rows so far."""
+        counts = ComparisonResult(self.kind, self._rows, self._numbers, self._flips, self._flipped)
+        if self.kind == "classes":
+            return counts
+        classes = self._numbers // self._rows if self._rows else 0
+        k = min(self.top, classes)
+        overlaps = k < classes  # all of the classes are the same ones
         differences = self._differences
-        k = min(self.top, self._numbers // self._rows if self._rows else 0)
-        overlaps = numeric and bool(self._rows) and k < self._numbers // self._rows
-        return ComparisonResult(
-            kind=self.kind,
-            rows=self._rows,
-            numbers=self._numbers,
+        return counts._replace(
             lost=self._lost,
             classless=self._classless,
             unknown=self._unknown,
-            maximum=(self._maximum if differences else math.nan) if numeric else None,
+            maximum=self._maximum if differences else math.nan,
             maximum_at=self._maximum_at,
-            mean=(self._sums["difference"] / differences if differences else math.nan) if numeric else None,
+            mean=self._sums["difference"] / differences if differences else math.nan,
             beyond=self._beyond,
             beyond_at=self._beyond_at,
-            flips=self._flips,
             top_k=k if overlaps else None,
-            overlap=mean("overlap") if overlaps else None,
-            mean_kl=mean("kl"),
-            worst_kl=most("kl"),
+            overlap=self._mean("overlap") if overlaps else None,
+            mean_kl=self._mean("kl"),
+            worst_kl=self._worst_of("kl"),
             worst_kl_at=self._kl_at,
-            mean_js=mean("js"),
-            worst_js=most("js"),
-            mean_variation=mean("variation"),
-            worst_variation=most("variation"),
-            mean_moved=mean("moved"),
-            most_moved=None if not numeric else int(self._most["moved"]) if known else 0,
-            flipped=self._flipped,
+            mean_js=self._mean("js"),
+            worst_js=self._worst_of("js"),
+            mean_variation=self._mean("variation"),
+            worst_variation=self._worst_of("variation"),
+            mean_moved=self._mean("moved"),
+            most_moved=int(self._most["moved"]) if self._known else 0,
             worst=self._worst,
         )
+
+    def _mean(self, name: str) -> float:
+        """Return the mean of a measure over the rows that have it."""
+        return self._sums[name] / self._known if self._known else math.nan
+
+    def _worst_of(self, name: str) -> float:
+        return self._most[name] if self._known else math.nan
 
 
 def _relative(p: NDArray[Any], log_p: NDArray[Any], log_q: NDArray[Any]) -> NDArray[Any]:

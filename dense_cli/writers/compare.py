@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 import orjson
@@ -105,7 +106,7 @@ def _measures(found: ComparisonResult, screen: Screen) -> list[str]:
     return render([Column("", True), Column("mean"), Column("worst"), Column("at", True)], cells, screen)
 
 
-def _rows(rows: list[Row], axes: list[str], files: ComparedFiles, screen: Screen) -> list[str]:
+def _rows(rows: Sequence[Row], axes: list[str], files: ComparedFiles, screen: Screen) -> list[str]:
     named = files.labels is not None
     kept = [i for i, axis in enumerate(axes) if axis]
     columns = [*(Column(axes[i]) for i in kept), Column("A", named), Column("B", named)]

@@ -1,0 +1,78 @@
+"""Two sources side by side, row by row.
+
+In: two sources, whose blocks need not end at the same rows. Out: equal runs of rows of both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import ShapeError
+from dense_cli.sources.source import Block, KnownPlaces, Source
+from dense_cli.text import shape_text
+
+
+def pairs(
+    a: Source, b: Source, rows: int, *, numbered: bool = True
+) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
+    """Give the rows of two sources side by side: a block of ``a``'s, and both blocks' numbers.
+
+    Without ``numbered`` one of them does not say which samples it holds: their order is what counts.
+
+    Raises:
+        ShapeError: they differ in shape, or in which rows they hold.
+    """
+    _require_same_shape(a, b)
+    of_a, of_b = a.blocks(rows), b.blocks(rows)
+    left: Block | None = None
+    right: Block | None = None
+    while True:
+        left = left if left is not None and len(left.x) else next(of_a, None)
+        right = right if right is not None and len(right.x) else next(of_b, None)
+        if left is None or right is None:
+            _require_both_end(a, left, b, right)
+            return
+        count = min(len(left.x), len(right.x))
+        first, left = _split(left, count)
+        second, right = _split(right, count)
+        _require_same_places(a, first, b, second, numbered)
+        yield first, first.x, second.x
+
+
+def _require_same_shape(a: Source, b: Source) -> None:
+    sizes = zip(a.shape, b.shape, strict=False)
+    if len(a.shape) != len(b.shape) or any(x != y for x, y in sizes if x is not None and y is not None):
+        raise ShapeError(
+            f"{b.name}: expected the shape of {a.name}, {shape_text(a.shape)}, found {shape_text(b.shape)}"
+        )
+
+
+def _require_both_end(a: Source, left: Block | None, b: Source, right: Block | None) -> None:
+    further = left or right
+    if further is not None:
+        longer, shorter = (a, b) if right is None else (b, a)
+        place = further.places()[0].tolist()
+        raise ShapeError(f"{shorter.name}: ends where {longer.name} has further rows, from {place} on")
+
+
+def _require_same_places(a: Source, first: Block, b: Source, second: Block, numbered: bool) -> None:
+    """Refuse rows that do not stand at the same places; of sources without numbers, whose axes step apart."""
+    here, there = first.places(), second.places()
+    apart = here != there if numbered else (np.diff(here, axis=0) != 0) != (np.diff(there, axis=0) != 0)
+    if apart.any():
+        at = int(apart.any(axis=1).argmax()) + (not numbered)
+        raise ShapeError(
+            f"{b.name}: expected the rows of {a.name} in their order: "
+            f"found {there[at].tolist()} beside {here[at].tolist()}"
+        )
+
+
+def _split(block: Block, count: int) -> tuple[Block, Block]:
+    """Return the first ``count`` rows of a block and the others."""
+    places = block.places()
+    first = Block(block.x[:count], block.start, KnownPlaces(places[:count]))
+    return first, Block(block.x[count:], block.start + count, KnownPlaces(places[count:]))
