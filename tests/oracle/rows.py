@@ -299,9 +299,9 @@ def check_summary(case: Case, found: dict[str, Any], rows: list[Row], records: l
         assert (found["samples"], found["rows"]) == (0, 0)
         return
     assert found.keys() == expected.keys()
-    off = (
-        max((Slack(r).of_measure(r, "entropy") for r in rows if r.has_class and r.counts), default=0) + 1e-12
-    )
+    counted = [row for row in rows if row.has_class and row.counts]
+    both = ("entropy", "confidence")
+    off = max((Slack(r).of_measure(r, name) for r in counted for name in both), default=0) + 1e-12
     judged = [(row, record) for row, record in zip(rows, records, strict=True) if row.target is not None]
     judged = [(row, record) for row, record in judged if row.has_class]
     losses = max((Slack(r).of_measure(r, "loss") for r, _ in judged), default=0) + 1e-12
