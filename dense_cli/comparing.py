@@ -89,8 +89,8 @@ def compare(
         _open(path, input_format if path == "-" or not piped else None, request, memory)
         for path in (first, second)
     )
-    whole = all(source.dtype.kind in "iu" for source in (a, b))
-    kind = kind or ("classes" if whole else "probabilities")
+    integers = all(source.dtype.kind in "iu" for source in (a, b))
+    kind = kind or ("classes" if integers else "probabilities")
     limits = limits or Limits.default()
     if kind == "classes":
         limits.require_of_classes()

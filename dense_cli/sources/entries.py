@@ -21,7 +21,7 @@ from dense_cli.text import glimpse
 
 _PIECE = 1 << 20  # bytes of text that are parsed together
 _LINES = 1 << 16  # lines of CSV that are given together
-_WHOLE = "print targets with -f json, npy or npz, which hold them in order"
+_ARRAYS = "print targets with -f json, npy or npz, which hold them in order"
 _COMMA, _OPENING, _CLOSING = b",[]"
 
 
@@ -93,14 +93,20 @@ def _lines(text: bytes, name: str) -> Iterator[list[Any]]:
                     _parsed(line, f"{name}: line {i}")
             raise
         for sample, value in enumerate(values, samples):
-            if isinstance(value, dict) and ("t" in value or value.get("sample", sample) != sample):
-                found = ", ".join(f"{key} {glimpse(value[key])}" for key in ("sample", "t") if key in value)
-                raise FileFormatError(
-                    f"{name}: expected a line for each sample, found {found} in place of sample {sample}",
-                    hint=_WHOLE,
-                )
+            if isinstance(value, dict):
+                _require_sample(value, sample, name)
         yield [_classes(value) if isinstance(value, dict) else value for value in values]
         number, samples = number + len(lines), samples + len(values)
+
+
+def _require_sample(value: dict[str, Any], sample: int, name: str) -> None:
+    """Refuse a line that states another sample than the next, or a time step."""
+    if "t" in value or value.get("sample", sample) != sample:
+        stated = ", ".join(f"{key} {glimpse(value[key])}" for key in ("sample", "t") if key in value)
+        raise FileFormatError(
+            f"{name}: expected a line for each sample, found {stated} in place of sample {sample}",
+            hint=_ARRAYS,
+        )
 
 
 def _rows(text: bytes, name: str) -> Iterator[list[Any]]:
@@ -112,19 +118,22 @@ def _rows(text: bytes, name: str) -> Iterator[list[Any]]:
     try:
         single = b"," not in text or all(len(line) == 1 for line in lines())
         rows = lines()
-        head = list(islice(rows, 2))
-        if head and head[0][0] == "sample" and "class" in head[0]:  # as densecli prints it
-            raise FileFormatError(
-                f"{name}: expected a line for each sample, found a table of {', '.join(head[0][:3])}",
-                hint=_WHOLE,
-            )
-        if len(head) > 1 and not any(map(is_number, head[0])) and all(map(is_number, head[1])):
-            del head[0]
-        rows = chain(head, rows)
+        rows = chain(_without_header(list(islice(rows, 2)), name), rows)
         while some := list(islice(rows, _LINES)):
             yield [line[0] for line in some] if single else some
     except csv.Error as error:
         raise FileFormatError(f"{name}: not CSV: {error}") from error
+
+
+def _without_header(rows: list[list[str]], name: str) -> list[list[str]]:
+    """Return the first two rows without the first where it holds names alone, and the second numbers."""
+    if rows and rows[0][0] == "sample" and "class" in rows[0]:  # as densecli prints it
+        raise FileFormatError(
+            f"{name}: expected a line for each sample, found a table of {', '.join(rows[0][:3])}",
+            hint=_ARRAYS,
+        )
+    header = len(rows) > 1 and not any(map(is_number, rows[0])) and all(map(is_number, rows[1]))
+    return rows[1:] if header else rows
 
 
 def is_number(text: str) -> bool:

@@ -110,19 +110,7 @@ def _tokens(value: dict[str, Any], file: str) -> Mapping[str, Any]:
     model = value.get("model")
     if not isinstance(model, dict):
         return value
-    vocabulary = model.get("vocab")
-    if isinstance(vocabulary, dict):
-        tokens = vocabulary  # nothing else reads it
-    elif isinstance(vocabulary, list):  # Unigram: [token, score], the id being the place
-        tokens = {}
-        for at, entry in enumerate(vocabulary):
-            if not isinstance(entry, list) or not entry or not isinstance(entry[0], str):
-                raise FileFormatError(
-                    f"{file}: model.vocab[{at}]: expected [token, score], found {glimpse(entry)}"
-                )
-            tokens[entry[0]] = at
-    else:
-        raise FileFormatError(f"{file}: no vocabulary: expected model.vocab in a tokenizer.json")
+    tokens = _vocabulary(model.get("vocab"), file)
     added = value.get("added_tokens")
     for entry in added if isinstance(added, list) else []:
         if not isinstance(entry, dict) or not isinstance(entry.get("content"), str) or "id" not in entry:
@@ -130,6 +118,22 @@ def _tokens(value: dict[str, Any], file: str) -> Mapping[str, Any]:
                 f"{file}: added_tokens: expected an id and a content, found {glimpse(entry)}"
             )
         tokens[entry["content"]] = entry["id"]
+    return tokens
+
+
+def _vocabulary(vocabulary: object, file: str) -> dict[str, Any]:
+    """Return the tokens and ids of ``model.vocab``: an object, or Unigram's list of [token, score]."""
+    if isinstance(vocabulary, dict):
+        return vocabulary
+    if not isinstance(vocabulary, list):
+        raise FileFormatError(f"{file}: no vocabulary: expected model.vocab in a tokenizer.json")
+    tokens = {}
+    for at, entry in enumerate(vocabulary):
+        if not isinstance(entry, list) or not entry or not isinstance(entry[0], str):
+            raise FileFormatError(
+                f"{file}: model.vocab[{at}]: expected [token, score], found {glimpse(entry)}"
+            )
+        tokens[entry[0]] = at
     return tokens
 
 

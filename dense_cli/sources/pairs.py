@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
-from dense_cli.sources.source import Block, KnownPlaces, Source
+from dense_cli.sources.source import Block, KnownPlaces, Source, may_agree
 from dense_cli.text import shape_text
 
 
@@ -44,8 +44,7 @@ def pairs(
 
 
 def _require_same_shape(a: Source, b: Source) -> None:
-    sizes = zip(a.shape, b.shape, strict=False)
-    if len(a.shape) != len(b.shape) or any(x != y for x, y in sizes if x is not None and y is not None):
+    if not may_agree(a.shape, b.shape):
         raise ShapeError(
             f"{b.name}: expected the shape of {a.name}, {shape_text(a.shape)}, found {shape_text(b.shape)}"
         )

@@ -160,6 +160,17 @@ class Source(Protocol):
         """Give only some samples."""
 
 
+def may_agree(a: tuple[int | None, ...], b: tuple[int | None, ...]) -> bool:
+    """Whether two shapes may be the same: a size that is not known agrees with any.
+
+    >>> may_agree((2, None), (2, 3)), may_agree((2, 3), (2, 4)), may_agree((2,), (2, 3))
+    (True, False, False)
+    """
+    return len(a) == len(b) and all(
+        x == y for x, y in zip(a, b, strict=True) if x is not None and y is not None
+    )
+
+
 def check_steps(shape: tuple[int | None, ...], name: str) -> None:
     """Refuse a shape without a time axis."""
     if len(shape) < 3:

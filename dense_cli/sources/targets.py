@@ -1,7 +1,11 @@
-"""The classes that rows should have: read from a file, and looked up by a row's place."""
+"""The classes that rows should have: read from a file, and looked up by a row's place.
+
+In: a file of class numbers or labels, in any of the formats. Out: `Targets`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -10,6 +14,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.sources.entries import entries, is_number
+from dense_cli.sources.source import may_agree
 from dense_cli.text import glimpse, shape_text
 
 
@@ -41,20 +46,21 @@ class Targets(NamedTuple):
         Raises:
             ShapeError: they do not fit.
         """
-        regular = len(self.shapes) and (self.shapes == self.shapes[0]).all()
-        own = (len(self.shapes), *self.shapes[0].tolist()) if regular else (len(self.shapes), None)
-        if len(own) == len(lead) and all(
-            a is None or b is None or a == b for a, b in zip(own, lead, strict=True)
-        ):
+        own = self._shape()
+        if may_agree(own, lead):
             return self
-        if regular and None in lead and (shape := _likely(own, len(lead))) is not None:
-            return Targets.of(self.name, self.values.reshape(shape), self.ignore)
-        if regular and None not in lead and [n for n in own if n != 1] == [n for n in lead if n != 1]:
-            return Targets.of(self.name, self.values.reshape([n or 0 for n in lead]), self.ignore)
-        raise ShapeError(
-            f"{self.name}: expected one target for each class, shape {shape_text(lead)}, "
-            f"found {shape_text(own)}"
-        )
+        shape = None if None in own else _reshaped([n or 0 for n in own], lead)
+        if shape is None:
+            raise ShapeError(
+                f"{self.name}: expected one target for each class, shape {shape_text(lead)}, "
+                f"found {shape_text(own)}"
+            )
+        return Targets.of(self.name, self.values.reshape(shape), self.ignore)
+
+    def _shape(self) -> tuple[int | None, ...]:
+        """Return the shape; of samples that differ in theirs, None stands for all but their number."""
+        regular = len(self.shapes) and (self.shapes == self.shapes[0]).all()
+        return (len(self.shapes), *self.shapes[0].tolist()) if regular else (len(self.shapes), None)
 
     def rows(
         self, places: NDArray[np.int64], mask: NDArray[np.bool_] | None, classes: int
@@ -237,7 +243,15 @@ def _class(item: Any, where: str, labels: _Labels) -> int:
     )
 
 
-def _likely(own: tuple[int, ...], axes: int) -> tuple[int, ...] | None:
+def _reshaped(own: list[int], lead: tuple[int | None, ...]) -> Sequence[int] | None:
+    """Return the shape in which targets fit classes of shape ``lead``, axes of 1 aside; None: in none."""
+    if None in lead:
+        return _likely(own, len(lead))
+    same = [n for n in own if n != 1] == [n for n in lead if n != 1]
+    return [n or 0 for n in lead] if same else None
+
+
+def _likely(own: list[int], axes: int) -> tuple[int, ...] | None:
     """Return targets' shape in ``axes`` axes if they leave out that of a single sample, or add some of 1."""
     if len(own) + 1 == axes:
         return (1, *own)

@@ -114,7 +114,7 @@ def evaluate(
     Raises:
         ConfigError: log-probabilities or measures of an activation that gives none.
     """
-    softmax = activation is not None and activation.name == "softmax" and not activation.config
+    softmax = _is_softmax(activation)
     plain = (
         softmax and logits.dtype == dtype and not view.measures and view.show in ("probabilities", "classes")
     )
@@ -123,7 +123,7 @@ def evaluate(
             return _top(logits, bias, view.top) if view.top else _classes(logits, bias)
         if plain and view.arrays == ("probabilities",) and not view.top:
             return _probabilities(logits, bias)
-        return _whole(logits, bias, activation, softmax, view, dtype, targets)
+        return _any_view(logits, bias, activation, softmax, view, dtype, targets)
 
 
 def _groups(logits: NDArray[Any], bias: NDArray[Any] | None) -> Iterator[tuple[slice, NDArray[Any]]]:
@@ -145,17 +145,17 @@ def _classes(logits: NDArray[Any], bias: NDArray[Any] | None) -> Result:
     """
     classes = np.empty(len(logits), np.int64)
     for rows, group in _groups(logits, bias):
-        found = group.argmax(axis=1)
+        best = group.argmax(axis=1)
         each = np.arange(len(group))
-        highest = group[each, found]
-        group[each, found] = -np.inf
+        highest = group[each, best]
+        group[each, best] = -np.inf  # so that the maximum is the second highest
         near = group.max(axis=1) >= highest - _NEAR
         for row in np.flatnonzero(near):
-            group[row, found[row]] = highest[row]
+            group[row, best[row]] = highest[row]
             e = np.exp(group[row] - highest[row])
-            found[row] = (e / e.sum()).argmax()
-        found[~np.isfinite(highest)] = -1
-        classes[rows] = found
+            best[row] = (e / e.sum()).argmax()
+        best[~np.isfinite(highest)] = -1
+        classes[rows] = best
     return Result(classes)
 
 
@@ -185,13 +185,13 @@ def _probabilities(logits: NDArray[Any], bias: NDArray[Any] | None) -> Result:
         group -= highest
         np.exp(group, out=group)
         group /= group.sum(axis=1, keepdims=True)
-        found = group.argmax(axis=1)
-        found[~np.isfinite(highest[:, 0])] = -1
-        classes[rows] = found
+        best = group.argmax(axis=1)
+        best[~np.isfinite(highest[:, 0])] = -1
+        classes[rows] = best
     return Result(classes, {"probabilities": logits})
 
 
-def _whole(
+def _any_view(
     logits: NDArray[Any],
     bias: NDArray[Any] | None,
     activation: Activation | None,
@@ -200,19 +200,17 @@ def _whole(
     dtype: np.dtype[np.floating],
     targets: NDArray[np.int64] | None,
 ) -> Result:
-    """Return any view, with whole arrays."""
-    wide = logits.dtype
+    """Return any view, with whole arrays.
+
+    The order matters: softmax overwrites the logits, so what is taken from them is copied before it.
+    """
     if bias is not None:
         logits += bias
     highest = logits.max(axis=1, keepdims=True)
     # An input with NaN or infinity makes every logit of its row NaN or infinite, and so the highest.
     lost = ~np.isfinite(highest[:, 0])
-    arrays: dict[str, NDArray[Any]] = {}
-    if "logits" in (*view.arrays, view.values):
-        arrays["logits"] = logits.astype(dtype)
-    if "log_probabilities" in (*view.arrays, view.values):
-        arrays["log_probabilities"] = _log(logits, highest, activation, softmax).astype(dtype, copy=False)
-    raw = logits.copy() if softmax and view.measures else None
+    arrays = _from_logits(logits, highest, activation, softmax, {*view.arrays, view.values}, dtype)
+    kept = logits.copy() if softmax and view.measures else None
     if softmax:
         logits -= highest
         np.exp(logits, out=logits)
@@ -224,24 +222,57 @@ def _whole(
     y = y.astype(dtype, copy=False)
     arrays["probabilities"] = arrays["scores"] = arrays["values"] = y
     result = Result(y.argmax(axis=1), {name: arrays[name] for name in view.arrays})
-    if view.top:
-        result.top_classes, result.top_values = top_k(y, view.top)
-        result.top_values = np.take_along_axis(arrays.get(view.values, y), result.top_classes, axis=1)
-        result.top_classes[lost] = -1
-        result.top_values[lost] = np.nan  # of sigmoid(inf) there is a value, and yet no class
     result.classes[lost | (view.show == "values")] = -1
+    if view.top:
+        # Which are the likeliest, and which are tied, is judged by y, whatever values are shown.
+        columns, _ = top_k(y, view.top)
+        values = np.take_along_axis(arrays.get(view.values, y), columns, axis=1)
+        columns[lost] = -1
+        values[lost] = np.nan  # of sigmoid(inf) there is a value, and yet no class
+        result.top_classes, result.top_values = columns, values
     if view.measures:
-        if not gives_distributions(activation):
-            raise ConfigError(
-                f"measures: expected an activation that gives distributions, softmax or sparsemax, "
-                f"found {activation!r}"
-            )
-        from dense_cli.views.measures import measure
-
-        result.measures = measure(view.measures, y.astype(wide, copy=False), raw, targets)
-        for name, values in result.measures.items():
-            values[lost] = 0 if name == "rank" else np.nan
+        wide = y.astype(logits.dtype, copy=False)
+        result.measures = _measures(view.measures, wide, kept, activation, targets, lost)
     return result
+
+
+def _from_logits(
+    logits: NDArray[Any],
+    highest: NDArray[Any],
+    activation: Activation | None,
+    softmax: bool,
+    names: set[str],
+    dtype: np.dtype[np.floating],
+) -> dict[str, NDArray[Any]]:
+    """Return those of the arrays ``names`` that are taken from the logits."""
+    arrays: dict[str, NDArray[Any]] = {}
+    if "logits" in names:
+        arrays["logits"] = logits.astype(dtype)
+    if "log_probabilities" in names:
+        arrays["log_probabilities"] = _log(logits, highest, activation, softmax).astype(dtype, copy=False)
+    return arrays
+
+
+def _measures(
+    names: tuple[str, ...],
+    y: NDArray[Any],
+    logits: NDArray[Any] | None,
+    activation: Activation | None,
+    targets: NDArray[np.int64] | None,
+    lost: NDArray[np.bool_],
+) -> dict[str, NDArray[Any]]:
+    """Return measures of every row, NaN (of the rank 0) where it is lost."""
+    from dense_cli.views.measures import measure
+
+    if not gives_distributions(activation):
+        raise ConfigError(
+            f"measures: expected an activation that gives distributions, softmax or sparsemax, "
+            f"found {activation!r}"
+        )
+    measures = measure(names, y, logits, targets)
+    for name, values in measures.items():
+        values[lost] = 0 if name == "rank" else np.nan
+    return measures
 
 
 def tolerance(dtype: np.dtype[Any]) -> float:
@@ -254,19 +285,20 @@ def gives_distributions(activation: Activation | None) -> bool:
     return activation is None or (activation.name in SUM_TO_ONE and not activation.config)
 
 
+def _is_softmax(activation: Activation | None) -> bool:
+    """Whether an activation is softmax along the classes."""
+    return activation is not None and activation.name == "softmax" and not activation.config
+
+
 def _log(
     logits: NDArray[Any], highest: NDArray[Any], activation: Activation | None, softmax: bool
 ) -> NDArray[Any]:
-    found: NDArray[Any]
+    """Return the logarithms of what the activation makes of the logits, without going through it."""
     if softmax:
         shifted = logits - highest
-        found = shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
-    elif activation is None:
-        found = np.log(logits)
-    elif activation.name == "sigmoid":
-        found = -np.logaddexp(logits.dtype.type(0), -logits)
-    else:
-        raise ConfigError(
-            f"log-probabilities: expected activation softmax or sigmoid, found {activation.name}"
-        )
-    return found
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+    if activation is None:
+        return np.asarray(np.log(logits))
+    if activation.name == "sigmoid":
+        return np.asarray(-np.logaddexp(logits.dtype.type(0), -logits))
+    raise ConfigError(f"log-probabilities: expected activation softmax or sigmoid, found {activation.name}")

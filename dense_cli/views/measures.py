@@ -60,14 +60,14 @@ def measure(
     with np.errstate(all="ignore"):
         for start in range(0, max(len(source), 1), size):
             rows = slice(start, start + size)
-            found = _measure(
+            values = _measure(
                 names,
                 probabilities[rows],
                 None if logits is None else logits[rows],
                 None if targets is None else targets[rows],
             )
             for name, group in parts.items():
-                group.append(found[name])
+                group.append(values[name])
     return {name: np.concatenate(group) for name, group in parts.items()}
 
 
@@ -77,15 +77,11 @@ def _measure(
     logits: NDArray[Any] | None,
     targets: NDArray[np.int64] | None,
 ) -> dict[str, Rows]:
-    found: dict[str, Rows] = {}
+    values: dict[str, Rows] = {}
     if "confidence" in names:
-        found["confidence"] = probabilities.max(axis=1)
+        values["confidence"] = probabilities.max(axis=1)
     if "margin" in names:
-        if probabilities.shape[1] == 1:
-            found["margin"] = probabilities[:, 0]
-        else:
-            two = np.partition(probabilities, -2, axis=1)[:, -2:]
-            found["margin"] = two[:, 1] - two[:, 0]
+        values["margin"] = _margin(probabilities)
     wanted = [name for name in ("entropy", "perplexity", "loss") if name in names]
     if wanted:
         entropy, loss = (
@@ -93,12 +89,20 @@ def _measure(
             if logits is None
             else _of_logits(logits, targets, "loss" not in wanted or len(wanted) > 1)
         )
-        values = {"entropy": entropy, "perplexity": np.exp(entropy), "loss": loss}
-        found |= {name: values[name] for name in wanted}
+        of_rows = {"entropy": entropy, "perplexity": np.exp(entropy), "loss": loss}
+        values |= {name: of_rows[name] for name in wanted}
     if "rank" in names:
         assert targets is not None
-        found["rank"] = ranks(probabilities, targets)
-    return found
+        values["rank"] = ranks(probabilities, targets)
+    return values
+
+
+def _margin(probabilities: NDArray[Any]) -> Rows:
+    """Return how far the highest probability of each row is above the second."""
+    if probabilities.shape[1] == 1:
+        return probabilities[:, 0]
+    two = np.partition(probabilities, -2, axis=1)[:, -2:]
+    return np.asarray(two[:, 1] - two[:, 0])
 
 
 def _of_logits(
@@ -188,15 +192,15 @@ class Totals(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """Return the names and numbers that JSON shows."""
-        found: dict[str, Any] = {"samples": self.samples, "rows": self.rows, "padded": self.padded}
-        found |= {"without_class": self.lost, "confidence": self.confidence, "entropy": self.entropy}
-        found["entropy_of_uniform"] = self.of_uniform
+        document: dict[str, Any] = {"samples": self.samples, "rows": self.rows, "padded": self.padded}
+        document |= {"without_class": self.lost, "confidence": self.confidence, "entropy": self.entropy}
+        document["entropy_of_uniform"] = self.of_uniform
         if self.targets is not None:
             right = self.targets
-            found |= {"targets": right.rows, "accuracy": right.accuracy}
-            found |= {f"top_{right.top_k}_accuracy": right.top_k_accuracy, "loss": right.loss}
-            found |= {"perplexity": right.perplexity, "calibration_error": right.calibration_error}
-        return found
+            document |= {"targets": right.rows, "accuracy": right.accuracy}
+            document |= {f"top_{right.top_k}_accuracy": right.top_k_accuracy, "loss": right.loss}
+            document |= {"perplexity": right.perplexity, "calibration_error": right.calibration_error}
+        return document
 
 
 class Summary:
