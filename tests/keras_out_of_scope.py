@@ -46,6 +46,7 @@ FILES = [
     "layers/attention/additive_attention_test.py",
     "layers/attention/attention_test.py",
     "layers/attention/multi_head_attention_test.py",
+    "layers/attention/grouped_query_attention_test.py",
     "initializers/constant_initializers_test.py",
     "initializers/initializer_test.py",
     "initializers/random_initializers_test.py",
@@ -102,10 +103,7 @@ TESTS = {
     "SimpleRNNTest": {
         "test_fused_gru_eligibility": _INTERNAL,
         "test_fused_lstm_eligibility": _INTERNAL,
-        "test_keeps_use_cudnn": _INTERNAL,
     },
-    "MultiHeadAttentionTest": {"test_sliding_window_serialization": "attention within a sliding window"},
-    "EinsumDenseTest": {"test_einsum_dense_constraints": "a kernel for an input that the equation refuses"},
     "FlattenTest": {
         "test_flatten_dense": "sparse tensors, which it calls the layer with too",
         "test_flatten_with_dynamic_batch_size_and_dynamic_dimenstions": "blocks of different shapes for a "
