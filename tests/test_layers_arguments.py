@@ -184,6 +184,14 @@ def test_convolution_takes_memory_for_its_output_and_one_part() -> None:
     assert peak < padded + 2 * part + 4 * output  # all windows at once would be 464 MB
 
 
+def test_integers_stay_integers_in_relu_and_get_slopes_in_leaky_relu() -> None:
+    x = np.array([[-3, 2]], "int64")
+    assert layers.ReLU()(x).tolist() == [[0, 2]]
+    assert layers.ReLU()(x).dtype == np.int64
+    assert layers.LeakyReLU(0.5)(x).tolist() == [[-1.5, 2.0]]
+    assert layers.LeakyReLU(0.5)(x).dtype == np.float32
+
+
 def test_statistics_stay_untrained_when_a_frozen_layer_is_thawed() -> None:
     layer = layers.BatchNormalization()
     layer.build((None, 3))

@@ -10,6 +10,7 @@ from dense_cli import activations
 from dense_cli.errors import ConfigError
 from dense_cli.layers.keras_tensor import Shape
 from dense_cli.layers.layer import Layer
+from dense_cli.layers.normalization.moments import as_float
 
 
 class LeakyReLU(Layer):
@@ -48,8 +49,8 @@ class LeakyReLU(Layer):
         self._build_at_init()
 
     def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the activation of ``inputs``."""
-        return activations.leaky_relu(inputs, negative_slope=self.negative_slope)
+        """Return the activation of ``inputs``, in floats."""
+        return activations.leaky_relu(as_float(inputs), negative_slope=self.negative_slope)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""

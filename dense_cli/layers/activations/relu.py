@@ -64,13 +64,14 @@ class ReLU(Layer):
         self._build_at_init()
 
     def call(self, inputs: NDArray[Any]) -> NDArray[Any]:
-        """Return the activation of ``inputs``."""
-        return activations.relu(
+        """Return the activation of ``inputs``, in their dtype."""
+        outputs = activations.relu(
             inputs,
             negative_slope=self.negative_slope,
             max_value=self.max_value,
             threshold=self.threshold,
         )
+        return outputs.astype(inputs.dtype, copy=False)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """Return the input's shape."""
