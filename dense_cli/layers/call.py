@@ -119,7 +119,9 @@ class CallArguments:
             inspect.Parameter.POSITIONAL_ONLY,
             inspect.Parameter.KEYWORD_ONLY,
         )
-        names = [p.name for p in inspect.signature(function).parameters.values() if p.kind in kinds]
+        bound: Any = function
+        parameters = signature(bound.__func__).parameters.values()
+        names = [p.name for p in parameters if p.kind in kinds]
         shapes = self.shapes()
         if len(names) == 1:
             return {names[0]: next(iter(shapes.values()), None)}

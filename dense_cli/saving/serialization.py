@@ -5,6 +5,7 @@ Source: keras/src/saving/serialization_lib.py.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import threading
 from collections.abc import Iterator
@@ -102,6 +103,7 @@ def _keras_module(cls: type) -> str | None:
     return None
 
 
+@functools.cache
 def _homes() -> dict[str, dict[str, str]]:
     """Keras' module -> names of classes there -> the module here that has them."""
     from dense_cli import constraints, initializers, regularizers
