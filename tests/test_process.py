@@ -135,7 +135,7 @@ def test_a_pipeline_from_predict_to_slice_gives_the_slice(format: str, here: Pat
 
 @pytest.mark.parametrize("format", ["json", "jsonl", "csv", "npy", "npz", "table", "markdown"])
 def test_a_reader_that_closes_early_ends_it_quietly(format: str, endless: Path) -> None:
-    process = begun("predict", "x.npy", "-u", 50, "-f", format, "--all", stdin=subprocess.DEVNULL)
+    process = begun("predict", "x.npy", "-u", 20, "-f", format, "--all", stdin=subprocess.DEVNULL)
     file_of(process.stdout).read(10)
     assert ended(process) == (b"", 0)
 

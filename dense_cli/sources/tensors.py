@@ -35,10 +35,10 @@ def read(stream: ByteStream, request: Request, row: Format) -> Source:
     if not row.fits(start):  # nothing else is worth a copy on the disk
         raise FileFormatError(f"{stream.name}: not {row.name}: it begins like {looks_like(start)}")
     assert row.tensors is not None
-    found: Tensors = load(row.tensors)(stream.whole(), stream.memory)
-    name = choose(found, request, stream.name)
+    tensors: Tensors = load(row.tensors)(stream.whole(), stream.memory)
+    name = choose(tensors, request, stream.name)
     return tensor_source(
-        found[name], f"{stream.name}[{name}]" if name else stream.name, stream.name, stream.memory
+        tensors[name], f"{stream.name}[{name}]" if name else stream.name, stream.name, stream.memory
     )
 
 
