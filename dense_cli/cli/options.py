@@ -106,7 +106,7 @@ holds_options = _bundle(
         "-m",
         "--model",
         metavar="FILE",
-        help="INPUT is that of a saved model (.keras, .h5).",
+        help="INPUT is that of a saved model (.keras, .h5, .onnx).",
     ),
     click.option("--until", metavar="LAYER", help="The layer of the model whose output is shown."),
     click.option(

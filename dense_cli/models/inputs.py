@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
-from dense_cli.layers.keras_tensor import KerasTensor, Shape
+from dense_cli.layers.keras_tensor import Shape
 from dense_cli.sources.source import Source
 from dense_cli.text import shape_text
 
@@ -33,7 +33,7 @@ class Samples(NamedTuple):
     pause: bool = False
 
 
-def require_fit(sources: Sequence[Source], inputs: Sequence[KerasTensor]) -> None:
+def require_fit(sources: Sequence[Source], inputs: Sequence[Any]) -> None:
     """Hold the shapes of the sources against those of a model's inputs.
 
     Raises:

@@ -56,7 +56,7 @@ def open_model(
     """Open a model and its inputs.
 
     Args:
-        file: a ``.keras`` or ``.h5`` file.
+        file: a ``.keras``, ``.h5`` or ``.onnx`` file.
         until: the layer whose output is shown; None: the model's output.
         given: an array, the path of one, or a mapping from the names of inputs to arrays or paths.
         pick: gives the source of the samples that are wanted.
@@ -66,10 +66,7 @@ def open_model(
     Raises:
         DenseCliError, OSError: the model, or an input, is not what it should be.
     """
-    model = load_model(file)
-    if not hasattr(model, "inputs") or model.inputs is None:
-        raise ConfigError(f"{file}: the model was saved without the shape of its input: it cannot be run")
-    part = part_of(model, until, file)
+    part, size = _open_part(file, until, memory)
     names = [x.name for x in part.body.inputs]
     opened = [in_order(source) for source in _sources(given, names, file, Request(key), input_format, memory)]
     total = opened[0].shape[0]
@@ -77,8 +74,21 @@ def open_model(
     numbers = None if total is None else range(total)
     if numbers is not None and batch is not None:
         numbers = numbers[batch] if isinstance(batch, slice) else range(*_one(batch, len(numbers)))
-    source = model_source(part.body, inputs, numbers)
-    return OpenedModel(part, source, inputs, total, gives_mask(part.body))
+    source = model_source(part.body, inputs, numbers, size)
+    return OpenedModel(part, source, inputs, total, gives_mask(part.body, size or 1))
+
+
+def _open_part(file: str, until: str | None, memory: int | None) -> tuple[Part, int | None]:
+    """Return what is run of a file, and how many samples at once; None: as it suits."""
+    if file.lower().endswith(".onnx"):
+        from dense_cli.models.onnx import open_onnx
+
+        body, name, distributions = open_onnx(file, until, memory)
+        return Part(body, None, False, name, distributions), body.size
+    model = load_model(file)
+    if not hasattr(model, "inputs") or model.inputs is None:
+        raise ConfigError(f"{file}: the model was saved without the shape of its input: it cannot be run")
+    return part_of(model, until, file), None
 
 
 def _one(index: int, size: int) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from dense_cli.layers.rnn.time_distributed import TimeDistributed
 from dense_cli.layers.unknown import UnknownLayer
 from dense_cli.models.functional import Functional
 from dense_cli.models.graph import node_of
+from dense_cli.models.source import Body
 from dense_cli.text import listed
 
 
@@ -36,7 +37,7 @@ class Part(NamedTuple):
         distributions: whether the layer says that its outputs are distributions: it is a softmax.
     """
 
-    body: Functional
+    body: Body
     head: DenseArrays | None
     distributed: bool
     layer: str

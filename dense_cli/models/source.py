@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from dense_cli.layers import tree
 from dense_cli.layers.keras_tensor import Shape
 from dense_cli.layers.masks import get_mask, with_mask
-from dense_cli.models.functional import Functional
 from dense_cli.models.inputs import Samples, blocks_of, require_fit
 from dense_cli.models.predict import block_size
 from dense_cli.sources.source import Chunk, Source
@@ -22,28 +21,61 @@ _BLOCK_BYTES = 1 << 20  # of the largest output between the layers
 _MOST = 256  # samples of a block: more make no product faster, and a single sample pays for all of them
 
 
-def model_source(model: Functional, inputs: Sequence[Source], samples: range | None) -> StreamSource:
+class Value(Protocol):
+    """An input or output of a model."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def shape(self) -> Shape:
+        """Its shape, samples first."""
+
+    @property
+    def dtype(self) -> str:
+        """The name of its dtype."""
+
+
+class Body(Protocol):
+    """What runs blocks of samples: a model of Keras, or of ONNX."""
+
+    @property
+    def inputs(self) -> Sequence[Value]:
+        """What it takes."""
+
+    @property
+    def outputs(self) -> Sequence[Value]:
+        """What it gives: one output."""
+
+    def __call__(self, inputs: Any, /) -> Any:
+        """Return the output for an array, or for a list of them."""
+
+
+def model_source(
+    model: Body, inputs: Sequence[Source], samples: range | None, size: int | None = None
+) -> StreamSource:
     """Return the rows of a model's one output.
 
     Args:
         model: with one output (batch, …, features).
         inputs: a source for each of its inputs.
         samples: the numbers of the inputs' samples, where their number is known.
+        size: how many samples run at once; None: as many as suit a core's cache.
 
     Raises:
         ShapeError: an input does not fit.
     """
     require_fit(inputs, model.inputs)
     output = model.outputs[0]
-    size = None if samples is None else len(samples)
+    count = None if samples is None else len(samples)
     inner = output.shape[1:] or (1,)
     dtype = np.dtype(output.dtype if output.dtype in ("float16", "float64") else "float32")
-    chunks = _chunks(model, inputs, dtype)
-    return StreamSource(inputs[0].name, dtype, chunks, (size, *inner), samples=samples)
+    chunks = _chunks(model, inputs, dtype, size or block_size(model, _BLOCK_BYTES, 1, _MOST))
+    return StreamSource(inputs[0].name, dtype, chunks, (count, *inner), samples=samples)
 
 
-def _chunks(model: Functional, inputs: Sequence[Source], dtype: np.dtype[Any]) -> Iterator[Chunk]:
-    size = block_size(model, _BLOCK_BYTES, 1, _MOST)
+def _chunks(model: Body, inputs: Sequence[Source], dtype: np.dtype[Any], size: int) -> Iterator[Chunk]:
     for block in blocks_of(inputs, size):
         y = run_padded(model, block, size)
         values = np.asarray(y, dtype)
@@ -58,7 +90,7 @@ def _chunks(model: Functional, inputs: Sequence[Source], dtype: np.dtype[Any]) -
         )
 
 
-def run_padded(model: Functional, block: Samples, size: int) -> Any:
+def run_padded(model: Body, block: Samples, size: int) -> Any:
     """Return the outputs of a block of samples, which runs as part of a block of ``size``.
 
     Sample i always is sample ``i % size`` of a block of that size, among zeros where there are no others:
@@ -97,10 +129,11 @@ def _mask_rows(mask: NDArray[Any] | None, shape: Shape) -> NDArray[np.bool_] | N
     return np.ascontiguousarray(np.broadcast_to(counts, lead)).reshape(-1)
 
 
-def gives_mask(model: Functional) -> bool:
-    """Whether the output has a mask: seen on one sample of zeros."""
+def gives_mask(model: Body, size: int = 1) -> bool:
+    """Whether the output has a mask: seen on ``size`` samples of zeros."""
     arrays = [
-        np.zeros([1, *(3 if n is None else n for n in x.shape[1:])], np.dtype(x.dtype)) for x in model.inputs
+        np.zeros([size, *(3 if n is None else n for n in x.shape[1:])], np.dtype(x.dtype))
+        for x in model.inputs
     ]
     with np.errstate(all="ignore"):
         return get_mask(model(arrays[0] if len(arrays) == 1 else arrays)) is not None

@@ -8,6 +8,7 @@ is in none of their tables is never passed over in silence: the head that it may
 from __future__ import annotations
 
 import os
+from typing import Any
 
 from dense_cli.errors import FileFormatError, MissingExtraError
 from dense_cli.heads.head import Head, Heads
@@ -28,18 +29,7 @@ def read(file: str, memory: int | None = None) -> Heads:
         FileFormatError: not an ONNX model, or one without a node that is a dense layer.
         SizeError: the model is larger than the memory that is allowed.
     """
-    try:
-        import onnx
-    except ImportError:
-        raise MissingExtraError(f"{file}: reading ONNX", "onnx") from None
-    require_bytes(os.stat(file).st_size, file, "the model", memory)
-    with open(file, "rb") as stream:
-        content = stream.read()
-    try:
-        model = onnx.ModelProto.FromString(content)
-    except Exception as error:  # DecodeError, of google.protobuf
-        raise FileFormatError(f"{file}: not a readable ONNX model: {str(error)[:200]}") from error
-    graph = Graph(model, file)
+    graph = Graph(read_model(file, memory), file)
     try:
         heads = _heads(Constants(graph), graph)
     except DamagedNodeError as error:
@@ -51,6 +41,25 @@ def read(file: str, memory: int | None = None) -> Heads:
             f"expected a Gemm or a MatMul with a constant matrix, found {listed(kinds)}"
         )
     return distinct(Heads(heads))
+
+
+def read_model(file: str, memory: int | None = None) -> Any:
+    """Return the ModelProto of a file.
+
+    Raises:
+        MissingExtraError, FileFormatError, SizeError: as `read` does.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise MissingExtraError(f"{file}: reading ONNX", "onnx") from None
+    require_bytes(os.stat(file).st_size, file, "the model", memory)
+    with open(file, "rb") as stream:
+        content = stream.read()
+    try:
+        return onnx.ModelProto.FromString(content)
+    except Exception as error:  # DecodeError, of google.protobuf
+        raise FileFormatError(f"{file}: not a readable ONNX model: {str(error)[:200]}") from error
 
 
 def _heads(constants: Constants, graph: Graph) -> list[Head]:
