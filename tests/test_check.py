@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SAMPLES, Run
+from helpers import softmax
 
 from dense_cli import initializers
 from dense_cli.files.formats import load
@@ -17,11 +18,6 @@ from dense_cli.views.checks.weights import untrained
 
 DATA = Path(__file__).parent / "data"
 ROOT = Path(__file__).parent.parent
-
-
-def softmax(logits: np.ndarray, axis: int = -1) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=axis, keepdims=True))
-    return powers / powers.sum(axis=axis, keepdims=True)
 
 
 def good(shape: tuple[int, ...] = (40, 6, 5), scale: float = 2.0) -> np.ndarray:

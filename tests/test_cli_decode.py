@@ -11,7 +11,7 @@ import sys
 
 import numpy as np
 import pytest
-from test_cli_weights import CASES, DATA
+from helpers import INPUTS, WEIGHTS
 
 from dense_cli.pipeline import HOLDS
 
@@ -216,8 +216,8 @@ def test_jsonl_without_labels_has_none_and_a_sample_of_padding_has_no_perplexity
 def test_confidence_reads_back_to_the_same_value_and_its_logarithm_is_exact(run, here, dtype):
     x = np.random.default_rng(5).normal(size=(3, 4, 6))
     np.save(here / "x.npy", x)
-    ran = run("decode", "x.npy", "-w", DATA / "iris.npz", "--dtype", dtype, "-f", "jsonl")
-    with np.load(DATA / "iris.npz") as w:
+    ran = run("decode", "x.npy", "-w", WEIGHTS / "iris.npz", "--dtype", dtype, "-f", "jsonl")
+    with np.load(WEIGHTS / "iris.npz") as w:
         powers = np.exp(x @ w["kernel"] + w["bias"])
     highest = (powers / powers.sum(-1, keepdims=True)).max(-1)
     rtol = {"float16": 4e-3, "float32": 1e-5, "float64": 1e-13}[dtype]
@@ -230,7 +230,7 @@ def test_confidence_reads_back_to_the_same_value_and_its_logarithm_is_exact(run,
 
 @pytest.mark.parametrize("blank", [0, 4])
 def test_ctc_reads_what_keras_reads(run, here, blank):
-    with np.load(CASES / "keras_ctc.npz") as golden:
+    with np.load(INPUTS / "keras_ctc.npz") as golden:
         golden = dict(golden)
     np.save(here / "y.npy", golden["probabilities"])
     np.save(here / "n.npy", golden["lengths"])
@@ -243,10 +243,10 @@ def test_ctc_reads_what_keras_reads(run, here, blank):
 
 
 def test_a_trained_head_reads_digits(run):
-    args = ["decode", CASES / "digits__input.npy", "-w", DATA / "digits.keras", "-f", "jsonl"]
-    found = objects(run(*args, "--labels", CASES / "digits__labels.txt").out)
-    names = (CASES / "digits__labels.txt").read_text().split()
-    classes, expected = (np.load(CASES / f"digits__expected{name}.npy") for name in ("_classes", ""))
+    args = ["decode", INPUTS / "digits__input.npy", "-w", WEIGHTS / "digits.keras", "-f", "jsonl"]
+    found = objects(run(*args, "--labels", INPUTS / "digits__labels.txt").out)
+    names = (INPUTS / "digits__labels.txt").read_text().split()
+    classes, expected = (np.load(INPUTS / f"digits__expected{name}.npy") for name in ("_classes", ""))
     assert [line["classes"] for line in found] == classes.tolist()
     assert [line["labels"] for line in found] == [[names[c] for c in row] for row in classes]
     np.testing.assert_allclose([line["confidence"] for line in found], expected.max(-1), rtol=0, atol=5e-6)

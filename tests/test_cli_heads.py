@@ -13,13 +13,13 @@ import termios
 
 import numpy as np
 import pytest
-from test_weights import DATA
+from helpers import WEIGHTS
 
 
 @pytest.fixture
 def copy(here):
     """Copy a weights file into the current folder, so that its name is short."""
-    return lambda name: shutil.copy(DATA / name, here / name).name
+    return lambda name: shutil.copy(WEIGHTS / name, here / name).name
 
 
 def test_a_table_has_a_row_for_each_head_and_marks_the_output(run, copy):

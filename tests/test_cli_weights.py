@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_weights import DATA, EXPORTS, MODEL_FILES, MODELS
+from helpers import EXPORTS, INPUTS, MODEL_FILES, MODELS, WEIGHTS
 
-CASES = Path(__file__).parent / "data" / "cases"
 DIGITS = ["digits.keras", "digits.weights.h5", "digits.h5", "digits__head.npz", "digits__head.safetensors"]
 DIGITS += ["digits__head_torchlayout.safetensors"]
 
@@ -34,7 +33,7 @@ def predict(run, *args) -> np.ndarray:
 
 
 def case(name: str) -> np.ndarray:
-    return np.load(CASES / f"{name}.npy")
+    return np.load(INPUTS / f"{name}.npy")
 
 
 # --- golden numbers -------------------------------------------------------------------------------
@@ -42,11 +41,11 @@ def case(name: str) -> np.ndarray:
 
 @pytest.mark.parametrize(("model", "file"), [*MODEL_FILES, *EXPORTS])
 def test_a_probe_gives_what_keras_gave_unasked_and_with_the_head_named(run, model, file):
-    probe, expected = DATA / f"{model}__probe.npy", np.load(DATA / f"{model}__expected.npy")
-    found = json.loads(run("heads", DATA / file, "-f", "json").out)["heads"]
+    probe, expected = WEIGHTS / f"{model}__probe.npy", np.load(WEIGHTS / f"{model}__expected.npy")
+    found = json.loads(run("heads", WEIGHTS / file, "-f", "json").out)["heads"]
     [head] = [h for h in found if h["output"]] or found
     for named in ([], ["--head", head["name"]], ["--head", head["path"]]):
-        got = predict(run, "predict", probe, "-w", DATA / file, *named)
+        got = predict(run, "predict", probe, "-w", WEIGHTS / file, *named)
         assert got.dtype == np.float32
         np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
@@ -54,10 +53,10 @@ def test_a_probe_gives_what_keras_gave_unasked_and_with_the_head_named(run, mode
 @pytest.mark.parametrize(("model", "file"), MODEL_FILES)
 def test_heads_lists_exactly_those_of_a_model(run, model, file):
     listed, output, _ = MODELS[model]
-    ran = run("heads", DATA / file, "-f", "json")
+    ran = run("heads", WEIGHTS / file, "-f", "json")
     assert (ran.code, ran.err) == (0, "")
     found = json.loads(ran.out)
-    assert found["file"] == str(DATA / file)
+    assert found["file"] == str(WEIGHTS / file)
     assert sorted((h["name"], tuple(h["kernel_shape"]), h["use_bias"]) for h in found["heads"]) == sorted(
         listed
     )
@@ -68,7 +67,7 @@ def test_heads_lists_exactly_those_of_a_model(run, model, file):
 def test_heads_lists_the_one_head_of_an_export(run, model, file):
     listed, output, _ = MODELS[model]
     [shape] = [shape for name, shape, _ in listed if name == output]
-    [head] = json.loads(run("heads", DATA / file, "-f", "json").out)["heads"]
+    [head] = json.loads(run("heads", WEIGHTS / file, "-f", "json").out)["heads"]
     gemm = file.endswith(".onnx") and model != "b_seq2seq_td"  # of rank 3 torch makes a MatMul
     torch = "torchlayout" in file or file.endswith(".pt")
     assert (tuple(head["kernel_shape"]), head["use_bias"]) == (shape, True)
@@ -77,7 +76,7 @@ def test_heads_lists_the_one_head_of_an_export(run, model, file):
 
 @pytest.mark.parametrize("file", DIGITS)
 def test_every_form_of_the_digits_head_gives_keras_numbers(run, file):
-    args = ["predict", CASES / "digits__input.npy", "-w", DATA / file]
+    args = ["predict", INPUTS / "digits__input.npy", "-w", WEIGHTS / file]
     np.testing.assert_allclose(predict(run, *args), case("digits__expected"), rtol=0, atol=5e-6)
     wide = predict(run, *args, "--dtype", "float64")
     assert wide.dtype == np.float64
@@ -88,28 +87,30 @@ def test_every_form_of_the_digits_head_gives_keras_numbers(run, file):
 
 @pytest.mark.parametrize("file", DIGITS)
 def test_each_row_of_a_digit_is_read_with_the_accuracy_it_should_have(run, file):
-    args = ["slice", CASES / "digits__input.npy", "-w", DATA / file, "--show", "classes", "--time"]
+    args = ["slice", INPUTS / "digits__input.npy", "-w", WEIGHTS / file, "--show", "classes", "--time"]
     right = [(predict(run, *args, t) == case("digits__true_digits")).mean() for t in range(8)]
     assert " ".join(f"{accuracy:.2f}" for accuracy in right) == "0.17 0.30 0.45 0.62 0.67 0.80 0.81 0.78"
 
 
 @pytest.mark.parametrize("file", ["iris.json", "iris.npz"])
 def test_every_form_of_the_iris_head_gives_sklearns_numbers_in_float64(run, file):
-    args = ["predict", DATA / "iris__probe.npy", "-w", DATA / file, "--dtype", "float64"]
-    np.testing.assert_allclose(predict(run, *args), np.load(DATA / "iris__expected.npy"), rtol=0, atol=1e-12)
+    args = ["predict", WEIGHTS / "iris__probe.npy", "-w", WEIGHTS / file, "--dtype", "float64"]
+    np.testing.assert_allclose(
+        predict(run, *args), np.load(WEIGHTS / "iris__expected.npy"), rtol=0, atol=1e-12
+    )
     classes = predict(run, *args, "--show", "classes")
     np.testing.assert_array_equal(classes, case("iris__expected_classes"))
 
 
 @pytest.mark.parametrize("file", DIGITS)
 def test_decode_reads_the_same_classes(run, file):
-    ran = run("decode", CASES / "digits__input.npy", "-w", DATA / file, "--join", "")
+    ran = run("decode", INPUTS / "digits__input.npy", "-w", WEIGHTS / file, "--join", "")
     expected = "".join("".join(map(str, row)) + "\n" for row in case("digits__expected_classes").tolist())
-    assert (ran.code, ran.err, ran.text) == (0, assumed(DATA / file), expected)
+    assert (ran.code, ran.err, ran.text) == (0, assumed(WEIGHTS / file), expected)
 
 
 def test_an_activation_that_is_given_is_not_assumed(run):
-    args = ["predict", DATA / "iris__probe.npy", "-w", DATA / "iris.npz", "-a", "softmax", "-f", "npy"]
+    args = ["predict", WEIGHTS / "iris__probe.npy", "-w", WEIGHTS / "iris.npz", "-a", "softmax", "-f", "npy"]
     assert run(*args).err == ""
 
 
@@ -117,7 +118,7 @@ def test_an_activation_that_is_given_is_not_assumed(run):
 
 
 def test_json_and_the_title_say_which_head_of_which_file_ran(run, here):
-    (here / "w.npz").write_bytes((DATA / "digits__head.npz").read_bytes())
+    (here / "w.npz").write_bytes((WEIGHTS / "digits__head.npz").read_bytes())
     np.save(here / "x.npy", case("digits__input")[:1, :1])
     layer = json.loads(run("predict", "x.npy", "-w", "w.npz", "-f", "json").out)["layer"]
     assert layer == {
@@ -138,7 +139,7 @@ def test_json_and_the_title_say_which_head_of_which_file_ran(run, here):
 
 def test_the_activation_is_the_models_unless_another_is_asked_for(run, here):
     np.savez(here / "x.npz", x=np.eye(6, dtype=np.float32)[:1])
-    args = ["predict", "x.npz", "-w", DATA / "c_nested.keras", "--head", "dense_2", "-f", "json"]
+    args = ["predict", "x.npz", "-w", WEIGHTS / "c_nested.keras", "--head", "dense_2", "-f", "json"]
     assert json.loads(run(*args).out)["layer"]["activation"] == "relu"
     assert json.loads(run(*args, "-a", "tanh").out)["layer"]["activation"] == "tanh"
 
@@ -173,7 +174,7 @@ def files(here):
     (here / "w.txt").write_text("kernel\n")
     (here / "folder").mkdir()
     for name in ("made_multi.keras", "made_qint8.keras", "b_seq2seq_td.keras"):
-        (here / name).write_bytes((DATA / name).read_bytes())
+        (here / name).write_bytes((WEIGHTS / name).read_bytes())
     np.save(here / "x.npy", np.ones((2, 4)))
     return here
 
@@ -305,7 +306,7 @@ def test_a_missing_library_is_an_error_that_names_the_extra(
     monkeypatch.setitem(sys.modules, library, None)
     np.save(here / "x.npy", np.ones((2, 7)))
     file = f"m{suffix}"
-    (here / file).write_bytes((DATA / f"c_nested{suffix}").read_bytes())
+    (here / file).write_bytes((WEIGHTS / f"c_nested{suffix}").read_bytes())
     ran = run(*command, file)
     assert ran.err == (
         f"Error: {file}: {what} needs an optional library that is not installed\n"
@@ -318,8 +319,8 @@ def test_a_missing_library_is_an_error_that_names_the_extra(
 def test_npz_and_json_need_no_extra(run, monkeypatch, file):
     for library in READERS:
         monkeypatch.setitem(sys.modules, library, None)
-    assert run("heads", DATA / file).code == 0
-    assert predict(run, "predict", DATA / "iris__probe.npy", "-w", DATA / file).shape == (150, 3)
+    assert run("heads", WEIGHTS / file).code == 0
+    assert predict(run, "predict", WEIGHTS / "iris__probe.npy", "-w", WEIGHTS / file).shape == (150, 3)
 
 
 def test_names_without_end_are_cut_on_the_way_to_a_terminal(run, tmp_path):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SAMPLES, Run
+from helpers import softmax
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -17,11 +18,6 @@ from dense_cli.errors import ShapeError
 from dense_cli.sources.arrays import ArraySource
 from dense_cli.sources.pairs import pairs
 from dense_cli.views.compare import Comparison, Limits
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_weights import DATA, EXPORTS, MODEL_FILES, MODELS
+from helpers import EXPORTS, MODEL_FILES, MODELS, WEIGHTS
 
 import dense_cli
 from dense_cli import Dense, Input, Model, TimeDistributed, load_head
@@ -16,13 +16,13 @@ CASES = Path(__file__).parent / "data" / "cases"
 
 
 def both(name: str) -> tuple[np.ndarray, np.ndarray]:
-    return np.load(DATA / f"{name}__probe.npy"), np.load(DATA / f"{name}__expected.npy")
+    return np.load(WEIGHTS / f"{name}__probe.npy"), np.load(WEIGHTS / f"{name}__expected.npy")
 
 
 @pytest.mark.parametrize(("model", "file"), [*MODEL_FILES, *EXPORTS])
 def test_a_layer_gives_what_keras_gave(model, file):
     probe, expected = both(model)
-    y = load_head(DATA / file)(probe)
+    y = load_head(WEIGHTS / file)(probe)
     assert y.dtype == np.float32
     np.testing.assert_allclose(y, expected, rtol=1e-5, atol=1e-6)
 
@@ -30,37 +30,37 @@ def test_a_layer_gives_what_keras_gave(model, file):
 @pytest.mark.parametrize(("model", "file"), MODEL_FILES)
 def test_a_layer_is_of_the_models_kind_and_has_its_name(model, file):
     _, output, _ = MODELS[model]
-    layer = load_head(DATA / file)
+    layer = load_head(WEIGHTS / file)
     distributed = model in ("b_seq2seq_td", "digits", "k2_td")
     assert type(layer) is (TimeDistributed if distributed else Dense)
     assert layer.name == output
 
 
 def test_a_head_is_taken_by_name_with_its_own_activation_and_without_a_bias_it_does_not_have():
-    layer = load_head(DATA / "c_nested.keras", "proj")
+    layer = load_head(WEIGHTS / "c_nested.keras", "proj")
     assert (layer.units, layer.use_bias) == (5, False)
     assert [array.shape for array in layer.get_weights()] == [(8, 5)]
-    assert load_head(DATA / "c_nested.keras", "mid").activation.__name__ == "tanh"
+    assert load_head(WEIGHTS / "c_nested.keras", "mid").activation.__name__ == "tanh"
 
 
 def test_an_activation_that_is_given_wins_and_softmax_stands_where_the_file_says_none():
-    assert load_head(DATA / "c_nested.keras", "mid", activation="relu").activation.__name__ == "relu"
-    assert load_head(DATA / "iris.npz").activation.__name__ == "softmax"
-    linear = load_head(DATA / "iris.npz", activation="linear", dtype="float64")
-    x = np.load(DATA / "iris__probe.npy")
-    with np.load(DATA / "iris.npz") as w:
+    assert load_head(WEIGHTS / "c_nested.keras", "mid", activation="relu").activation.__name__ == "relu"
+    assert load_head(WEIGHTS / "iris.npz").activation.__name__ == "softmax"
+    linear = load_head(WEIGHTS / "iris.npz", activation="linear", dtype="float64")
+    x = np.load(WEIGHTS / "iris__probe.npy")
+    with np.load(WEIGHTS / "iris.npz") as w:
         np.testing.assert_allclose(linear(x), x @ w["kernel"] + w["bias"], rtol=1e-14)
 
 
 def test_float64_gives_sklearns_numbers():
     probe, expected = both("iris")
-    y = load_head(DATA / "iris.json", dtype="float64")(probe)
+    y = load_head(WEIGHTS / "iris.json", dtype="float64")(probe)
     assert y.dtype == np.float64
     np.testing.assert_allclose(y, expected, rtol=0, atol=1e-12)
 
 
 def test_a_head_runs_in_a_model():
-    layer = load_head(DATA / "digits.keras")
+    layer = load_head(WEIGHTS / "digits.keras")
     inputs = Input(shape=(8, 48))
     model = Model(inputs=inputs, outputs=layer(inputs))
     x, expected = (np.load(CASES / f"digits__{name}.npy") for name in ("input", "expected"))
@@ -76,15 +76,15 @@ def test_transpose_reads_a_kernel_the_other_way_round(tmp_path):
 
 def test_what_cannot_be_loaded_raises_what_the_command_line_says():
     with pytest.raises(ConfigError, match="2 heads, and none is named"):
-        load_head(DATA / "made_multi.keras")
+        load_head(WEIGHTS / "made_multi.keras")
     with pytest.raises(FileFormatError, match="head 'o': quantised layer"):
-        load_head(DATA / "made_qint8.keras")
+        load_head(WEIGHTS / "made_qint8.keras")
     with pytest.raises(ConfigError, match="unknown activation 'sofmax'"):
-        load_head(DATA / "iris.npz", activation="sofmax")
+        load_head(WEIGHTS / "iris.npz", activation="sofmax")
     with pytest.raises(ShapeError, match="expected axis -1 of input shape to have value 6"):
-        load_head(DATA / "iris.npz")(np.ones((2, 5)))
+        load_head(WEIGHTS / "iris.npz")(np.ones((2, 5)))
     with pytest.raises(FileNotFoundError):
-        load_head(DATA / "none.npz")
+        load_head(WEIGHTS / "none.npz")
 
 
 def test_load_head_is_public():

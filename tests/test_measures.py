@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SAMPLES, Run
+from helpers import softmax
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -21,11 +22,6 @@ from dense_cli.views.measures import OF_ROWS, Summary, measure
 
 OUTPUTS = b"[[[0.1,0.5,0.4],[0.8,0.1,0.1],[0.6,0.2,0.2]],[[0.2,0.5,0.3],[0.2,0.5,0.3],[0.2,0.8,0.0]]]"
 DATA = Path(__file__).parent / "data" / "outputs"
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    powers = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 @pytest.fixture

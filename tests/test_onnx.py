@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+from helpers import softmax
 
 from dense_cli import load_head
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError
@@ -69,11 +70,6 @@ class Case(NamedTuple):
     expected: np.ndarray
     activation: str | None = None
     opset: int = 17
-
-
-def softmax(z: np.ndarray) -> np.ndarray:
-    powers = np.exp(z - z.max(-1, keepdims=True))
-    return powers / powers.sum(-1, keepdims=True)
 
 
 def sigmoid(z: np.ndarray) -> np.ndarray:

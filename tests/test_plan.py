@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import softmax
 
 from dense_cli.errors import ConfigError, ShapeError, UsageError
 from dense_cli.layers import Dense
@@ -28,11 +29,6 @@ def files(tmp_path: Path) -> Path:
     (tmp_path / "names.txt").write_text("a\nb\nc\n")
     np.save(tmp_path / "targets.npy", np.ones((4, 3), np.int64))
     return tmp_path
-
-
-def softmax(x: np.ndarray) -> np.ndarray:
-    e = np.exp(x - x.max(axis=-1, keepdims=True))
-    return e / e.sum(axis=-1, keepdims=True)
 
 
 def all_of(results: list[Result]) -> tuple[list[bytes], list[list[int]]]:

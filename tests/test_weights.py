@@ -10,43 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import EXPORTS, MODEL_FILES, MODELS, WEIGHTS
 
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError, MissingExtraError, ShapeError
 from dense_cli.files.formats import FORMATS, load
 from dense_cli.heads import Head, LoadedHead, heads, load_weights, select
 
-DATA = Path(__file__).parent / "data" / "weights"
-
-# Of each model: (user's name, kernel shape, bias?) of its heads; its output, and that one's inner Dense.
-MODELS = {
-    "a_sequential_dense": ([("dense", (3, 3), True)], "dense", "dense"),
-    "b_seq2seq_td": ([("time_distributed", (12, 15), True)], "time_distributed", "dense_1"),
-    "c_nested": (
-        [("dense_2", (6, 8), True), ("proj", (8, 5), False), ("mid", (5, 7), True), ("head", (7, 4), True)],
-        "head",
-        "head",
-    ),
-    "k2_td": ([("time_distributed", (5, 6), True)], "time_distributed", "dense"),
-    "k2_seq": ([("dense_1", (3, 4), True), ("dense_2", (4, 3), True)], "dense_2", "dense_2"),
-    "digits": ([("per_row", (48, 10), True)], "per_row", "digit"),
-}
-FORMS = [".keras", ".weights.h5", ".h5", "_weights.h5"]
-MODEL_FILES = [
-    pytest.param(name, name + form, id=name + form)
-    for name in MODELS
-    for form in FORMS
-    if (DATA / (name + form)).exists()
-]
-EXPORTS = [
-    pytest.param(name, path.name, id=path.name)
-    for name in MODELS
-    for path in sorted(DATA.glob(f"{name}__head*"))
-]
-
 
 def run(name: str, loaded: LoadedHead) -> tuple[np.ndarray, np.ndarray]:
     """Softmax of the probe through a head, by plain NumPy, and what the model's own library gave."""
-    x, expected = (np.load(DATA / f"{name}__{part}.npy") for part in ("probe", "expected"))
+    x, expected = (np.load(WEIGHTS / f"{name}__{part}.npy") for part in ("probe", "expected"))
     logits = x.astype(np.float64) @ loaded.kernel
     if loaded.bias is not None:
         logits += loaded.bias
@@ -57,7 +30,7 @@ def run(name: str, loaded: LoadedHead) -> tuple[np.ndarray, np.ndarray]:
 @pytest.mark.parametrize(("model", "file"), MODEL_FILES)
 def test_a_model_file_lists_exactly_its_heads(model, file):
     listed, output, _ = MODELS[model]
-    found = heads(DATA / file)
+    found = heads(WEIGHTS / file)
     assert sorted((h.name, h.kernel_shape, h.use_bias) for h in found) == sorted(listed)
     assert [h.name for h in found if h.output] == [output]
     assert {h.name for h in found if h.time_distributed} == (
@@ -71,7 +44,7 @@ def test_a_model_file_lists_exactly_its_heads(model, file):
 @pytest.mark.parametrize(("model", "file"), MODEL_FILES)
 def test_a_model_file_gives_its_head_unasked_by_name_by_path_and_by_the_inner_name(model, file):
     _, output, inner = MODELS[model]
-    auto = load_weights(DATA / file)
+    auto = load_weights(WEIGHTS / file)
     assert auto.head.name == output
     got, expected = run(model, auto)
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
@@ -79,7 +52,7 @@ def test_a_model_file_gives_its_head_unasked_by_name_by_path_and_by_the_inner_na
         [] if file == "k2_td_weights.h5" else [inner]
     )  # the name is not in it
     for name in names:
-        again = load_weights(DATA / file, name)
+        again = load_weights(WEIGHTS / file, name)
         np.testing.assert_array_equal(again.kernel, auto.kernel)
         np.testing.assert_array_equal(again.bias, auto.bias)
 
@@ -87,25 +60,25 @@ def test_a_model_file_gives_its_head_unasked_by_name_by_path_and_by_the_inner_na
 @pytest.mark.parametrize(("model", "file"), MODEL_FILES)
 def test_a_config_gives_the_activation_and_weights_alone_give_none(model, file):
     alone = file.endswith("weights.h5")
-    assert load_weights(DATA / file).head.activation == (None if alone else "softmax")
+    assert load_weights(WEIGHTS / file).head.activation == (None if alone else "softmax")
 
 
 @pytest.mark.parametrize(("model", "file"), EXPORTS)
 def test_an_exported_head_gives_the_same_numbers(model, file):
-    got, expected = run(model, load_weights(DATA / file))
+    got, expected = run(model, load_weights(WEIGHTS / file))
     np.testing.assert_allclose(got, expected, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("file", ["iris.json", "iris.npz"])
 def test_float64_weights_stay_float64(file):
-    loaded = load_weights(DATA / file, features=6, units=3)
+    loaded = load_weights(WEIGHTS / file, features=6, units=3)
     assert loaded.kernel.dtype == loaded.bias.dtype == np.float64
     got, expected = run("iris", loaded)
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12)
 
 
 def test_load_on_a_head_reads_that_head_alone():
-    [head] = [head for head in heads(DATA / "c_nested.keras") if head.name == "proj"]
+    [head] = [head for head in heads(WEIGHTS / "c_nested.keras") if head.name == "proj"]
     kernel, bias = head.load()
     assert (kernel.shape, bias) == ((8, 5), None)
 
@@ -115,15 +88,15 @@ def test_load_on_a_head_reads_that_head_alone():
 
 def test_nested_layers_of_one_name_go_by_their_parents():
     for file in ("made_equal.keras", "made_equal.weights.h5", "made_equal.h5", "made_k2_equal_w.h5"):
-        found = heads(DATA / file)
+        found = heads(WEIGHTS / file)
         assert sorted(h.name for h in found) == ["left/dense", "left/out", "right/dense", "right/out"]
-        assert load_weights(DATA / file, "right/out").kernel.shape == (4, 3)
+        assert load_weights(WEIGHTS / file, "right/out").kernel.shape == (4, 3)
         assert select(found, None, file).name == "right/out"
 
 
 def test_a_name_that_two_heads_have_is_refused_with_both():
     with pytest.raises(ConfigError) as error:
-        select(heads(DATA / "made_equal.keras"), "out", "m.keras")
+        select(heads(WEIGHTS / "made_equal.keras"), "out", "m.keras")
     assert str(error.value) == (
         "m.keras: several heads named 'out': expected one of left/out (4, 4), right/out (4, 3)"
     )
@@ -131,7 +104,7 @@ def test_a_name_that_two_heads_have_is_refused_with_both():
 
 def test_a_name_that_no_head_has_is_refused_with_all_of_them():
     with pytest.raises(ConfigError) as error:
-        load_weights(DATA / "k2_seq.keras", "dense_3")
+        load_weights(WEIGHTS / "k2_seq.keras", "dense_3")
     assert str(error.value).endswith(
         "k2_seq.keras: no head named 'dense_3': expected one of dense_1 (3, 4), dense_2 (4, 3)"
     )
@@ -140,20 +113,20 @@ def test_a_name_that_no_head_has_is_refused_with_all_of_them():
 def test_a_model_of_two_outputs_asks_which():
     for file in ("made_multi.keras", "made_multi.weights.h5"):
         with pytest.raises(ConfigError, match=r"cls \(5, 3\), reg \(5, 2\)") as error:
-            load_weights(DATA / file)
+            load_weights(WEIGHTS / file)
         assert error.value.hint == "name one with --head"
 
 
 def test_a_layer_of_another_kind_is_refused_by_its_kind():
     with pytest.raises(ConfigError, match="'gru' is no Dense layer but a GRU"):
-        load_weights(DATA / "b_seq2seq_td.keras", "gru")
+        load_weights(WEIGHTS / "b_seq2seq_td.keras", "gru")
     with pytest.raises(ConfigError, match="'mine' is no Dense layer but a custom layer mine>MyDense"):
-        load_weights(DATA / "made_custom.keras", "mine")
-    assert [head.name for head in heads(DATA / "made_custom.keras")] == ["first"]
+        load_weights(WEIGHTS / "made_custom.keras", "mine")
+    assert [head.name for head in heads(WEIGHTS / "made_custom.keras")] == ["first"]
 
 
 def test_a_time_distributed_head_in_a_nested_model_goes_by_its_wrapper():
-    found = heads(DATA / "made_nestedtd.keras")
+    found = heads(WEIGHTS / "made_nestedtd.keras")
     assert [(h.name, h.kernel_shape, h.use_bias, h.time_distributed, h.output) for h in found] == [
         ("time_distributed", (4, 4), False, True, False),
         ("per_step", (4, 3), True, True, True),
@@ -162,7 +135,7 @@ def test_a_time_distributed_head_in_a_nested_model_goes_by_its_wrapper():
 
 
 def test_an_activation_layer_after_the_last_dense_counts_as_its_activation():
-    found = heads(DATA / "made_act.keras")
+    found = heads(WEIGHTS / "made_act.keras")
     assert [(h.name, h.activation, h.output) for h in found] == [
         ("dense_3", "relu", False),
         ("logits", "softmax", True),
@@ -170,35 +143,35 @@ def test_an_activation_layer_after_the_last_dense_counts_as_its_activation():
 
 
 def test_a_subclassed_model_lists_what_has_the_shape_of_a_dense():
-    found = heads(DATA / "made_sub.weights.h5")
+    found = heads(WEIGHTS / "made_sub.weights.h5")
     assert {(h.name, h.kernel_shape, h.use_bias) for h in found} == {
         ("dense_5", (5, 5), True),
         ("dense_6", (5, 5), False),
         ("cls", (5, 4), True),
         ("time_distributed_1", (5, 5), True),
     }
-    assert load_weights(DATA / "made_sub.weights.h5", "head").head.name == "cls"  # by its attribute
+    assert load_weights(WEIGHTS / "made_sub.weights.h5", "head").head.name == "cls"  # by its attribute
 
 
 @pytest.mark.parametrize(
     "file", ["made_dtbfloat16.keras", "made_dtbfloat16.weights.h5", "made_dtbfloat16.h5"]
 )
 def test_bfloat16_weights_are_read(file):
-    loaded = load_weights(DATA / file, "o")
+    loaded = load_weights(WEIGHTS / file, "o")
     assert loaded.head.dtype == "bfloat16"
     assert loaded.kernel.dtype == np.float32
-    np.testing.assert_array_equal(loaded.kernel, np.load(DATA / "made_dtbfloat16.npy"))
+    np.testing.assert_array_equal(loaded.kernel, np.load(WEIGHTS / "made_dtbfloat16.npy"))
 
 
 @pytest.mark.parametrize("file", ["made_qint8.keras", "made_qint4.weights.h5"])
 def test_quantised_kernels_are_refused_by_name(file):
     with pytest.raises(FileFormatError, match="head 'o': quantised"):
-        load_weights(DATA / file, "o")
+        load_weights(WEIGHTS / file, "o")
 
 
 def test_the_index_of_sharded_weights_is_refused_by_name():
     with pytest.raises(FileFormatError, match="the index of sharded weights"):
-        heads(DATA / "made_shard.weights.json")
+        heads(WEIGHTS / "made_shard.weights.json")
 
 
 # --- plain tables of tensors ----------------------------------------------------------------------
@@ -413,8 +386,8 @@ def test_a_bias_that_is_not_finite_is_refused_and_so_is_an_integer_past_float32(
 )
 def test_a_file_without_a_suffix_is_known_by_its_first_bytes(tmp_path, file):
     bare = tmp_path / "weights"
-    bare.write_bytes((DATA / file).read_bytes())
-    np.testing.assert_array_equal(load_weights(bare).kernel, load_weights(DATA / file).kernel)
+    bare.write_bytes((WEIGHTS / file).read_bytes())
+    np.testing.assert_array_equal(load_weights(bare).kernel, load_weights(WEIGHTS / file).kernel)
 
 
 @pytest.mark.parametrize(
@@ -472,7 +445,7 @@ def test_a_pipe_is_refused_and_a_directory_or_missing_file_stays_an_oserror(tmp_
 def test_a_missing_library_is_an_error_that_names_the_extra(monkeypatch, library, file, extra):
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(MissingExtraError) as error:
-        heads(DATA / file)
+        heads(WEIGHTS / file)
     assert error.value.hint == f"pip install 'densecli[{extra}]'"
 
 
@@ -493,7 +466,7 @@ def test_every_format_of_the_table_has_a_reader():
 
 
 def test_a_head_shows_what_it_is_without_its_closures():
-    [head] = heads(DATA / "iris.npz")
+    [head] = heads(WEIGHTS / "iris.npz")
     assert "lambda" not in repr(head)
     assert isinstance(head, Head)
 

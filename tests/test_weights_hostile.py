@@ -14,23 +14,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from helpers import refused
 
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, ShapeError, SizeError
 from dense_cli.heads import heads, load_weights
 
 DATA = Path(__file__).parent / "data" / "weights"
 K, B = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones(3, np.float32)
-
-
-def refused(file, kind: type[DenseCliError] = FileFormatError, **options) -> str:
-    """The message with which a file is refused, which is one line and begins with the file's name."""
-    with pytest.raises(kind) as error:
-        load_weights(file, **options)
-    message = str(error.value)
-    assert message.startswith(f"{file}: ")
-    assert "\n" not in message
-    assert len(message) < 600
-    return message.removeprefix(f"{file}: ")
 
 
 def npy(array: np.ndarray, **options) -> bytes:

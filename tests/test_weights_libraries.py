@@ -15,10 +15,10 @@ import h5py
 import numpy as np
 import onnx
 import pytest
+from helpers import refused
 from hostile import torchfiles
 from hostile.promise import require_kept
 from onnx import helper
-from test_weights_hostile import refused
 
 from dense_cli.errors import DenseCliError
 from dense_cli.heads import heads, load_weights
