@@ -81,7 +81,11 @@ def naming(file: str) -> Iterator[None]:
 
 
 def nearest(name: str, known: list[str]) -> str:
-    """Return ``"; did you mean 'softmax'?"`` for a near miss among ``known``, else the whole list."""
+    """Return a question that names near misses among ``known``, else a list of all of them.
+
+    >>> nearest("softmx", ["softmax", "relu"]), nearest("x", ["softmax", "relu"])
+    ("did you mean 'softmax'?", 'known are softmax, relu')
+    """
     from difflib import get_close_matches
 
     near = get_close_matches(name.lower(), known, n=3, cutoff=0.6)
