@@ -1,6 +1,6 @@
 """Two files of outputs → how they differ, in prediction terms.
 
-In: two paths and what is compared. Out: a `ComparedFiles`. What is added up is in `views.compare`.
+In: two paths and what is compared. Out: a `ComparedFiles`. The differences are added up by `views.compare`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from dense_cli.sources.open import Request, Values
     from dense_cli.sources.source import Block, Source
-    from dense_cli.views.compare import ComparisonResult, Limits
+    from dense_cli.views.compare import Comparison, ComparisonResult, Limits
 
 
 Shape = tuple[int | None, ...]
@@ -75,36 +75,41 @@ def compare(
         UsageError: both are standard input.
         DenseCliError, OSError: a file cannot be read, or the two cannot be compared.
     """
-    from dense_cli.pipeline import MEMORY
     from dense_cli.sources.labels import load_labels
     from dense_cli.sources.open import Request
-    from dense_cli.sources.pairs import pairs
     from dense_cli.views.compare import Comparison, Limits
 
     if first == second == "-":
         raise UsageError("A and B are both standard input: expected one file")
-    piped = "-" in (first, second)
     request = Request(key, outputs=True, values=kind or "probabilities")
-    (a, a_numbered), (b, b_numbered) = (
-        _open(path, input_format if path == "-" or not piped else None, request, memory)
-        for path in (first, second)
-    )
-    integers = all(source.dtype.kind in "iu" for source in (a, b))
-    kind = kind or ("classes" if integers else "probabilities")
+    # The format is that of standard input, where one of them is; a file has its suffix.
+    of_files = None if "-" in (first, second) else input_format
+    a, a_numbered = _open(first, input_format if first == "-" else of_files, request, memory)
+    b, b_numbered = _open(second, input_format if second == "-" else of_files, request, memory)
+    if kind is None:
+        kind = "classes" if a.dtype.kind in "iu" and b.dtype.kind in "iu" else "probabilities"
     limits = limits or Limits.default()
     if kind == "classes":
         limits.require_of_classes()
     units = None if kind == "classes" else a.shape[-1]
     names = load_labels(labels, units) if labels is not None else None
     comparison = Comparison(kind, limits, top_k, most)
-    rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
-    for block, left, right in pairs(a, b, rows, numbered=a_numbered == b_numbered):
-        if kind == "probabilities":
-            for source, values in ((a, left), (b, right)):
-                _require_distributions(values, block, source)
-        comparison.add(left, right, block.places())
+    _add_rows(comparison, a, b, numbered=a_numbered == b_numbered)
     result = comparison.result()
     return ComparedFiles((a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names)
+
+
+def _add_rows(comparison: Comparison, a: Source, b: Source, *, numbered: bool) -> None:
+    """Compare all rows of two sources; ``numbered``: both say which samples they hold, or neither does."""
+    from dense_cli.pipeline import MEMORY
+    from dense_cli.sources.pairs import pairs
+
+    rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
+    for block, left, right in pairs(a, b, rows, numbered=numbered):
+        if comparison.kind == "probabilities":
+            _require_distributions(left, block, a)
+            _require_distributions(right, block, b)
+        comparison.add(left, right, block.places())
 
 
 def _require_distributions(values: Any, block: Block, source: Source) -> None:

@@ -104,7 +104,7 @@ def _require_values(value: dict[str, Any], request: Request, name: str) -> None:
 
 def _arrays(value: dict[str, Any], request: Request) -> list[str]:
     """Return the names of the members that may be the array: outputs, else lists of numbers, else lists."""
-    lists = [key for key, member in value.items() if isinstance(member, list)]
+    lists = [key for key in value if isinstance(value[key], list)]
     outputs = [key for key in lists if key in (*OUTPUTS, "classes")] if request.outputs else []
     if outputs and request.key is None:
         return outputs  # also where they are empty: the shape beside them is not what is meant

@@ -165,14 +165,9 @@ def by_sample(chunks: Iterator[Chunk], name: str, memory: int | None, *, single:
         numbers = chunk.places[:, 0]
         starts = np.append(0, np.flatnonzero(np.diff(numbers)) + 1) if not single else np.arange(len(numbers))
         goes_on = bool(held and numbers[0] == held[0].places[0, 0])
-        if (again := seen.add(numbers[starts[int(goes_on) :]].tolist())) is not None:
-            if single:
-                place = chunk.places[numbers == again][-1]
-                raise ShapeError(f"{name}: expected each row once, found {place_text(place.tolist())} twice")
-            raise ShapeError(
-                f"{name}: sample {again} comes back after another: expected the rows of a sample together",
-                hint="sort the lines, sample after sample or step after step",
-            )
+        again = seen.add(numbers[starts[int(goes_on) :]].tolist())
+        if again is not None:
+            raise _twice(chunk.places, again, name, single)
         last = len(numbers) if single else int(starts[-1])
         if last or (held and not goes_on):
             yield _joined([*held, chunk.take(slice(0, last))], chunk.pause, name)
@@ -183,6 +178,17 @@ def by_sample(chunks: Iterator[Chunk], name: str, memory: int | None, *, single:
             require_bytes(2 * nbytes, name, f"sample {numbers[-1]}, which is held whole,", memory)
     if held:
         yield _joined(held, False, name)
+
+
+def _twice(places: Places, sample: int, name: str, single: bool) -> ShapeError:
+    """Return the error about a sample that has been there before."""
+    if single:
+        place = place_text(places[places[:, 0] == sample][-1].tolist())
+        return ShapeError(f"{name}: expected each row once, found {place} twice")
+    return ShapeError(
+        f"{name}: sample {sample} comes back after another: expected the rows of a sample together",
+        hint="sort the lines, sample after sample or step after step",
+    )
 
 
 def _joined(parts: list[Chunk], pause: bool, name: str) -> Chunk:

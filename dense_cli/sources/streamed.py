@@ -91,18 +91,17 @@ class StreamSource:
 
     def select(self, batch: slice) -> Source:
         """Give only some samples; without negative numbers the stream is read no further than needed."""
-        start, stop, step = batch.start or 0, batch.stop, batch.step or 1
-        if start < 0 or step < 0 or (stop is not None and stop < 0):
+        start, stop, step = batch.start or 0, 2**62 if batch.stop is None else batch.stop, batch.step or 1
+        if min(start, stop, step) < 0:
             return spool(self).select(batch)
-        wanted = range(start, 2**62 if stop is None else stop, step)
         stated = self.stated  # then samples may come in any order
 
         def some() -> Iterator[Chunk]:
             for chunk in self.chunks:
                 sample = chunk.places[:, 0]
-                keep = (sample >= start) & (sample < wanted.stop) & ((sample - start) % step == 0)
+                keep = (sample >= start) & (sample < stop) & ((sample - start) % step == 0)
                 yield chunk.take(keep)
-                if not stated and len(sample) and sample[-1] + chunk.whole >= wanted.stop:
+                if not stated and len(sample) and sample[-1] + chunk.whole >= stop:
                     return
 
         samples = None if self.samples is None else self.samples[batch]

@@ -221,26 +221,35 @@ def _classes(items: list[Any], labels: _Labels) -> NDArray[np.int64] | None:
 
 
 def _class(item: Any, where: str, labels: _Labels) -> int:
-    if isinstance(item, str):
-        if item in labels.shared:
-            both = f"{labels.numbers[item]} and {labels.shared[item]}"
-            raise DtypeError(
-                f"{where}: expected a label of one class, found {glimpse(item)} of the classes {both}",
-                hint="targets may be class numbers",
-            )
-        if item in labels.numbers:
-            return labels.numbers[item]
-        if is_number(item):
-            return int(item.strip())  # which strips more than int() does
-    elif type(item) is int and -(2**63) <= item < 2**63:
+    number = _of_text(item, where, labels) if isinstance(item, str) else _of_number(item)
+    if number is None:
+        expected = "a class number or a label" if labels.numbers else "a class number"
+        unnamed = isinstance(item, str) and not labels.numbers
+        raise DtypeError(
+            f"{where}: expected {expected}, found {glimpse(item)}",
+            hint="names of classes need --labels FILE" if unnamed else None,
+        )
+    return number
+
+
+def _of_text(text: str, where: str, labels: _Labels) -> int | None:
+    """Return the class of a label, or of a text that is a number."""
+    if text in labels.shared:
+        both = f"{labels.numbers[text]} and {labels.shared[text]}"
+        raise DtypeError(
+            f"{where}: expected a label of one class, found {glimpse(text)} of the classes {both}",
+            hint="targets may be class numbers",
+        )
+    if text in labels.numbers:
+        return labels.numbers[text]
+    return int(text.strip()) if is_number(text) else None  # strip takes more away than int does
+
+
+def _of_number(item: Any) -> int | None:
+    """Return an item as a class, None where it is no whole number that 64 bits hold."""
+    if type(item) is int and -(2**63) <= item < 2**63:
         return item
-    elif type(item) is float and item.is_integer() and abs(item) < 2**53:
-        return int(item)
-    expected = "a class number or a label" if labels.numbers else "a class number"
-    raise DtypeError(
-        f"{where}: expected {expected}, found {glimpse(item)}",
-        hint=None if labels.numbers or not isinstance(item, str) else "names of classes need --labels FILE",
-    )
+    return int(item) if type(item) is float and item.is_integer() and abs(item) < 2**53 else None
 
 
 def _reshaped(own: list[int], lead: tuple[int | None, ...]) -> Sequence[int] | None:

@@ -12,8 +12,8 @@ from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.rich_table import render, write_lines
 from dense_cli.writers.screen import Screen
 
-# Columns that a narrow terminal does without, the first one first.
 _LONGEST_NAME = 200  # characters of a name in a table
+# Columns that a narrow terminal does without, the first one first.
 _LEAST_NEEDED = ("path", "parameters", "dtype", "layer", "bias")
 
 

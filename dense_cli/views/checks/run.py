@@ -43,13 +43,17 @@ class Checks:
     def findings(self) -> list[Finding]:
         """Return the findings, without those that another one explains."""
         findings = [finding for check in self._checks if (finding := check.finding()) is not None]
-        names = {finding.check for finding in findings}
-        explained = {name for check in CHECKS if check.name in names for name in check.explains}
+        explained = _explained({finding.check for finding in findings})
         if self._unclear and 2 * self._ones < self._rows.rows:
             # What holds of distributions says nothing of other numbers, but that they are none.
             findings = [_no_distributions(finding, self._rows) for finding in findings]
             explained |= OF_DISTRIBUTIONS - {"sums", "axis"}
         return [finding for finding in findings if finding.check not in explained]
+
+
+def _explained(names: set[str]) -> set[str]:
+    """Return the checks whose findings follow from those of the checks ``names``."""
+    return {name for check in CHECKS if check.name in names for name in check.explains}
 
 
 def _no_distributions(finding: Finding, rows: Rows) -> Finding:

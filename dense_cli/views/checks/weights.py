@@ -53,20 +53,27 @@ def untrained(kernel: NDArray[Any], bias: NDArray[Any] | None) -> Finding | None
     values = kernel.reshape(-1)
     step = -(-values.size // _SAMPLE)
     values = np.sort(values[::step].astype(np.float64))
-    zeros = bias is not None and not bias.any()
-    evidence = None
-    if values[0] == values[-1] and values.size > 1:
-        evidence = f"every number of the kernel is {values[0]:g}"
-    elif zeros or (bias is None and values.size >= _LEAST):
-        name = _initializer(values, features, units)
-        no_bias = "and the bias is all zeros" if zeros else "and there is no bias"
-        evidence = name and f"the kernel {kernel.shape} is distributed as {name} makes it, {no_bias}"
-    elif bias is not None and values.size >= _LEAST and _is_of_linear(values, bias, features):
-        evidence = f"kernel and bias lie within ±1/√{features}, as PyTorch's Linear makes them"
+    evidence = _evidence(values, bias, features, units)
     if evidence is None:
         return None
     advice = "is this the trained file, and was the head's own array loaded into it?"
     return Finding("untrained", evidence, advice)
+
+
+def _evidence(
+    values: NDArray[np.float64], bias: NDArray[Any] | None, features: int, units: int
+) -> str | None:
+    """Return what speaks for numbers of an initializer; ``values`` are the kernel's, sorted."""
+    if values[0] == values[-1] and values.size > 1:
+        return f"every number of the kernel is {values[0]:g}"
+    enough = values.size >= _LEAST
+    if bias is not None and bias.any():
+        if enough and _is_of_linear(values, bias, features):
+            return f"kernel and bias lie within ±1/√{features}, as PyTorch's Linear makes them"
+        return None
+    name = _initializer(values, features, units) if bias is not None or enough else None
+    no_bias = "there is no bias" if bias is None else "the bias is all zeros"
+    return name and f"the kernel {(features, units)} is distributed as {name} makes it, and {no_bias}"
 
 
 def _initializer(values: NDArray[np.float64], features: int, units: int) -> str | None:
