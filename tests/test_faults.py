@@ -20,6 +20,9 @@ from hostile import seeds
 from hostile.process import Ended, densecli, end, environment, peak, start
 from hostile.promise import require_kept
 
+pytestmark = pytest.mark.slow
+
+
 OLD = b"precious old content"
 
 # Every command, on the files of the fixture `folder`.

@@ -23,6 +23,9 @@ from hostile.promise import require_kept
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
+pytestmark = pytest.mark.slow
+
+
 _SECONDS = 30  # a run of a few kilobytes takes some hundredths
 _MEBIBYTES = 1024
 _EXECUTIONS = [0]

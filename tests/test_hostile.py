@@ -13,6 +13,9 @@ from hostile import files, seeds
 from hostile.process import densecli
 from hostile.promise import require_kept
 
+pytestmark = pytest.mark.slow
+
+
 _PLAIN = {"FORCE_COLOR": None}
 _FORMATS = {".pt": "torch"}
 _INPUTS = [
