@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from dense_cli.models.functional import Functional, Seen
     from dense_cli.models.open import OpenedModel
     from dense_cli.models.parts import Part
     from dense_cli.sources.masks import Mask
@@ -97,8 +98,14 @@ class Plan(HeadOptions):
         note: Callable[[str], None] = no_note,
         progress: ProgressLike | None = None,
         source: Source | None = None,
+        seen: Seen | None = None,
     ) -> Run:
-        """Open the input and what goes with it, and make the head; ``source``: an input that is open.
+        """Open the input and what goes with it, and make the head.
+
+        Args:
+            note, progress: what is told beside the data, and how far it got.
+            source: an input that is open.
+            seen: of a model, gets what every call of a layer takes and gives; see `Functional.call_each`.
 
         Raises:
             UsageError: options contradict each other.
@@ -108,7 +115,7 @@ class Plan(HeadOptions):
         from dense_cli.sources.fit import Fit
         from dense_cli.sources.streamed import StreamSource, in_order
 
-        opened = self._open_model() if self.model is not None else None
+        opened = self._open_model(seen) if self.model is not None else None
         source = opened.source if opened is not None else source or self.open_source()
         # What a mask and targets are for, whichever samples are picked.
         lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
@@ -134,8 +141,8 @@ class Plan(HeadOptions):
         run.take_steps()
         return run
 
-    def _open_model(self) -> OpenedModel:
-        """Open the model and its inputs."""
+    def _open_model(self, seen: Seen | None) -> OpenedModel:
+        """Open the model and its inputs; ``seen`` as in `open`."""
         from dense_cli.models.open import open_model
 
         assert self.model is not None
@@ -146,12 +153,34 @@ class Plan(HeadOptions):
             self.model,
             self.until,
             self.input,
-            lambda source: source if self.batch is None else _pick(source, self.batch),
+            self._picked,
             input_format=self.input_format,
             key=self.key,
             memory=self.memory,
             batch=self.batch,
+            seen=seen,
         )
+
+    def open_inputs(self, model: Functional) -> list[Source]:
+        """Open the inputs of a model, each with the samples that are wanted.
+
+        Raises:
+            DenseCliError, OSError: an input is not what it should be.
+        """
+        from dense_cli.models.open import open_inputs
+
+        opened = open_inputs(
+            model,
+            self.input,
+            self.model or "",
+            input_format=self.input_format,
+            key=self.key,
+            memory=self.memory,
+        )
+        return [self._picked(source) for source in opened]
+
+    def _picked(self, source: Source) -> Source:
+        return source if self.batch is None else _pick(source, self.batch)
 
     def _head_of(self, part: Part) -> BuiltHead | None:
         """Return the head of a model; None: its last layer is no dense one."""

@@ -24,6 +24,7 @@ COMMANDS = {
     "decode": "One line of text per sample: the labels of the likeliest classes.",
     "init": "Make a seeded layer and save its weights.",
     "heads": "List every head that a weights file holds.",
+    "layers": "Every layer of a saved model; with INPUT, what each puts out.",
     "info": "What an array file or a weights file holds.",
     "compare": "Two outputs, in prediction terms; exit 1 when they differ.",
     "check": "What is wrong with a layer's outputs; exit 1 when something is.",

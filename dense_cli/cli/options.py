@@ -101,6 +101,15 @@ input_options = _bundle(
     ),
 )
 
+named_inputs_option = click.option(
+    "--input",
+    "inputs",
+    type=NAMED_FILE,
+    multiple=True,
+    metavar="NAME=FILE",
+    help="An input of a model of several, in place of INPUT; repeatable.",
+)
+
 holds_options = _bundle(
     click.option(
         "-m",
@@ -109,14 +118,7 @@ holds_options = _bundle(
         help="INPUT is that of a saved model (.keras, .h5, .onnx).",
     ),
     click.option("--until", metavar="LAYER", help="The layer of the model whose output is shown."),
-    click.option(
-        "--input",
-        "inputs",
-        type=NAMED_FILE,
-        multiple=True,
-        metavar="NAME=FILE",
-        help="An input of a model of several, in place of INPUT; repeatable.",
-    ),
+    named_inputs_option,
     click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
     click.option(
         "--scores", is_flag=True, help="INPUT holds finished scores, each class by itself (sigmoids)."
@@ -298,6 +300,8 @@ memory_option = click.option(
     "--memory", type=SIZE, metavar="SIZE", help="What may be held whole.  [default: 4GiB]"
 )
 
+no_progress_option = click.option("--no-progress", is_flag=True, help="No progress bar on a terminal.")
+
 work_options = _bundle(
     click.option(
         "--threads",
@@ -305,7 +309,7 @@ work_options = _bundle(
         metavar="N",
         help="Blocks computed at once; default: one per processor.",
     ),
-    click.option("--no-progress", is_flag=True, help="No progress bar on a terminal."),
+    no_progress_option,
     click.option(
         "--memory",
         type=SIZE,

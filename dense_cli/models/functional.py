@@ -25,6 +25,8 @@ from dense_cli.models.config import config_of_model
 from dense_cli.models.graph import Graph, make_graph, node_of
 from dense_cli.models.model import Model, takes_graph
 
+Seen = Callable[[Node, list[Any], list[Any]], None]
+
 
 class Functional(Model):
     """The layers between ``inputs`` and ``outputs``, which are symbolic tensors or nests of them.
@@ -176,7 +178,21 @@ class Functional(Model):
         inputs = tree.map_shapes(lambda shape: KerasTensor(shape, next(dtypes).dtype), input_shape)
         return tree.map_structure(lambda x: x.shape, self.compute_output_spec(inputs))
 
-    def _through_graph(self, inputs: list[Any], function: Callable[[Any], Callable[..., Any]]) -> Any:
+    def call_each(self, inputs: Any, seen: Seen) -> Any:
+        """Return the outputs of arrays; what each call takes and gives is handed to ``seen`` as it comes.
+
+        Args:
+            inputs: arrays, as `call` takes them.
+            seen: gets the call, the arrays that it takes and those that it gives; an input gives itself.
+        """
+        return self._through_graph(self._standardized(inputs), lambda operation: operation, seen)
+
+    def _through_graph(
+        self,
+        inputs: list[Any],
+        function: Callable[[Any], Callable[..., Any]],
+        seen: Seen | None = None,
+    ) -> Any:
         """Return what the outputs are where the inputs are ``inputs``.
 
         Each result is kept as long as a call needs it.
@@ -185,9 +201,13 @@ class Functional(Model):
         uses = self._uses()
         for node in self._graph.nodes:
             if node.is_input:
+                if seen is not None:
+                    seen(node, [], [values[id(x)] for x in node.output_tensors if id(x) in values])
                 continue
             args, kwargs = _filled(node, values)
             results = function(node.operation)(*args, **kwargs)
+            if seen is not None:
+                seen(node, [values[id(x)] for x in node.input_tensors], tree.flatten(results))
             for x in node.input_tensors:
                 uses[id(x)] -= 1
                 if not uses[id(x)]:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError
+from dense_cli.models.functional import Seen
 from dense_cli.models.parts import Part, part_of
 from dense_cli.models.source import gives_mask, model_source
 from dense_cli.saving.load import load_model
@@ -52,6 +53,7 @@ def open_model(
     key: str | None = None,
     memory: int | None = None,
     batch: int | slice | None = None,
+    seen: Seen | None = None,
 ) -> OpenedModel:
     """Open a model and its inputs.
 
@@ -62,19 +64,19 @@ def open_model(
         pick: gives the source of the samples that are wanted.
         input_format, key, memory: as in `sources.open.open_source`.
         batch: which samples ``pick`` picks.
+        seen: gets what every call takes and gives, block by block; see `Functional.call_each`.
 
     Raises:
         DenseCliError, OSError: the model, or an input, is not what it should be.
     """
     part, size = _open_part(file, until, memory)
-    names = [x.name for x in part.body.inputs]
-    opened = [in_order(source) for source in _sources(given, names, file, Request(key), input_format, memory)]
+    opened = open_inputs(part.body, given, file, input_format=input_format, key=key, memory=memory)
     total = opened[0].shape[0]
     inputs = [pick(source) for source in opened]
     numbers = None if total is None else range(total)
     if numbers is not None and batch is not None:
         numbers = numbers[batch] if isinstance(batch, slice) else range(*_one(batch, len(numbers)))
-    source = model_source(part.body, inputs, numbers, size)
+    source = model_source(part.body, inputs, numbers, size, seen if size is None else None)
     return OpenedModel(part, source, inputs, total, gives_mask(part.body, size or 1))
 
 
@@ -86,9 +88,32 @@ def _open_part(file: str, until: str | None, memory: int | None) -> tuple[Part, 
         body, name, distributions = open_onnx(file, until, memory)
         return Part(body, None, False, name, distributions), body.size
     model = load_model(file)
-    if not hasattr(model, "inputs") or model.inputs is None:
-        raise ConfigError(f"{file}: the model was saved without the shape of its input: it cannot be run")
+    require_inputs(model, file)
     return part_of(model, until, file), None
+
+
+def open_inputs(
+    model: Any,
+    given: Input,
+    file: str,
+    *,
+    input_format: str | None = None,
+    key: str | None = None,
+    memory: int | None = None,
+) -> list[Source]:
+    """Return a source for each input of a model, in order; the arguments are those of `open_model`."""
+    names = [x.name for x in model.inputs]
+    return [in_order(source) for source in _sources(given, names, file, Request(key), input_format, memory)]
+
+
+def require_inputs(model: Any, file: str) -> None:
+    """Refuse a model of which nobody knows what it takes.
+
+    Raises:
+        ConfigError: it was saved without the shape of its input.
+    """
+    if getattr(model, "inputs", None) is None:
+        raise ConfigError(f"{file}: the model was saved without the shape of its input: it cannot be run")
 
 
 def _one(index: int, size: int) -> tuple[int, int]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,11 @@ from dense_cli.models.predict import block_size
 from dense_cli.sources.source import Chunk, Source
 from dense_cli.sources.streamed import StreamSource
 
-_BLOCK_BYTES = 1 << 20  # of the largest output between the layers
-_MOST = 256  # samples of a block: more make no product faster, and a single sample pays for all of them
+if TYPE_CHECKING:
+    from dense_cli.models.functional import Functional, Seen
+
+BLOCK_BYTES = 1 << 20  # of the largest output between the layers
+MOST = 256  # samples of a block: more make no product faster, and a single sample pays for all of them
 
 
 class Value(Protocol):
@@ -53,7 +56,11 @@ class Body(Protocol):
 
 
 def model_source(
-    model: Body, inputs: Sequence[Source], samples: range | None, size: int | None = None
+    model: Body,
+    inputs: Sequence[Source],
+    samples: range | None,
+    size: int | None = None,
+    seen: Seen | None = None,
 ) -> StreamSource:
     """Return the rows of a model's one output.
 
@@ -62,6 +69,7 @@ def model_source(
         inputs: a source for each of its inputs.
         samples: the numbers of the inputs' samples, where their number is known.
         size: how many samples run at once; None: as many as suit a core's cache.
+        seen: of a `Functional`, gets what every call takes and gives; see `Functional.call_each`.
 
     Raises:
         ShapeError: an input does not fit.
@@ -71,13 +79,15 @@ def model_source(
     count = None if samples is None else len(samples)
     inner = output.shape[1:] or (1,)
     dtype = np.dtype(output.dtype if output.dtype in ("float16", "float64") else "float32")
-    chunks = _chunks(model, inputs, dtype, size or block_size(model, _BLOCK_BYTES, 1, _MOST))
+    chunks = _chunks(model, inputs, dtype, size or block_size(model, BLOCK_BYTES, 1, MOST), seen)
     return StreamSource(inputs[0].name, dtype, chunks, (count, *inner), samples=samples)
 
 
-def _chunks(model: Body, inputs: Sequence[Source], dtype: np.dtype[Any], size: int) -> Iterator[Chunk]:
+def _chunks(
+    model: Body, inputs: Sequence[Source], dtype: np.dtype[Any], size: int, seen: Seen | None
+) -> Iterator[Chunk]:
     for block in blocks_of(inputs, size):
-        y = run_padded(model, block, size)
+        y = run_padded(model, block, size, seen)
         values = np.asarray(y, dtype)
         values = values[:, None] if values.ndim == 1 else values
         places = _places(block.numbers, values.shape[1:-1])
@@ -90,8 +100,10 @@ def _chunks(model: Body, inputs: Sequence[Source], dtype: np.dtype[Any], size: i
         )
 
 
-def run_padded(model: Body, block: Samples, size: int) -> Any:
+def run_padded(model: Body, block: Samples, size: int, seen: Seen | None = None) -> Any:
     """Return the outputs of a block of samples, which runs as part of a block of ``size``.
+
+    ``seen`` gets what every call takes and gives, of these samples alone.
 
     Sample i always is sample ``i % size`` of a block of that size, among zeros where there are no others:
     BLAS may round a row differently elsewhere, and a file and a pipe are to print the same digits.
@@ -103,12 +115,25 @@ def run_padded(model: Body, block: Samples, size: int) -> Any:
         padded = np.zeros((size, *x.shape[1:]), x.dtype)
         padded[rows] = x
         arrays.append(padded)
+    given = arrays[0] if len(arrays) == 1 else arrays
     with np.errstate(all="ignore"):
-        outputs = model(arrays[0] if len(arrays) == 1 else arrays)
+        if seen is None:
+            outputs = model(given)
+        else:
+            outputs = cast("Functional", model).call_each(
+                given, lambda node, *values: seen(node, *_parts(values, rows))
+            )
     return tree.map_structure(lambda y: _part(y, rows), outputs)
 
 
-def _part(y: NDArray[Any], rows: slice) -> NDArray[Any]:
+def _parts(nests: Iterable[list[Any]], rows: slice) -> Iterator[list[Any]]:
+    return ([_part(y, rows) for y in nest] for nest in nests)
+
+
+def _part(y: Any, rows: slice) -> Any:
+    """Return some samples of an output, and of its mask; a number that is none of any sample is left."""
+    if not np.ndim(y):
+        return y
     mask = get_mask(y)
     return with_mask(np.asarray(y)[rows], None if mask is None else mask[rows])
 

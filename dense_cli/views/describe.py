@@ -15,6 +15,7 @@ from dense_cli.sources.source import Place, Sizes, number_place
 from dense_cli.views.evaluate import tolerance
 from dense_cli.views.histogram import Histogram
 from dense_cli.views.looks import AxisSums, Facts, Guess, Rows, guess
+from dense_cli.views.moments import Moments
 
 
 class Occurrence(NamedTuple):
@@ -56,11 +57,11 @@ class Description:
     def __init__(self, shape: tuple[int | None, ...], dtype: np.dtype[Any]) -> None:
         self.shape = shape
         self.dtype = dtype
-        self._size = self._finite = self._zeros = self._all_rows = 0
+        self._size = self._zeros = self._all_rows = 0
         self._sizes = Sizes(len(shape) - 1)
         self._low: tuple[float, Place | None] = (math.inf, None)
         self._high: tuple[float, Place | None] = (-math.inf, None)
-        self._mean = self._squares = 0.0
+        self._moments = Moments()
         self._not_finite = {name: Occurrence(0, None) for name in ("nan", "inf", "-inf")}
         self._histogram = Histogram()
         self._rows = Rows(tolerance(dtype))
@@ -81,7 +82,7 @@ class Description:
         if numbers.size:
             self._zeros += int(np.count_nonzero(numbers == 0))
             self._extremes(values, finite, places)
-            self._moments(numbers)
+            self._moments.add(numbers)
             self._histogram.add(numbers)
         self._rows.add(values, finite)
         self._sums.add(values, places)
@@ -105,22 +106,9 @@ class Description:
         if values.flat[at] > self._high[0]:
             self._high = (float(values.flat[at]), number_place(at, places, columns))
 
-    def _moments(self, numbers: NDArray[np.float64]) -> None:
-        # Chan, Golub and LeVeque's way of joining the mean and the sum of squares of two parts.
-        count = self._finite + numbers.size
-        with np.errstate(over="ignore", invalid="ignore"):
-            mean = float(numbers.mean())
-            if math.isinf(mean):  # the sum has overflowed
-                mean = float((numbers / numbers.size).sum())
-            squares = float(((numbers - mean) ** 2).sum())
-            apart = mean - self._mean
-            self._squares += squares + apart * apart * self._finite * numbers.size / count
-            self._mean += apart * (numbers.size / count)
-        self._finite = count
-
     def result(self) -> Described:
         """Return the description of all rows so far."""
-        some = bool(self._finite)
+        some = bool(self._moments.count)
         looks, evidence = self._looks()
         return Described(
             shape=self._final_shape(),
@@ -130,8 +118,8 @@ class Description:
             minimum_at=self._low[1],
             maximum=self._high[0] if some else None,
             maximum_at=self._high[1],
-            mean=self._mean if some else None,
-            std=math.sqrt(self._squares / self._finite) if some else None,
+            mean=self._moments.mean if some else None,
+            std=self._moments.std if some else None,
             zeros=self._zeros,
             nan=self._not_finite["nan"],
             plus_inf=self._not_finite["inf"],
@@ -151,9 +139,9 @@ class Description:
         return (*lead, self.shape[-1])
 
     def _looks(self) -> Guess:
-        if not self._finite:
+        if not self._moments.count:
             return "nothing", "no finite number"
-        zeros = self._zeros / self._finite
+        zeros = self._zeros / self._moments.count
         low, high = self._low[0], self._high[0]
         return guess(Facts(self.dtype, self.shape[-1] or 0, low, high, zeros, self._rows, self._sums))
 

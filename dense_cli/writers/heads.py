@@ -9,7 +9,7 @@ import orjson
 from dense_cli.heads.head import Head, Heads
 from dense_cli.text import encodable, listed, shown
 from dense_cli.writers.cells import Cell, Column
-from dense_cli.writers.rich_table import render, write_lines
+from dense_cli.writers.rich_table import render_fitting, write_lines
 from dense_cli.writers.screen import Screen
 
 _LONGEST_NAME = 200  # characters of a name in a table
@@ -47,16 +47,10 @@ def write_json(out: BinaryIO, file: str, heads: Heads) -> None:
 
 def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     """Print a row per head; ``output`` marks where the model ends."""
-    columns = _columns(heads)
-    left_out = []
-    for name in _LEAST_NEEDED:
-        # The rule under the names of the columns is as wide as the table.
-        if screen.width is None or len(_lines(columns, Screen())[1]) <= screen.width:
-            break
-        left_out.append(name)
-        del columns[name]
+    columns = {Column(name, name != "parameters"): cells for name, cells in _columns(heads).items()}
+    lines, left_out = render_fitting(columns, _LEAST_NEEDED, screen)
     write_lines(out, screen, shown(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
-    write_lines(out, screen, *_lines(columns, screen))
+    write_lines(out, screen, *lines)
     if left_out:
         write_lines(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
     for refusal in dict.fromkeys(filter(None, map(_refusal, heads))):
@@ -79,11 +73,6 @@ def _columns(heads: Heads) -> dict[str, list[Cell]]:
         "": [Cell(_mark(head)) for head in heads],
         "path": [Cell(shown(head.path, _LONGEST_NAME)) for head in heads],
     }
-
-
-def _lines(columns: dict[str, list[Cell]], screen: Screen) -> list[str]:
-    rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    return render([Column(name, name != "parameters") for name in columns], rows, screen)
 
 
 def _refusal(head: Head) -> str | None:

@@ -16,11 +16,7 @@ class Markdown(TableWriter):
 
     def lay(self, columns: list[Column], rows: list[list[Cell]], *, headed: bool = False) -> list[str]:
         """Return the lines of a Markdown table."""
-        lines = [_line([cell.text for cell in row]) for row in rows]
-        if headed:
-            return lines
-        rule = " | ".join("---" if column.names else "---:" for column in columns)
-        return ["", _line([column.header for column in columns]), f"| {rule} |", *lines]
+        return markdown_lines([] if headed else columns, rows)
 
     def finish(self) -> None:
         """End the table with an empty line, after which text is no part of it."""
@@ -28,6 +24,15 @@ class Markdown(TableWriter):
             self.flush()
             self.print(*[""] * (not self.explained))
         super().finish()
+
+
+def markdown_lines(columns: list[Column], rows: list[list[Cell]]) -> list[str]:
+    """Return the lines of a Markdown table; without ``columns`` those of its rows alone."""
+    lines = [_line([cell.text for cell in row]) for row in rows]
+    if not columns:
+        return lines
+    rule = " | ".join("---" if column.names else "---:" for column in columns)
+    return ["", _line([column.header for column in columns]), f"| {rule} |", *lines]
 
 
 def _line(texts: list[str]) -> str:

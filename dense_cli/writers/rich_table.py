@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import math
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
@@ -62,6 +62,32 @@ def render(
     )
     console.print(table)
     return [line.rstrip() for line in file.getvalue().splitlines()]
+
+
+def render_fitting(
+    columns: dict[Column, list[Cell]], least_needed: Sequence[str], screen: Screen
+) -> tuple[list[str], list[str]]:
+    """Return a table's lines, and the headers of the columns that a narrow screen does without.
+
+    Args:
+        columns: the cells of each column.
+        least_needed: headers, the first one to go first.
+        screen: what it is shown on.
+    """
+    left_out: list[str] = []
+    for header in least_needed:
+        lines = _of_columns(columns, Screen())
+        # The rule under the names of the columns is as wide as the table.
+        if screen.width is None or len(lines[1]) <= screen.width:
+            break
+        dropped = [column for column in columns if column.header == header]
+        columns = {column: cells for column, cells in columns.items() if column not in dropped}
+        left_out += [column.header for column in dropped]
+    return _of_columns(columns, screen), left_out
+
+
+def _of_columns(columns: dict[Column, list[Cell]], screen: Screen) -> list[str]:
+    return render(list(columns), [list(row) for row in zip(*columns.values(), strict=True)], screen)
 
 
 def write_wrapped(out: BinaryIO, screen: Screen, *lines: str) -> None:
