@@ -18,14 +18,14 @@ class Array(NamedTuple):
     """An array and where it lies; ``header`` is None for text and pipes, ``size`` that of the file."""
 
     name: str
-    found: Described
+    content: Described
     header: Tensor | None
     size: int | None
 
     @property
     def shape(self) -> tuple[int | None, ...]:
         """The shape as stored: a 1-D array is read as one row."""
-        return self.found.shape if self.header is None else self.header.shape
+        return self.content.shape if self.header is None else self.header.shape
 
     def place(self, at: Place | None) -> Place | None:
         """Return a place in the array as stored."""

@@ -1,1 +1,4 @@
-"""Bytes → `Source`: one file per format, one table of formats (`formats.py`)."""
+"""Tensors and text → `Source`: rows of features in blocks, each row with its place.
+
+`open.py` opens any input by the table of formats, `files/formats.py`.
+"""

@@ -1,4 +1,7 @@
-"""Sources of which any row can be had at any time: arrays in memory and in a file."""
+"""Sources of which any row can be had at any time.
+
+In: an array in memory, or a tensor in a file. Out: an `ArraySource`.
+"""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ from dense_cli.sources.choose import only_likeliest, outputs_of
 from dense_cli.sources.open import Request
 from dense_cli.sources.source import Chunk, Places, Source
 from dense_cli.sources.streamed import StreamSource
-from dense_cli.text import axis_names
+from dense_cli.text import axis_names, listed
 
 _INFINITY = re.compile(r"inf", re.IGNORECASE)
 _LETTER = re.compile(r"[^\W\d_]")
@@ -177,9 +177,9 @@ def _own(cells: list[str], request: Request, name: str) -> _Columns:
         values = [i for i, cell in enumerate(cells) if re.fullmatch(rf"{prefix}\d+", cell)]
         if values:
             return _Columns(places, (*range(places), *values))
-    found = ", ".join(cells[1:9]) or "none"
+    others = listed(cells[1:], 8)
     raise ConfigError(
-        f"{name}: expected columns {expected[0]}0, {expected[0]}1, … beside sample, found {found}"
+        f"{name}: expected columns {expected[0]}0, {expected[0]}1, … beside sample, found {others}"
     )
 
 

@@ -1,4 +1,7 @@
-"""Lengths, masks and targets held against the samples of a stream, whose shapes show as they come."""
+"""Lengths, masks and targets held against the samples of a stream, whose shapes show as they come.
+
+In: chunks of a stream. Out: the same chunks, or an error about the first that does not fit.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +17,7 @@ from dense_cli.sources.targets import Targets
 
 
 class Fit:
-    """Refuses what is said of steps or samples that a stream does not have, as a file's shape does.
+    """Refuses lengths, masks and targets of steps or samples that a stream does not have, as a file does.
 
     ``mask`` and ``targets`` may be set until the first chunk is asked for.
     """
@@ -56,9 +59,9 @@ class Fit:
         over = np.flatnonzero(lengths[numbers[known]] > steps[known])
         if len(over):
             at = int(over[0])
-            found = lengths[numbers[at]]
+            sample = numbers[at]
             raise DtypeError(
-                f"lengths: expected 0 to {steps[at]} time steps, found {found} at [{numbers[at]}]"
+                f"lengths: expected 0 to {steps[at]} time steps, found {lengths[sample]} at [{sample}]"
             )
 
     def _check_mask(
@@ -89,7 +92,7 @@ class Fit:
                 )
 
     def _check_end(self, samples: int, most: int) -> None:
-        """Hold the number of samples, and the steps of the longest, against what was said of them."""
+        """Hold the number of samples, and the steps of the longest, against lengths, mask and targets."""
         lengths = self.mask.lengths if self.mask is not None else None
         steps = self.mask.steps if self.mask is not None else None
         shapes = self.targets.shapes if self.targets is not None else None

@@ -1,4 +1,7 @@
-"""Names for classes: lines of text, JSON, or the vocabulary of a tokenizer."""
+"""Names for classes: lines of text, JSON, or the vocabulary of a tokenizer.
+
+In: a file. Out: a list of names, in the order of the classes.
+"""
 
 from __future__ import annotations
 

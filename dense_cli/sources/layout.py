@@ -17,22 +17,22 @@ def layouts(path: str) -> dict[str, Tensor]:
     Empty for text, whose numbers lie in no order, and for a pipe, which can be read but once. One that cannot
     be read is left out: opening it says why.
     """
-    found: dict[str, Tensor] = {}
+    readable: dict[str, Tensor] = {}
     if path == "-" or not stat.S_ISREG(os.stat(path).st_mode):
-        return found
+        return readable
     file = File(path)
     with naming(path):
         start = os.pread(file.fileno(), 16, 0)
     row = by_suffix(path, "arrays") or by_content(start, lambda: file, "arrays")
     if row is None or row.tensors is None or row.name == "json":
-        return found
+        return readable
     try:
         tensors = load(row.tensors)(file, None)
     except DenseCliError:
-        return found
+        return readable
     for name in tensors:
         try:
-            found[name] = tensors[name]
+            readable[name] = tensors[name]
         except DenseCliError:
             continue
-    return found
+    return readable

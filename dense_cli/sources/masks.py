@@ -1,4 +1,7 @@
-"""Which time steps count: by lengths, by a mask, or by a value that marks padding."""
+"""Which time steps count: by lengths, by a mask, or by a value that marks padding.
+
+In: small arrays, and the places of rows. Out: True for each row that counts.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""NPY: in place from a file, row by row from a pipe."""
+"""NPY: in place from a file, row by row from a pipe.
+
+In: a stream. Out: an `ArraySource`, or a `StreamSource` of a pipe.
+"""
 
 from __future__ import annotations
 

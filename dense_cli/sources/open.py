@@ -1,4 +1,7 @@
-"""The one way to open an input: a file or standard input, in any format that holds arrays."""
+"""The one way to open an input.
+
+In: a path, or ``-``, in any format that holds arrays. Out: a `Source`.
+"""
 
 from __future__ import annotations
 
@@ -78,9 +81,9 @@ def sniff(stream: ByteStream) -> Format:
         )
     if not stream.peek(1):
         raise FileFormatError(f"{stream.name}: no data: the input is empty")
-    found = by_content(stream.ready(16), stream.whole, "arrays")
-    if found is not None:
-        return found
+    format = by_content(stream.ready(16), stream.whole, "arrays")
+    if format is not None:
+        return format
     line = stream.peek_line(1 << 20)
     text = line.removeprefix(BOM).strip()
     if text[:1] in (b"[", b"{"):

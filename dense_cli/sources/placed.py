@@ -1,4 +1,8 @@
-"""Rows that say themselves where they stand: put in order, as an array where they make one."""
+"""Rows that state their places, in any order.
+
+In: rows and their places. Out: an `ArraySource` where they fill an array, else a `PlacedSource`; of a stream,
+whole samples one after another.
+"""
 
 from __future__ import annotations
 
@@ -81,11 +85,11 @@ class PlacedSource:
         Negative ones are counted from each sample's own last.
         """
         order, numbers = self._by_step
-        found = []
+        of_steps = []
         for step in steps:
             first, stop = np.searchsorted(numbers, [step, step + 1])
-            found.append(order[first:stop] if step >= 0 else np.flatnonzero(self._from_end == step))
-        rows = np.concatenate([np.empty(0, np.int64), *found])
+            of_steps.append(order[first:stop] if step >= 0 else np.flatnonzero(self._from_end == step))
+        rows = np.concatenate([np.empty(0, np.int64), *of_steps])
         return self._of([rows[np.argsort(self._sample[rows], kind="stable")]])
 
     def _of(self, rows: list[NDArray[np.int64]]) -> PlacedSource:

@@ -1,7 +1,7 @@
 """What every reader gives: rows of features in blocks, each row with its place in the array.
 
-An input is seen as rows: the last axis is features, everything before it (batch, time, …) says
-where a row stands. A block is a run of rows, `start` counts them from 0 in the order of the run, and
+An input is seen as rows: the last axis is features, the axes before it (batch, time, …) are where a
+row stands. A block is a run of rows, `start` counts them from 0 in the order of the run, and
 no block crosses a multiple of the block size: row i is always row ``i % size`` of its block, however
 the bytes came. That is what lets a file, a pipe and an array print the same digits.
 """
@@ -39,12 +39,12 @@ class GridPlaces(NamedTuple):
 
     def positions(self) -> list[NDArray[np.int64]]:
         """Return where each row stands on each axis."""
-        found = np.unravel_index(np.arange(self.start, self.stop), tuple(map(len, self.axes)))
-        return [_chosen(axis, at) for axis, at in zip(self.axes, found, strict=True)]
+        positions = np.unravel_index(np.arange(self.start, self.stop), tuple(map(len, self.axes)))
+        return [_chosen(axis, at) for axis, at in zip(self.axes, positions, strict=True)]
 
     def __call__(self) -> Places:
-        found = zip(self.numbers, self.positions(), strict=True)
-        return np.stack([_chosen(numbers, at) for numbers, at in found], axis=1)
+        named = zip(self.numbers, self.positions(), strict=True)
+        return np.stack([_chosen(numbers, at) for numbers, at in named], axis=1)
 
 
 class KnownPlaces(NamedTuple):

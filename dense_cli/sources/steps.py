@@ -32,16 +32,16 @@ def find_steps(
     steps: Sequence[int] = []
     for time in times:
         if isinstance(time, int):
-            found: Sequence[int] = [_step(time, numbers, name, ragged)]
+            further: Sequence[int] = [_step(time, numbers, name, ragged)]
         elif ragged and any(n is not None and n < 0 for n in (time.start, time.stop)):
             raise ShapeError(
                 f"{name}: samples differ in time steps, so a slice cannot count from the end",
                 hint="-t -1 is each sample's own last step",
             )
         else:
-            found = _sliced(numbers, time)
+            further = _sliced(numbers, time)
         # One slice of the steps of a long sample stays a range.
-        steps = [*steps, *found] if steps else found
+        steps = [*steps, *further] if steps else further
     if not steps:
         raise ShapeError(f"{name}: no time step is left of {len(numbers)}")
     return steps

@@ -1,4 +1,8 @@
-"""Sources whose rows come once, in order, and how to keep them all for going back."""
+"""Sources whose rows come once, in order.
+
+In: chunks, as a parser or a pipe gives them. Out: a `StreamSource`; with `spool`, which keeps all rows in a
+temporary file, a source of which any row can be had.
+"""
 
 from __future__ import annotations
 

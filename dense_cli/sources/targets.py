@@ -76,7 +76,7 @@ class Targets(NamedTuple):
             ShapeError: a row has no target.
             DtypeError: a target is not the number of a class.
         """
-        found = np.full(len(places), -1, np.int64)
+        targets = np.full(len(places), -1, np.int64)
         counts = np.ones(len(places), bool) if mask is None else mask
         at = places[counts]
         beyond = at[:, 0] >= len(self.shapes)
@@ -97,8 +97,8 @@ class Targets(NamedTuple):
                 f"at {at[first].tolist()}",
                 hint=f"if it marks padding: --ignore-index {values[first]}",
             )
-        found[counts] = np.where(ignored, -1, values)
-        return found
+        targets[counts] = np.where(ignored, -1, values)
+        return targets
 
 
 def load_targets(path: str, labels: list[str] | None = None, ignore: int | None = None) -> Targets:
@@ -209,11 +209,11 @@ def _classes(items: list[Any], labels: _Labels) -> NDArray[np.int64] | None:
         if kinds <= {int}:
             return np.array(items, np.int64)
         if kinds == {str} and labels.shared.keys().isdisjoint(items):
-            found = list(map(labels.numbers.get, items))
-            if None not in found:
-                return np.array(found, np.int64)
+            classes = list(map(labels.numbers.get, items))
+            if None not in classes:
+                return np.array(classes, np.int64)
             digits = "".join(items).replace("-", "").replace(" ", "")
-            if found.count(None) == len(found) and digits.isdecimal() and max(map(len, items)) < 19:
+            if classes.count(None) == len(classes) and digits.isdecimal() and max(map(len, items)) < 19:
                 return np.array(list(map(int, items)), np.int64)
     except (ValueError, OverflowError):  # "1-2", or beyond 64 bits
         pass

@@ -1,4 +1,4 @@
-"""A small array read whole: lengths, masks, targets."""
+"""A small array read at once: lengths, masks, targets. In: a stream in any format. Out: an array."""
 
 from __future__ import annotations
 

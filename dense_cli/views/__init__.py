@@ -1,1 +1,1 @@
-"""Layer output → what is asked for: classes, the likeliest classes, probabilities. Arrays only."""
+"""Layer output → what is asked for: classes, the likeliest, measures, comparison, checks. Arrays only."""

@@ -190,8 +190,8 @@ class Comparison:
 
     >>> both = Comparison("probabilities", Limits(atol=0.1))
     >>> both.add(np.array([[0.9, 0.1]]), np.array([[0.4, 0.6]]), np.array([[0]]))
-    >>> found = both.result()
-    >>> found.flips, found.maximum, round(found.mean_kl, 4)
+    >>> result = both.result()
+    >>> result.flips, result.maximum, round(result.mean_kl, 4)
     (1, 0.5, 0.5507)
     """
 

@@ -1,4 +1,7 @@
-"""Classes of each time step → one sequence per sample: greedy decoding, with CTC and WordPiece."""
+"""Greedy decoding, with CTC and WordPiece.
+
+In: the classes of time steps, block by block. Out: one line of text per sample.
+"""
 
 from __future__ import annotations
 

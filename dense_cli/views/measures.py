@@ -50,8 +50,8 @@ def measure(
 
     Source: https://docs.scipy.org/doc/scipy/reference/generated/scipy.stats.entropy.html
 
-    >>> found = measure(OF_ROWS, np.array([[0.5, 0.25, 0.25]]))
-    >>> found["confidence"], found["margin"], np.exp2(found["entropy"] / np.log(2))
+    >>> values = measure(OF_ROWS, np.array([[0.5, 0.25, 0.25]]))
+    >>> values["confidence"], values["margin"], np.exp2(values["entropy"] / np.log(2))
     (array([0.5]), array([0.25]), array([2.82842712]))
     """
     source = probabilities if logits is None else logits

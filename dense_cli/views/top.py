@@ -1,4 +1,6 @@
-"""The largest values of each row, ties by lower column, without sorting or copying whole rows.
+"""The largest values of each row, ties by lower column, without sorting or copying entire rows.
+
+In: (rows, classes). Out: columns and values, (rows, k).
 
 A wide row is seen as `_SIFT` interleaved runs, and the maximum is taken across the runs (column j of
 every run): one pass of plain vector maxima. The k columns with the largest maxima hold the k largest
@@ -49,8 +51,8 @@ def top_k(
     Returns:
         columns (rows, k), int64, and values (rows, k), largest first, ties by lower column.
 
-    >>> columns, found = top_k(np.array([[0.2, 0.4, 0.4]]), 2)
-    >>> columns.tolist(), found.tolist()
+    >>> columns, values = top_k(np.array([[0.2, 0.4, 0.4]]), 2)
+    >>> columns.tolist(), values.tolist()
     ([[1, 2]], [[0.4, 0.4]])
     """
     if maxima is None:
@@ -69,22 +71,22 @@ def top_k(
     tail = np.repeat(chosen == width, _SIFT, axis=1)
     columns[tail] = width * _SIFT + np.broadcast_to(np.tile(np.arange(_SIFT), k), columns.shape)[tail]
     absent = columns >= classes
-    found = np.take_along_axis(values, np.where(absent, 0, columns), axis=1)
+    kept = np.take_along_axis(values, np.where(absent, 0, columns), axis=1)
     if divisor is not None:
-        found = found / divisor
+        kept = kept / divisor
         maxima = maxima / divisor
-    found[absent] = -np.inf
+    kept[absent] = -np.inf
     # Only what reaches the k-th value is sorted, unless ties in a row let more through, or NaN less.
-    reach = found >= np.partition(found, -k, axis=1)[:, -k:][:, :1]
+    reach = kept >= np.partition(kept, -k, axis=1)[:, -k:][:, :1]
     if (np.count_nonzero(reach, axis=1) == k).all():
-        columns, found = columns[reach].reshape(-1, k), found[reach].reshape(-1, k)
-    order = np.lexsort((columns, -found), axis=1)[:, :k]
+        columns, kept = columns[reach].reshape(-1, k), kept[reach].reshape(-1, k)
+    order = np.lexsort((columns, -kept), axis=1)[:, :k]
     # A row of NaN, which has no likeliest class, may find what is not there.
     columns = np.minimum(np.take_along_axis(columns, order, axis=1), classes - 1)
-    found = np.take_along_axis(found, order, axis=1)
+    kept = np.take_along_axis(kept, order, axis=1)
 
     # Columns left out may still hold a value equal to the last one kept, at a lower class: rare, so by row.
-    least = found[:, -1:]
+    least = kept[:, -1:]
     tied = np.count_nonzero(maxima >= least, axis=1) > np.count_nonzero(
         np.take_along_axis(maxima, chosen, axis=1) >= least, axis=1
     )
@@ -94,5 +96,5 @@ def top_k(
         equal = np.flatnonzero(ratios == least[row])[: k - len(above)]
         both = np.concatenate([above, equal])
         columns[row] = both[np.argsort(-ratios[both], kind="stable")]
-        found[row] = ratios[columns[row]]
-    return columns, found
+        kept[row] = ratios[columns[row]]
+    return columns, kept

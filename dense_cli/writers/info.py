@@ -21,7 +21,7 @@ _BAR = 40  # columns of the longest bar
 def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
     """Print what each array holds."""
     for i, array in enumerate(arrays):
-        found = array.found
+        found = array.content
         parts = [f"shape {shape_text(array.shape)}", found.dtype.name]
         if array.byte_order is not None:
             parts.append(f"{array.byte_order}-endian")
@@ -37,7 +37,7 @@ def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
 
 
 def _numbers(array: Array, screen: Screen) -> list[str]:
-    found = array.found
+    found = array.content
     rows = [("numbers", str(found.size), "")]
     if found.minimum is not None and found.maximum is not None:
         rows += [
@@ -86,11 +86,11 @@ def _array(array: Array) -> dict[str, Any]:
     return {
         "name": encodable(array.name),
         "shape": array.shape,
-        "dtype": array.found.dtype.name,
+        "dtype": array.content.dtype.name,
         "byte_order": array.byte_order,
         "order": array.order,
         "file_bytes": array.size,
-        **_described(array.found, array),
+        **_described(array.content, array),
     }
 
 
