@@ -86,27 +86,31 @@ def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
     Raises:
         ConfigError: no head is meant, or several; the message lists them all.
     """
-    if name is None:
-        for choice in (
-            list(heads),
-            [head for head in heads if head.output],
-            [head for head in heads if not head.table and head.refusal is None],
-        ):
-            if len(choice) == 1:
-                return choice[0]
-        outputs = [head for head in heads if head.output] or list(heads)
-        raise ConfigError(
-            f"{file}: {len(outputs)} heads, and none is named: expected one of {_listed(outputs)}",
-            hint="name one with --head",
-        )
-    for choice in (
-        [head for head in heads if name in (head.name, head.path)],
-        [head for head in heads if name in head.aliases],
-    ):
+    return _only(heads, file) if name is None else _called(heads, name, file)
+
+
+def _only(heads: Sequence[Head], file: str) -> Head:
+    """Return the head that is meant where none is named."""
+    outputs = [head for head in heads if head.output]
+    usable = [head for head in heads if not head.table and head.refusal is None]
+    for choice in (heads, outputs, usable):
         if len(choice) == 1:
             return choice[0]
-        if choice:
-            raise ConfigError(f"{file}: several heads named {name!r}: expected one of {_listed(choice)}")
+    choices = outputs or heads
+    raise ConfigError(
+        f"{file}: {len(choices)} heads, and none is named: expected one of {_listed(choices)}",
+        hint="name one with --head",
+    )
+
+
+def _called(heads: Sequence[Head], name: str, file: str) -> Head:
+    """Return the head of a name."""
+    named = [head for head in heads if name in (head.name, head.path)]
+    choice = named or [head for head in heads if name in head.aliases]
+    if len(choice) == 1:
+        return choice[0]
+    if choice:
+        raise ConfigError(f"{file}: several heads named {name!r}: expected one of {_listed(choice)}")
     others = heads.others if isinstance(heads, Heads) else {}
     if name in others:
         raise ConfigError(
@@ -206,19 +210,7 @@ def check_shapes(head: Head, file: str, features: int | None = None, units: int 
     """
     have = head.kernel_shape
     where = f"{file}: {head.kernel.name}"
-    bias = None if head.bias is None else head.bias.shape
-    option = "--no-transpose" if head.transposed else "--transpose"
-
-    def fits(shape: tuple[int, int]) -> bool:
-        return (
-            (features is None or shape[0] == features)
-            and (units is None or shape[1] == units)
-            and (bias is None or bias == (shape[1],))
-        )
-
-    hint = None
-    if fits(have[::-1]):
-        hint = f"read as {have[::-1]} (features, units) it fits: {option}"
+    hint = _transpose_hint(head, features, units)
     if 0 in have:
         raise ShapeError(f"{where}: empty kernel of shape {have}: expected features and units")
     if features is not None and have[0] != features:
@@ -231,11 +223,22 @@ def check_shapes(head: Head, file: str, features: int | None = None, units: int 
             f"{where}: the kernel has {have[1]} units, --units asks for {units} (kernel shape {have})",
             hint=hint,
         )
-    if head.bias is not None and bias != (have[1],):
+    if head.bias is not None and head.bias.shape != (have[1],):
         raise ShapeError(
-            f"{file}: {head.bias.name}: bias of shape {bias}, expected ({have[1]},) for a kernel of {have}",
+            f"{file}: {head.bias.name}: bias of shape {head.bias.shape}, "
+            f"expected ({have[1]},) for a kernel of {have}",
             hint=hint,
         )
+
+
+def _transpose_hint(head: Head, features: int | None, units: int | None) -> str | None:
+    """Say that the kernel fits when it is read the other way round; None where it does not."""
+    turned = head.kernel_shape[::-1]
+    asked = (turned[0] if features is None else features, turned[1] if units is None else units)
+    if asked != turned or (head.bias is not None and head.bias.shape != turned[1:]):
+        return None
+    option = "--no-transpose" if head.transposed else "--transpose"
+    return f"read as {turned} (features, units) it fits: {option}"
 
 
 def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:

@@ -8,13 +8,16 @@ What tells the layers apart, by layout:
 | Keras 3 weights alone | the same | attribute ``name`` of ``vars``; else the group |
 | Keras 2, Keras 3's ``.h5`` | ``model_weights/fc/fc/kernel:0`` | ``layer_names``, ``weight_names``, config |
 | any other | ``fc/kernel`` | the names alone |
+
+Comes in: an open HDF5 file. Goes out: `Heads`, with the arrays described and not read.
+
+What is told without a config stands in `kerasgroups`.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -26,26 +29,20 @@ from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.kerasconfig import MAX_CONFIG, Layer, layers
+from dense_cli.heads.kerasgroups import (
+    ENDINGS,
+    TRAINING,
+    Contents,
+    class_of,
+    looks_dense,
+    natural_order,
+    output_of,
+)
 from dense_cli.heads.pairs import collect, distinct, find_heads
 from dense_cli.text import listed
 
 # The attributes that are read, as their names stand in their messages.
 ATTRIBUTES = re.compile(rb"(?:name|model_config|keras_version|(?:layer|weight)_names\d*)\0")
-_AFTER = ("activation", "softmax", "dropout")  # layers without weights that a model may end with
-_STATE = ("optimizer", "optimizer_weights")  # what training left there: as large as the model, and no layer
-
-
-@dataclass
-class Contents:
-    """What a walk through an HDF5 file of Keras found; arrays are described, not read."""
-
-    datasets: dict[str, Tensor]
-    groups: set[str]
-    places: dict[str, int]  # where in the file each object stands
-    names: dict[str, str]  # Keras 3: group → its layer's name
-    layers: dict[str, list[str]] | None  # legacy: layer → its weights' paths, in the model's order
-    config: str | None
-    version: str | None  # of the Keras that saved it, where it has a config
 
 
 def read(file: str, memory: int | None = None) -> Heads:
@@ -66,7 +63,7 @@ def scan(part: Part, memory: int | None) -> Contents:
         MissingExtraError, FileFormatError: as `open_hdf5` and `walk` do.
     """
     with open_hdf5(part, ATTRIBUTES) as root:
-        found = walk(root, part, _STATE, memory)
+        found = walk(root, part, TRAINING, memory)
         names = {}
         for path in found.groups:
             if path.endswith("vars") and isinstance(name := attribute(root[path], "name", part), str):
@@ -169,14 +166,14 @@ def _configured(found: Contents, config: list[Layer], file: str) -> Heads:
 def _keras3(found: Contents, file: str) -> Heads:
     """Keras 3 weights alone: groups are named by class, and by attribute in subclassed models."""
     heads = Heads()
-    output = _last(found, "layers/")
-    for path in sorted(found.datasets, key=_natural):
+    output = output_of(found, "layers/")
+    for path in sorted(found.datasets, key=natural_order):
         group = path.removesuffix("/vars/0")
-        if group == path or not _looks_dense(found, group):
+        if group == path or not looks_dense(found, group):
             continue
         kernel, bias = found.datasets[path], found.datasets.get(f"{group}/vars/1")
         parent, _, last = group.rpartition("/")
-        wrapped = last == "layer" and _class(parent) == "time_distributed"
+        wrapped = last == "layer" and class_of(parent) == "time_distributed"
         outer = parent if wrapped else group
         above = ["/".join(outer.split("/")[:n]) for n in range(1, outer.count("/") + 1)]
         names = (*(found.names[p] for p in above if p in found.names), found.names.get(outer, outer))
@@ -244,26 +241,29 @@ class _Unused:
 def _in_order(stored: dict[str, Heads]) -> Heads:
     """Name legacy heads without a config by their paths; a last one that continues a chain is the output."""
     heads = Heads()
-    order = [name for name in stored if _class(name) not in _AFTER]
+    order = [name for name in stored if class_of(name) not in ENDINGS]
     for name in order:
-        group = stored[name] if _class(name) != "einsum_dense" else Heads()
+        group = stored[name] if class_of(name) != "einsum_dense" else Heads()
         for head in group:
             inner = head.path.rsplit("/", 1)[-1]
-            before = (
-                heads[-1] if heads and heads[-1].aliases[0].split("/")[0] in (name, *order[-2:-1]) else None
-            )
+            last = name == order[-1] and head is group[-1]
             layer = Layer(
                 (name,) if len(group) == 1 else (name, inner),
                 head.path,
                 dense=True,
                 inner=inner,
-                time_distributed=_class(name) == "time_distributed",
-                output=name == order[-1]
-                and head is group[-1]
-                and (before is None or before.kernel_shape[1] == head.kernel_shape[0]),
+                time_distributed=class_of(name) == "time_distributed",
+                output=last and _continues(heads, (name, *order[-2:-1]), head),
             )
             _add(heads, layer, head.path, head.kernel, head.bias, None)
     return heads
+
+
+def _continues(heads: Heads, neighbours: tuple[str, ...], head: Head) -> bool:
+    """Whether a head takes what the one before it gives, where that one is of these layers."""
+    if not heads or heads[-1].aliases[0].split("/")[0] not in neighbours:
+        return True
+    return heads[-1].kernel_shape[1] == head.kernel_shape[0]
 
 
 def _add(
@@ -298,76 +298,6 @@ def _checked(heads: Heads, file: str) -> Heads:
         found = listed(f"{name} ({kind})" for name, kind in heads.others.items())
         raise FileFormatError(f"{file}: no kernel of a Dense layer: expected at least one, found {found}")
     return distinct(heads)
-
-
-def _looks_dense(found: Contents, group: str) -> bool:
-    """Whether variables without a config are a Dense's: by their group's class if it tells, else by shape."""
-    kernel = found.datasets[f"{group}/vars/0"]
-    bias = found.datasets.get(f"{group}/vars/1")
-    if len(kernel.shape) != 2 or (bias is not None and len(bias.shape) != 1):
-        return False
-    parent, _, last = group.rpartition("/")
-    if _class(last) == "dense":
-        return True
-    words = f"{last} {found.names.get(group, '')}".lower()
-    if any(word in words for word in ("emb", "einsum", "cell", "token")):
-        return False
-    if last == "layer" and _class(parent) == "time_distributed":
-        return True
-    plain = f"{group}/vars/2" not in found.datasets and (bias is None or bias.shape == kernel.shape[1:])
-    return plain and last != "layer" and parent.rpartition("/")[2] != "layers"
-
-
-def _class(group: str) -> str:
-    """Return a group's class: ``layers/dense_12`` is a ``dense``, since Keras numbers those of one class."""
-    last = group.rpartition("/")[2]
-    stem, _, number = last.rpartition("_")
-    return stem if number.isdigit() else last
-
-
-def _last(found: Contents, container: str) -> str | None:
-    """Return the layer that was saved last, if the model is a plain chain there: it is the model's output.
-
-    Keras saves ``model.layers`` in their order and numbers them within each class, and what is saved
-    later stands further back in the file. A model of several outputs is told by a last Dense that does
-    not continue the one before it.
-    """
-    if container == "layers/" and {path.split("/")[0] for path in found.groups} - {"vars", *_STATE} != {
-        "layers"
-    }:
-        return None  # a subclassed model, whose attributes are saved by name
-    places: dict[str, int] = {}
-    for path, place in found.places.items():
-        name = path.removeprefix(container).partition("/")[0]
-        if path.startswith(container) and _class(name) not in _AFTER:
-            places[name] = max(place, places.get(name, 0))
-    if not places:
-        return None
-    newest = _class(max(places, key=places.__getitem__))
-    order = sorted((name for name in places if _class(name) == newest), key=_number)
-    last = container + order[-1]
-    if newest in ("sequential", "functional"):
-        return _last(found, f"{last}/layers/")
-    if f"{last}/layer/layers" in found.groups:
-        return _last(found, f"{last}/layer/layers/")
-    if len(order) > 1 and not any(places[order[-2]] < place < places[order[-1]] for place in places.values()):
-        inner = "/layer" if newest == "time_distributed" else ""
-        before = found.datasets.get(f"{container}{order[-2]}{inner}/vars/0")
-        after = found.datasets.get(f"{last}{inner}/vars/0")
-        packed = after is None or after.dtype == "int8"  # int4 kernels have another shape than their layer
-        if before is not None and after is not None and not packed and before.shape[-1:] != after.shape[:1]:
-            return None
-    return last
-
-
-def _natural(path: str) -> list[tuple[str, int]]:
-    """Order layers as they are numbered: ``dense``, ``dense_2``, ``dense_10``."""
-    return [(_class(part), _number(part)) for part in path.split("/")]
-
-
-def _number(name: str) -> int:
-    number = name.rpartition("_")[2]
-    return int(number) if re.fullmatch("[0-9]{1,18}", number) else 0
 
 
 def _quantised(found: Contents, group: str, use_bias: bool) -> str | None:

@@ -13,8 +13,9 @@ from dense_cli.errors import FileFormatError
 from dense_cli.files.archive import Checksum, data_offset, inflated, member, open_archive, require_readable
 from dense_cli.files.hdf5 import Part
 from dense_cli.files.stream import File
-from dense_cli.heads.hdf5 import Contents, scan
+from dense_cli.heads.hdf5 import scan
 from dense_cli.heads.kerasconfig import MAX_CONFIG
+from dense_cli.heads.kerasgroups import Contents
 from dense_cli.text import listed
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"

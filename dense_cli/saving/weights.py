@@ -108,11 +108,7 @@ def load_keras3(model: Layer, stored: Stored, skip_mismatch: bool = False) -> No
     Raises:
         FileFormatError: a layer's weights are not there, or do not fit it.
     """
-    groups: dict[str, dict[str, Tensor]] = {}
-    for path, tensor in stored.contents.datasets.items():
-        head, _, number = path.rpartition("/")
-        if head == "vars" or head.endswith("/vars"):
-            groups.setdefault(head.removesuffix("vars").rstrip("/"), {})[number] = tensor
+    groups = _groups(stored)
     for path, layer in places(model):
         if not isinstance(layer, Layer) or not layer.built or isinstance(layer, UnknownLayer):
             continue
@@ -125,6 +121,16 @@ def load_keras3(model: Layer, stored: Stored, skip_mismatch: bool = False) -> No
             raise FileFormatError(
                 f"{stored.file}: the weights at {path or 'its root'} do not fit layer '{layer.name}': {error}"
             ) from error
+
+
+def _groups(stored: Stored) -> dict[str, dict[str, Tensor]]:
+    """Return the arrays of each layer's group, ``layers/dense/vars/0`` being ``0`` of ``layers/dense``."""
+    groups: dict[str, dict[str, Tensor]] = {}
+    for path, tensor in stored.contents.datasets.items():
+        head, _, number = path.rpartition("/")
+        if head == "vars" or head.endswith("/vars"):
+            groups.setdefault(head.removesuffix("vars").rstrip("/"), {})[number] = tensor
+    return groups
 
 
 def _spellings(path: str) -> Iterator[str]:
@@ -140,32 +146,48 @@ def load_by_layer(model: Any, stored: Stored, skip_mismatch: bool = False) -> No
     Raises:
         FileFormatError: the layers with weights are others, or their weights do not fit.
     """
-    groups = stored.contents.layers or {}
-    filled = {name: paths for name, paths in groups.items() if paths}
+    filled = {name: paths for name, paths in (stored.contents.layers or {}).items() if paths}
+    for layer, paths in _by_layer(model, filled, stored.file):
+        tensors = [stored.contents.datasets[path] for path in paths]
+        try:
+            _assign_all(layer, tensors, stored.file)
+        except _MismatchError as error:
+            if not skip_mismatch:
+                raise FileFormatError(str(error)) from None
+
+
+def _by_layer(model: Any, filled: dict[str, list[str]], file: str) -> Iterator[tuple[Layer, list[str]]]:
+    """Give the layers with weights, each with its paths: by its name, else by its place in the order.
+
+    A layer of an unknown class may hold any of the file's weights: then names alone count.
+    """
     layers = [layer for layer in model.layers if layer.weights and layer.built]
     unknown = any(isinstance(layer, UnknownLayer) or not layer.built for layer in model.layers)
     if len(filled) != len(layers) and not unknown:
         raise FileFormatError(
-            f"{stored.file}: expected weights for {len(layers)} layers, found {len(filled)} layers with "
-            "weights"
+            f"{file}: expected weights for {len(layers)} layers, found {len(filled)} layers with weights"
         )
     by_order = dict(zip((layer.name for layer in layers), filled, strict=False))
     for layer in layers:
         name = layer.name if layer.name in filled or unknown else by_order[layer.name]
-        weights = layer.trainable_weights + layer.non_trainable_weights
-        tensors = [stored.contents.datasets[path] for path in filled.get(name, [])]
-        shapes = [tensor.shape for tensor in tensors]
-        if shapes != [w.shape for w in weights]:
-            if skip_mismatch:
-                continue
-            raise FileFormatError(
-                f"{stored.file}: layer '{layer.name}' expects weights of shapes "
-                f"{[w.shape for w in weights]}, "
-                f"found {shapes}"
-            )
-        for weight, tensor in zip(weights, tensors, strict=True):
-            require_size(tensor, stored.file, None)
-            weight.assign(tensor.read())
+        yield layer, filled.get(name, [])
+
+
+class _MismatchError(Exception):
+    """The weights of a file have other shapes than those of the layer."""
+
+
+def _assign_all(layer: Layer, tensors: list[Tensor], file: str) -> None:
+    """Give a layer all its weights, or none of them."""
+    weights = layer.trainable_weights + layer.non_trainable_weights
+    expected, shapes = [w.shape for w in weights], [tensor.shape for tensor in tensors]
+    if shapes != expected:
+        raise _MismatchError(
+            f"{file}: layer '{layer.name}' expects weights of shapes {expected}, found {shapes}"
+        )
+    for weight, tensor in zip(weights, tensors, strict=True):
+        require_size(tensor, file, None)
+        weight.assign(tensor.read())
 
 
 def require_all(model: Any, file: str) -> None:

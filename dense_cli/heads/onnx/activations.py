@@ -1,9 +1,10 @@
 """What follows a dense layer in an ONNX graph: which of Keras' activations the nodes make together.
 
-A walk begins at the layer's sums, whose state is ``linear``. `STEPS` says which state a node makes of the
-states of its inputs, ``ATTRIBUTED`` the same of nodes whose attributes matter. A state that begins with ``~``
-is a part of an activation, every other one is an activation of Keras. What stands in neither table ends the
-walk: it is another layer, or it is not known, and then nobody may take the sums for the end.
+A walk begins at the layer's sums, whose state is ``linear``. `steps.STEPS` says which state a node makes of
+the states of its inputs, `ATTRIBUTED` the same of nodes whose attributes matter; no kind of node is in both.
+A state that begins with ``~`` is a part of an activation, every other one is an activation of Keras. What
+stands in neither table ends the walk: it is another layer, or it is not known, and then nobody may take the
+sums for the end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 from dense_cli.heads.onnx.constants import Constants
 from dense_cli.heads.onnx.graph import Graph, Node
 from dense_cli.heads.onnx.moves import MOVES, moves, restores
+from dense_cli.heads.onnx.steps import made_of, number_in
 
 _MOST = 32  # nodes of one walk
 _INPUTS = 4  # of a node that may be part of an activation
@@ -35,99 +37,6 @@ _LAYER_OPS = frozenset(_LAYERS.split())
 _MERGES = ("Add", "Sub", "Mul", "Div")
 # Nodes that only look at a value.
 OBSERVERS = frozenset(("Shape", "Size", "ArgMax", "ArgMin", "TopK"))
-
-# Numbers that activations are made of, which a file may hold in float16.
-_NUMBERS = {
-    "0": 0.0,
-    "1": 1.0,
-    "2": 2.0,
-    "3": 3.0,
-    "6": 6.0,
-    "1/2": 0.5,
-    "1/6": 1 / 6,
-    "√2": math.sqrt(2),
-    "√(1/2)": math.sqrt(0.5),
-    "√(2/π)": math.sqrt(2 / math.pi),
-    "0.044715": 0.044715,
-    "-∞": -math.inf,
-}
-
-# (op, states or numbers of its inputs) → state. Add and Mul take their inputs in any order.
-STEPS: dict[tuple[str, ...], str] = {
-    ("Relu", "linear"): "relu",
-    ("Sigmoid", "linear"): "sigmoid",
-    ("Tanh", "linear"): "tanh",
-    ("Softplus", "linear"): "softplus",
-    ("Softsign", "linear"): "softsign",
-    ("Mish", "linear"): "mish",
-    ("HardSwish", "linear"): "hard_silu",
-    ("Exp", "linear"): "exponential",
-    # softmax and log_softmax taken apart
-    ("Sub", "linear", "~max"): "~z-max",
-    ("Max", "~max", "-∞"): "~max",
-    ("Max", "~max, no axis", "-∞"): "~max, no axis",
-    ("Exp", "~z-max"): "~exp(z-max)",
-    ("Div", "~exp(z-max)", "~sum exp(z-max)"): "softmax",
-    ("Div", "exponential", "~sum exp(z)"): "softmax",
-    ("Log", "~sum exp(z-max)"): "~log sum exp(z-max)",
-    ("Log", "~sum exp(z)"): "~log sum exp(z)",
-    ("Sub", "~z-max", "~log sum exp(z-max)"): "log_softmax",
-    ("Sub", "linear", "~log sum exp(z)"): "log_softmax",
-    ("Log", "softmax"): "log_softmax",
-    ("Exp", "log_softmax"): "softmax",
-    # sigmoid and what is made with it
-    ("Neg", "linear"): "~-z",
-    ("Exp", "~-z"): "~exp(-z)",
-    ("Add", "~exp(-z)", "1"): "~1+exp(-z)",
-    ("Reciprocal", "~1+exp(-z)"): "sigmoid",
-    ("Div", "1", "~1+exp(-z)"): "sigmoid",
-    ("Log", "sigmoid"): "log_sigmoid",
-    ("Mul", "linear", "sigmoid"): "silu",
-    ("Tanh", "softplus"): "~tanh softplus",
-    ("Mul", "linear", "~tanh softplus"): "mish",
-    ("Sub", "linear", "tanh"): "tanh_shrink",
-    # cut off
-    ("Max", "linear", "0"): "relu",
-    ("Min", "relu", "6"): "relu6",
-    ("Mul", "linear", "hard_sigmoid"): "hard_silu",
-    ("Add", "linear", "3"): "~z+3",
-    ("Relu6", "~z+3"): "~relu6(z+3)",
-    ("Div", "~relu6(z+3)", "6"): "hard_sigmoid",
-    ("Mul", "~relu6(z+3)", "1/6"): "hard_sigmoid",
-    ("Mul", "linear", "~relu6(z+3)"): "~z relu6(z+3)",
-    ("Div", "~z relu6(z+3)", "6"): "hard_silu",
-    ("Mul", "~z relu6(z+3)", "1/6"): "hard_silu",
-    # gelu
-    ("Mul", "linear", "1/2"): "~z/2",
-    ("Div", "linear", "2"): "~z/2",
-    ("Div", "linear", "√2"): "~z/√2",
-    ("Mul", "linear", "√(1/2)"): "~z/√2",
-    ("Erf", "~z/√2"): "~erf",
-    ("Add", "~erf", "1"): "~1+erf",
-    ("Mul", "~1+erf", "1/2"): "~(1+erf)/2",
-    ("Mul", "linear", "~1+erf"): "~z(1+erf)",
-    ("Mul", "~z/2", "~1+erf"): "gelu",
-    ("Mul", "linear", "~(1+erf)/2"): "gelu",
-    ("Mul", "~z(1+erf)", "1/2"): "gelu",
-    ("Div", "~z(1+erf)", "2"): "gelu",
-    # gelu by a tanh
-    ("Pow", "linear", "3"): "~z³",
-    ("Mul", "linear", "linear"): "~z²",
-    ("Mul", "linear", "~z²"): "~z³",
-    ("Mul", "~z³", "0.044715"): "~cz³",
-    ("Mul", "linear", "0.044715"): "~cz",
-    ("Mul", "linear", "~cz"): "~cz²",
-    ("Mul", "linear", "~cz²"): "~cz³",
-    ("Add", "linear", "~cz³"): "~z+cz³",
-    ("Mul", "~z+cz³", "√(2/π)"): "~inner",
-    ("Tanh", "~inner"): "~tanh",
-    ("Add", "~tanh", "1"): "~1+tanh",
-    ("Mul", "~1+tanh", "1/2"): "~(1+tanh)/2",
-    ("Mul", "linear", "~1+tanh"): "~z(1+tanh)",
-    ("Mul", "~z/2", "~1+tanh"): "gelu(approximate=True)",
-    ("Mul", "linear", "~(1+tanh)/2"): "gelu(approximate=True)",
-    ("Mul", "~z(1+tanh)", "1/2"): "gelu(approximate=True)",
-}
 
 
 class Point(NamedTuple):
@@ -197,37 +106,38 @@ def _unknown(constants: Constants, points: dict[str, Point], name: str) -> Itera
 
 def _step(constants: Constants, units: int, node: Node, points: dict[str, Point]) -> Point | None:
     """Return the point that a node makes of points and numbers, None where it is not known."""
-    known = [points[name] for name in node.inputs if name in points]
-    parts = frozenset(name for name in node.inputs if name in points).union(*(point.parts for point in known))
-    if node.input(0) in points:
-        first = points[node.input(0)]
-        if first.state.endswith(_NO_AXIS) and restores(constants, node):
-            return Point(first.state.removesuffix(_NO_AXIS), first.axis, parts)
-        if moves(node):
-            return Point(first.state, MOVES[node.op](constants, units, node, first.axis), parts)
-        if node.op in ATTRIBUTED:
-            state = ATTRIBUTED[node.op](constants, node, first)
-            return None if state is None else Point(state, first.axis, parts)
-    if len({point.axis for point in known}) != 1 or len(node.outputs) != 1:
+    first = points.get(node.input(0))
+    point = None if first is None else _of_one(constants, units, node, first)
+    point = point or _of_several(constants, node, points)
+    if point is None:
         return None
-    inputs = [points[name].state if name in points else _number(constants, name) for name in node.inputs]
-    if None in inputs:
-        return None
-    key = (node.op, *(str(name) for name in inputs))
-    if key[0] + key[-1] in ("Mul1", "Div1", "Add0", "Sub0"):
-        return Point(known[0].state, known[0].axis, parts)
-    state = STEPS.get(key)
-    if state is None and node.op in ("Add", "Mul", "Max", "Min") and len(key) == 3:
-        state = STEPS.get((node.op, key[2], key[1]))
-    return None if state is None else Point(state, known[0].axis, parts)
+    before = [name for name in node.inputs if name in points]
+    return point._replace(parts=frozenset(before).union(*(points[name].parts for name in before)))
 
 
-def _number(constants: Constants, name: str) -> str | None:
-    value = constants.number(name)
-    if value is None:
+def _of_one(constants: Constants, units: int, node: Node, first: Point) -> Point | None:
+    """Return the point of a node whose first input decides: one that moves it, or one with attributes."""
+    if first.state.endswith(_NO_AXIS) and restores(constants, node):
+        return Point(first.state.removesuffix(_NO_AXIS), first.axis)
+    if moves(node):
+        return Point(first.state, MOVES[node.op](constants, units, node, first.axis))
+    state = ATTRIBUTED[node.op](constants, node, first) if node.op in ATTRIBUTED else None
+    return None if state is None else Point(state, first.axis)
+
+
+def _of_several(constants: Constants, node: Node, points: dict[str, Point]) -> Point | None:
+    """Return the point that `STEPS` has for a node, whose inputs must agree on the axis of the units."""
+    axes = {points[name].axis for name in node.inputs if name in points}
+    if len(axes) != 1 or len(node.outputs) != 1:
         return None
-    near = (said for said, number in _NUMBERS.items() if math.isclose(value, number, rel_tol=1e-3))
-    return next(near, None)
+    inputs: list[str] = []
+    for name in node.inputs:
+        state = points[name].state if name in points else number_in(constants, name)
+        if state is None:
+            return None
+        inputs.append(state)
+    made = made_of(node.op, inputs)
+    return None if made is None else Point(made, axes.pop())
 
 
 # --- nodes with attributes
@@ -306,25 +216,34 @@ def _expand(constants: Constants, node: Node, point: Point) -> str | None:
 
 
 def _clip(constants: Constants, node: Node, point: Point) -> str | None:
-    if constants.graph.opset < 11:
-        low: float | None = node.number("min", -math.inf)
-        high: float | None = node.number("max", math.inf)
-    else:
-        low = constants.number(node.input(1)) if node.input(1) else -math.inf
-        high = constants.number(node.input(2)) if node.input(2) else math.inf
+    """A cut at two numbers, either of which may be missing."""
+    low, high = _limits(constants, node)
     if low is None or high is None:
         return None
     if point.state == "~z+3":
         return "~relu6(z+3)" if (low, high) == (0, 6) else None
-    if point.state == "relu" and low <= 0:
-        low = 0
+    if point.state == "relu":
+        low = max(low, 0)  # nothing below 0 is left
     elif point.state != "linear":
         return None
-    if low == -1 and high == 1:
+    if (low, high) == (-1, 1):
         return "hard_tanh"
-    if low != 0 or high <= 0:
-        return None
-    return "relu6" if high == 6 else f"relu(max_value={_shortest(high)})" if high < math.inf else "relu"
+    return _relu_to(high) if low == 0 and high > 0 else None
+
+
+def _limits(constants: Constants, node: Node) -> tuple[float | None, float | None]:
+    """Return where a Clip cuts; None where that is computed. Since opset 11 they are inputs."""
+    if constants.graph.opset < 11:
+        return node.number("min", -math.inf), node.number("max", math.inf)
+    low = constants.number(node.input(1)) if node.input(1) else -math.inf
+    high = constants.number(node.input(2)) if node.input(2) else math.inf
+    return low, high
+
+
+def _relu_to(high: float) -> str:
+    if high == 6:
+        return "relu6"
+    return f"relu(max_value={_shortest(high)})" if high < math.inf else "relu"
 
 
 def _hard_sigmoid(constants: Constants, node: Node, point: Point) -> str | None:
