@@ -85,18 +85,23 @@ def _lines(text: bytes, name: str) -> Iterator[list[Any]]:
     file = io.BytesIO(text)
     number = samples = 0
     while lines := file.readlines(_PIECE):
-        try:
-            values = [orjson.loads(line) for line in lines if not line.isspace()]
-        except orjson.JSONDecodeError:
-            for i, line in enumerate(lines, number + 1):
-                if not line.isspace():
-                    _parsed(line, f"{name}: line {i}")
-            raise
+        values = _values(lines, number, name)
         for sample, value in enumerate(values, samples):
             if isinstance(value, dict):
                 _require_sample(value, sample, name)
         yield [_classes(value) if isinstance(value, dict) else value for value in values]
         number, samples = number + len(lines), samples + len(values)
+
+
+def _values(lines: list[bytes], number: int, name: str) -> list[Any]:
+    """Return the values of lines that are not blank; ``number`` lines stand before them."""
+    try:
+        return [orjson.loads(line) for line in lines if not line.isspace()]
+    except orjson.JSONDecodeError:
+        for i, line in enumerate(lines, number + 1):
+            if not line.isspace():
+                _parsed(line, f"{name}: line {i}")
+        raise
 
 
 def _require_sample(value: dict[str, Any], sample: int, name: str) -> None:

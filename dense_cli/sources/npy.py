@@ -32,12 +32,7 @@ def read(stream: ByteStream, request: Request) -> Source:
     if request.dtype is not None:
         return _bits(stream, request.dtype)
     header = read_header(stream, name)
-    if header.dtype.kind == "V" and header.dtype.names is None and header.dtype.itemsize < 3:
-        raise DtypeError(
-            f"{name}: raw bytes (dtype {header.dtype}): expected real numbers",
-            hint="NumPy saves bfloat16 and float8 so: --input-dtype says which it is",
-        )
-    require_numeric(header.dtype, name)
+    _require_numbers(header.dtype, name)
     if stream.regular:
         start = stream.origin + header.data_offset
         check_size(header, stream.file.size - start, name)
@@ -49,6 +44,15 @@ def read(stream: ByteStream, request: Request) -> Source:
         return stream_source(name, header.dtype, shape, stream.readinto)
     require_bytes(header.nbytes, name, "an array in Fortran order, which is held whole,", memory)
     return ArraySource.of(name, _read_whole(header, stream))
+
+
+def _require_numbers(dtype: np.dtype[Any], name: str) -> None:
+    if dtype.kind == "V" and dtype.names is None and dtype.itemsize < 3:
+        raise DtypeError(
+            f"{name}: raw bytes (dtype {dtype}): expected real numbers",
+            hint="NumPy saves bfloat16 and float8 so: --input-dtype says which it is",
+        )
+    require_numeric(dtype, name)
 
 
 def _bits(stream: ByteStream, dtype: str) -> Source:

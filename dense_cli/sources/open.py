@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, Literal, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from dense_cli.errors import ConfigError, FileFormatError
 from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load
@@ -111,11 +111,15 @@ def _json_or_lines(stream: ByteStream, line: bytes, text: bytes) -> str:
         return "json"
     if isinstance(value, dict) and "sample" in value:  # a row as densecli prints it
         return "jsonl"
-    lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else [value]
-    flat = bool(lists) and all(v and isinstance(v[0], (int, float)) for v in lists)
-    if flat and stream.peek(len(line) + 1)[len(line) :] == b"\n":
+    if _is_flat(value) and stream.peek(len(line) + 1)[len(line) :] == b"\n":
         return "jsonl"
     return "jsonl" if stream.more_than(len(line)) else "json"
+
+
+def _is_flat(value: Any) -> bool:
+    """Whether a list, or every list of an object, begins with a number: it is one sample."""
+    lists = [v for v in value.values() if isinstance(v, list)] if isinstance(value, dict) else [value]
+    return bool(lists) and all(v and isinstance(v[0], (int, float)) for v in lists)
 
 
 def stdin_is_terminal() -> bool:

@@ -68,9 +68,10 @@ def _evidence(
         return f"every number of the kernel is {values[0]:g}"
     enough = values.size >= _LEAST
     if bias is not None and bias.any():
-        if enough and _is_of_linear(values, bias, features):
-            return f"kernel and bias lie within ±1/√{features}, as PyTorch's Linear makes them"
-        return None
+        linear = enough and _is_of_linear(values, bias, features)
+        return (
+            f"kernel and bias lie within ±1/√{features}, as PyTorch's Linear makes them" if linear else None
+        )
     name = _initializer(values, features, units) if bias is not None or enough else None
     no_bias = "there is no bias" if bias is None else "the bias is all zeros"
     return name and f"the kernel {(features, units)} is distributed as {name} makes it, and {no_bias}"
