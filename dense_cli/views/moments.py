@@ -17,7 +17,7 @@ class Moments:
     >>> moments = Moments()
     >>> moments.add(np.array([1.0, 2.0]))
     >>> moments.add(np.array([6.0]))
-    >>> moments.count, moments.mean, moments.std == np.std([1, 2, 6])
+    >>> moments.count, moments.mean, bool(moments.std == np.std([1, 2, 6]))
     (3, 3.0, True)
     """
 
