@@ -216,9 +216,10 @@ class Run:
         times = self.plan.times
         if times is None:
             return
-        # One step can be taken from a stream as it flows; several would have to be gone back for.
-        flows = len(times) == 1 and isinstance(times[0], int) and times[0] >= 0
-        if isinstance(self.source, StreamSource) and not flows:
+        # One step can be taken from a stream as it flows; several would have to be gone back for. Lines that
+        # state their places may come in any order, and then the order of the samples shows at the end.
+        single = len(times) == 1 and isinstance(times[0], int) and times[0] >= 0
+        if isinstance(self.source, StreamSource) and (not single or self.source.stated):
             self.source = spool(self.source)
         source: Any = self.source
         known = source.steps

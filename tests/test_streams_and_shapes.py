@@ -533,3 +533,15 @@ def test_arrays_hold_a_step_that_is_asked_for_twice(run: Run) -> None:
     ]
     ran = run(*args, "-f", "npz", stdin=samples)
     assert np.load(io.BytesIO(ran.out))["probabilities"].shape == (2, 3, 2)
+
+
+def test_one_step_of_lines_that_come_step_by_step_has_the_samples_in_the_order_of_all_steps(
+    run: Run, here: Path
+) -> None:
+    lines = [(1, 2), (0, 1), (1, 1), (2, 1), (0, 0), (1, 0), (2, 0)]  # sample, t
+    text = "".join(
+        json.dumps({"sample": n, "t": t, "probabilities": [0.25, 0.75], "class": 1}) + "\n" for n, t in lines
+    )
+    for times in (["-t", "1"], ["-t", "1:2"]):
+        ran = run("slice", "-", *times, "--show", "classes", "-f", "jsonl", stdin=text.encode())
+        assert [json.loads(line)["sample"] for line in ran.text.splitlines()] == [1, 0, 2], times

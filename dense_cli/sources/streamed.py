@@ -147,10 +147,7 @@ class StreamSource:
             if not seen and self.shape[1] is None:
                 raise ShapeError(f"{self.name}: no sample has a time step {step}")
 
-        chunks = some()
-        if self.stated:
-            chunks = by_sample(chunks, self.name, self.memory, single=len(self.shape) == 3)
-        return self._of(chunks, (self.shape[0], 1, *self.shape[2:]), self._samples)
+        return self._of(some(), (self.shape[0], 1, *self.shape[2:]), self._samples)
 
     def blocks(self, rows: int) -> Iterator[Block]:
         start = held = 0
