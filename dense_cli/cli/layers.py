@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.types import TOLERANCE
+
+if TYPE_CHECKING:
+    from dense_cli.plan import Plan
+
+Given = dict[str, str] | str | None
 
 
 @click.command()
@@ -19,6 +26,20 @@ from dense_cli.cli import options as opts
     metavar="NAMES",
     help="Only the layer of this name, or those that a pattern such as conv* fits; repeatable.",
 )
+@click.option(
+    "--against", metavar="B", help="Run model B on INPUT too: how far apart are they after each layer?"
+)
+@click.option(
+    "--atol",
+    type=TOLERANCE,
+    default=1e-6,
+    show_default=True,
+    metavar="X",
+    help="With --against: a number is within X + rtol · |B| of B's.",
+)
+@click.option(
+    "--rtol", type=TOLERANCE, default=1e-5, show_default=True, metavar="X", help="Likewise, relative to B."
+)
 @opts.input_options
 @opts.output_options("table", "json", "csv", "markdown", "npz")
 @opts.no_progress_option
@@ -28,6 +49,9 @@ def layers(
     input: str | None,
     inputs: tuple[tuple[str, str], ...],
     only: tuple[str, ...],
+    against: str | None,
+    atol: float,
+    rtol: float,
     format: str | None,
     output: str | None,
     no_progress: bool,
@@ -40,36 +64,78 @@ def layers(
     what goes wrong is marked where it first appears, with a word of advice. -o all.npz saves every output
     under its layer's name.
 
+    With --against B the same INPUT runs through two models, such as a copy with rounded weights: layers are
+    paired by name, else by order and shape. The exit code is 1 where one is beyond --atol and --rtol.
+
     \b
       densecli layers translate.keras
       densecli layers translate.keras sentences.npy
       densecli layers translate.keras sentences.npy --only 'dec*' -o decoder.npz
+      densecli layers keras2.h5 sentences.npy --against keras3.keras
     """
-    from dense_cli import inspecting
-    from dense_cli.cli.output import open_output, screen_of
-    from dense_cli.cli.progress import Progress
-    from dense_cli.plan import Plan
     from dense_cli.writers.formats import format_of
-    from dense_cli.writers.layers import WRITERS, Outputs
 
     if inputs and input is not None:
         raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
     name = format or format_of(output)
-    given = dict(inputs) if inputs else input
-    if given is None and name == "npz":
-        raise click.UsageError("an NPZ holds what the layers put out: INPUT is missing")
-    if given is None:
-        record = inspecting.list_layers(model, only)
+    given: Given = dict(inputs) if inputs else input
+    if given is None and (against is not None or name == "npz"):
+        what = "an NPZ holds what the layers put out" if against is None else "--against runs both models"
+        raise click.UsageError(f"{what}: INPUT is missing")
+    if against is not None and (only or name == "npz"):
+        raise click.UsageError(f"--against compares all layers: it takes no {'--only' if only else 'NPZ'}")
+    if against is not None:
+        _compare(_plan(given, model, options), against, (atol, rtol), name, output, not no_progress)
+    elif given is not None:
+        _run(_plan(given, model, options), only, name, output, not no_progress)
     else:
-        kept = Outputs(input or model) if name == "npz" else None
-        record = inspecting.run_layers(
-            Plan(given, model=model, **options),
-            only,
-            keep=None if kept is None else kept.keep,
-            progress=Progress(shown=not no_progress),
-        )
-    with open_output(output, text=name == "table", binary="npz" if name == "npz" else None) as out:
-        if given is not None and kept is not None:
+        _list(model, only, name, output)
+
+
+def _plan(given: Given, model: str, options: dict[str, Any]) -> Plan:
+    from dense_cli.plan import Plan
+
+    assert given is not None
+    return Plan(given, model=model, **options)
+
+
+def _list(model: str, only: tuple[str, ...], name: str, output: str | None) -> None:
+    from dense_cli.cli.output import open_output, screen_of
+    from dense_cli.inspecting import list_layers
+    from dense_cli.writers.layers import WRITERS
+
+    record = list_layers(model, only)
+    with open_output(output, text=name == "table") as out:
+        WRITERS[name](out, record, screen_of(output))
+
+
+def _run(plan: Plan, only: tuple[str, ...], name: str, output: str | None, progress: bool) -> None:
+    from dense_cli.cli.output import open_output, screen_of
+    from dense_cli.cli.progress import Progress
+    from dense_cli.inspecting import run_layers
+    from dense_cli.writers.layers import WRITERS, Outputs
+
+    kept = Outputs(plan.input if isinstance(plan.input, str) else plan.model or "") if name == "npz" else None
+    keep = None if kept is None else kept.keep
+    record = run_layers(plan, only, keep=keep, progress=Progress(shown=progress))
+    with open_output(output, text=name == "table", binary=None if kept is None else name) as out:
+        if kept is not None:
             kept.write(out)
         else:
             WRITERS[name](out, record, screen_of(output))
+
+
+def _compare(
+    plan: Plan, against: str, limits: tuple[float, float], name: str, output: str | None, progress: bool
+) -> None:
+    from dense_cli.cli.output import open_output, screen_of
+    from dense_cli.cli.progress import Progress
+    from dense_cli.comparing_layers import compare_layers
+    from dense_cli.views.differences import Tolerance
+    from dense_cli.writers.compared_layers import WRITERS
+
+    compared = compare_layers(plan, against, Tolerance(*limits), progress=Progress(shown=progress))
+    with open_output(output, text=name == "table") as out:
+        WRITERS[name](out, compared, screen_of(output))
+    if compared.first is not None:
+        sys.exit(1)

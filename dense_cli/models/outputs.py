@@ -6,6 +6,7 @@ array that the layers took and gave, block by block.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from dense_cli.models.functional import Functional, Seen
 from dense_cli.models.gates import gates_of
 from dense_cli.models.inputs import blocks_of, require_fit
 from dense_cli.models.kinds import kind_of
-from dense_cli.models.predict import block_size
+from dense_cli.models.predict import UNKNOWN_SIZE, block_size
 from dense_cli.models.source import BLOCK_BYTES, MOST, run_padded
 from dense_cli.sources.source import Source
 from dense_cli.views.layers import KINDS, PLAIN, Statistics, Tally
@@ -168,3 +169,16 @@ def run_blocks(model: Functional, inputs: Sequence[Source], seen: Seen) -> Itera
     for block in blocks_of(inputs, size):
         run_padded(model, block, size, seen)
         yield len(block.numbers)
+
+
+_ALL_BYTES = 64 << 20  # of all outputs of a block
+
+
+def size_of_all(model: Functional) -> int:
+    """Return how many samples run at once where all outputs are kept for a while."""
+    sizes = (
+        math.prod(UNKNOWN_SIZE if n is None else n for n in x.shape[1:])
+        for node in model._graph.nodes
+        for x in node.output_tensors
+    )
+    return min(max(_ALL_BYTES // (4 * max(sum(sizes), 1)), 1), block_size(model, BLOCK_BYTES, 1, MOST))

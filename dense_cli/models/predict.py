@@ -18,7 +18,7 @@ from dense_cli.layers import tree
 
 _BLOCK_BYTES = 16 << 20  # of the largest output between the layers
 _FEWEST, _MOST = 32, 4096
-_UNKNOWN_SIZE = 64  # what is taken for an axis of any size
+UNKNOWN_SIZE = 64  # what is taken for an axis of any size
 
 
 def as_arrays(x: Any) -> Any:
@@ -86,7 +86,7 @@ def block_size(model: Any, nbytes: int = _BLOCK_BYTES, fewest: int = _FEWEST, mo
     if graph is None:
         return fewest
     largest = max(
-        math.prod(_UNKNOWN_SIZE if n is None else n for n in x.shape[1:])
+        math.prod(UNKNOWN_SIZE if n is None else n for n in x.shape[1:])
         for node in graph.nodes
         for x in node.output_tensors
     )
