@@ -33,22 +33,12 @@ from dense_cli.initializers.constant_initializers import Ones as Ones
 from dense_cli.initializers.constant_initializers import Zeros as Zeros
 from dense_cli.initializers.initializer import Initializer as Initializer
 from dense_cli.initializers.initializer import InitializerLike as InitializerLike
-from dense_cli.initializers.random_initializers import DISTRIBUTIONS as DISTRIBUTIONS
-from dense_cli.initializers.random_initializers import MODES as MODES
-from dense_cli.initializers.random_initializers import GlorotNormal as GlorotNormal
-from dense_cli.initializers.random_initializers import GlorotUniform as GlorotUniform
-from dense_cli.initializers.random_initializers import HeNormal as HeNormal
-from dense_cli.initializers.random_initializers import HeUniform as HeUniform
-from dense_cli.initializers.random_initializers import LecunNormal as LecunNormal
-from dense_cli.initializers.random_initializers import LecunUniform as LecunUniform
 from dense_cli.initializers.random_initializers import Orthogonal as Orthogonal
 from dense_cli.initializers.random_initializers import RandomInitializer as RandomInitializer
 from dense_cli.initializers.random_initializers import RandomNormal as RandomNormal
 from dense_cli.initializers.random_initializers import RandomUniform as RandomUniform
 from dense_cli.initializers.random_initializers import SeedLike as SeedLike
 from dense_cli.initializers.random_initializers import TruncatedNormal as TruncatedNormal
-from dense_cli.initializers.random_initializers import VarianceScaling as VarianceScaling
-from dense_cli.initializers.random_initializers import compute_fans as compute_fans
 from dense_cli.initializers.spec import (
     backend_of,
     check_length,
@@ -58,6 +48,16 @@ from dense_cli.initializers.spec import (
     shown_value,
     without_prefix,
 )
+from dense_cli.initializers.variance_scaling import DISTRIBUTIONS as DISTRIBUTIONS
+from dense_cli.initializers.variance_scaling import MODES as MODES
+from dense_cli.initializers.variance_scaling import GlorotNormal as GlorotNormal
+from dense_cli.initializers.variance_scaling import GlorotUniform as GlorotUniform
+from dense_cli.initializers.variance_scaling import HeNormal as HeNormal
+from dense_cli.initializers.variance_scaling import HeUniform as HeUniform
+from dense_cli.initializers.variance_scaling import LecunNormal as LecunNormal
+from dense_cli.initializers.variance_scaling import LecunUniform as LecunUniform
+from dense_cli.initializers.variance_scaling import VarianceScaling as VarianceScaling
+from dense_cli.initializers.variance_scaling import compute_fans as compute_fans
 
 # Keras has every class under its name in snake case too, and a few under a third.
 zeros = Zeros

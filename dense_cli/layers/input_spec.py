@@ -77,14 +77,7 @@ def assert_input_compatibility(spec: Any, inputs: Any, layer_name: str) -> None:
     specs = tree.flatten(spec)
     names = [None if one is None else one.name for one in specs]
     if isinstance(inputs, dict) and all(names):
-        missing = [name for name in names if name not in inputs]
-        if missing:
-            raise ShapeError(
-                f'Missing data for input "{missing[0]}". You passed a data dictionary with keys '
-                f"{list(inputs)}. "
-                f"Expected the following keys: {names}"
-            )
-        inputs = [inputs[name] for name in names]
+        inputs = _by_name(inputs, names)
     given = tree.flatten(inputs)
     if len(given) != len(specs):
         raise ShapeError(_wrong_number(layer_name, names, len(given)))
@@ -103,6 +96,17 @@ def assert_input_compatibility(spec: Any, inputs: Any, layer_name: str) -> None:
         _check(one, tuple(x.shape), x.dtype, f"Input {index} with name '{one.name}' of layer '{layer_name}'")
 
 
+def _by_name(inputs: dict[str, Any], names: list[Any]) -> list[Any]:
+    missing = [name for name in names if name not in inputs]
+    if missing:
+        raise ShapeError(
+            f'Missing data for input "{missing[0]}". You passed a data dictionary with keys '
+            f"{list(inputs)}. "
+            f"Expected the following keys: {names}"
+        )
+    return [inputs[name] for name in names]
+
+
 def _wrong_number(layer_name: str, names: list[str | None], found: int) -> str:
     if all(names):
         form = ", ".join(f"'{name}': ..." for name in names)
@@ -114,28 +118,35 @@ def _wrong_number(layer_name: str, names: list[str | None], found: int) -> str:
 
 
 def _check(spec: InputSpec, shape: Shape, dtype: Any, where: str) -> None:
-    rank = len(shape)
     wrong = f"{where} is incompatible with the layer: expected"
+    _check_rank(spec, shape, wrong)
+    if spec.dtype is not None and standardize_dtype(dtype) != spec.dtype:
+        raise DtypeError(f"{wrong} dtype={spec.dtype}, found dtype={dtype}")
+    for axis, size in spec.axes.items():
+        if size is not None and shape[axis] not in (size, None):
+            raise ShapeError(
+                f"{wrong} axis {axis} of input shape to have value {size}, "
+                f"but received input with shape {shape}"
+            )
+    if spec.shape is not None and not _fits(spec.shape, shape, spec.allow_last_axis_squeeze):
+        raise ShapeError(f"{wrong} shape={spec.shape}, found shape={shape}")
+
+
+def _check_rank(spec: InputSpec, shape: Shape, wrong: str) -> None:
+    rank = len(shape)
     if spec.ndim is not None and not spec.allow_last_axis_squeeze and rank != spec.ndim:
         raise ShapeError(f"{wrong} ndim={spec.ndim}, found ndim={rank}. Full shape received: {shape}")
     if spec.max_ndim is not None and rank > spec.max_ndim:
         raise ShapeError(f"{wrong} max_ndim={spec.max_ndim}, found ndim={rank}")
     if spec.min_ndim is not None and rank < spec.min_ndim:
         raise ShapeError(f"{wrong} min_ndim={spec.min_ndim}, found ndim={rank}. Full shape received: {shape}")
-    if spec.dtype is not None and standardize_dtype(dtype) != spec.dtype:
-        raise DtypeError(f"{wrong} dtype={spec.dtype}, found dtype={dtype}")
-    for axis, size in spec.axes.items():
-        if size is not None and shape[axis] not in (size, None):
-            raise ShapeError(
-                f"{where} is incompatible with the layer: expected axis {axis} of input shape to have value "
-                f"{size}, but received input with shape {shape}"
-            )
-    if spec.shape is not None:
-        expected, found = spec.shape, shape
-        if spec.allow_last_axis_squeeze:
-            expected, found = _squeezed(expected), _squeezed(found)
-        if any(a is not None and b is not None and a != b for a, b in zip(expected, found, strict=False)):
-            raise ShapeError(f"{wrong} shape={spec.shape}, found shape={shape}")
+
+
+def _fits(expected: Shape, found: Shape, squeeze: bool) -> bool:
+    """Whether two shapes agree where both are known; ``squeeze``: a last axis of size 1 may be missing."""
+    if squeeze:
+        expected, found = _squeezed(expected), _squeezed(found)
+    return all(a is None or b is None or a == b for a, b in zip(expected, found, strict=False))
 
 
 def _squeezed(shape: Shape) -> Shape:

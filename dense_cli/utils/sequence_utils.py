@@ -46,25 +46,20 @@ def pad_sequences(
     for name, word in (("padding", padding), ("truncating", truncating)):
         if word not in ("pre", "post"):
             raise ConfigError(f'{name}: expected "pre" or "post", found {word!r}')
-    if not hasattr(sequences, "__len__"):
-        raise ShapeError("`sequences` must be iterable.")
-    for x in sequences:
-        if not hasattr(x, "__len__"):
-            raise ShapeError(f"`sequences` must be a list of iterables. Found non-iterable: {x}")
+    _require_sequences(sequences)
     length = max((len(x) for x in sequences), default=0) if maxlen is None else maxlen
     inner = next((np.asarray(x).shape[1:] for x in sequences if len(x)), ())
-    kind = object if isinstance(value, str) and np.dtype(dtype).kind not in "SU" else dtype
-    if kind is object and dtype is not object:
+    if isinstance(value, str) and dtype is not object and np.dtype(dtype).kind not in "SU":
         raise ConfigError(
             f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}\n"
             "You should set `dtype=object` for variable length strings."
         )
-    out = np.full((len(sequences), length, *inner), value, dtype=kind)
+    out = np.full((len(sequences), length, *inner), value, dtype=dtype)
     for row, x in zip(out, sequences, strict=True):
         kept = x[-length:] if truncating == "pre" else x[:length]
         if not length or not len(kept):
             continue
-        array = np.asarray(kept, dtype=kind)
+        array = np.asarray(kept, dtype=dtype)
         if array.shape[1:] != inner:
             raise ShapeError(
                 f"Shape of sample {array.shape[1:]} of sequence is different from expected shape {inner}"
@@ -74,3 +69,11 @@ def pad_sequences(
         else:
             row[-len(array) :] = array
     return out
+
+
+def _require_sequences(sequences: Any) -> None:
+    if not hasattr(sequences, "__len__"):
+        raise ShapeError("`sequences` must be iterable.")
+    for x in sequences:
+        if not hasattr(x, "__len__"):
+            raise ShapeError(f"`sequences` must be a list of iterables. Found non-iterable: {x}")

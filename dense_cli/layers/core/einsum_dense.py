@@ -187,11 +187,31 @@ def analyze(
     """
     x, kernel, y = _axes(equation, len(input_shape))
     sizes = dict(zip(x, input_shape, strict=True))
-    given = iter(output_shape)
+    output = _output_sizes(equation, y, sizes, output_shape)
+    _check_axes(equation, sizes, kernel, output)
+    return _Shapes(
+        tuple(output[axis] if axis in output else sizes[axis] for axis in kernel),
+        _bias_shape(bias_axes, output, equation),
+        tuple(output.values()),
+        [i for i, axis in enumerate(kernel) if axis not in output],
+        [i for i, axis in enumerate(kernel) if axis in output],
+    )
+
+
+_Sizes = dict[str, int | None]  # of axes by their names
+
+
+def _output_sizes(equation: str, y: list[str], sizes: _Sizes, output_shape: Sequence[int | None]) -> _Sizes:
+    """Return the output's sizes: of the samples and what ``...`` stands for the input's, else those asked."""
+    asked = iter(output_shape)
     try:
-        output = {a: sizes[a] if i == 0 or len(a) > 1 else next(given) for i, a in enumerate(y)}
+        return {a: sizes[a] if i == 0 or len(a) > 1 else next(asked) for i, a in enumerate(y)}
     except (StopIteration, KeyError):
         raise ShapeError(f"EinsumDense: output_shape {output_shape} does not fit '{equation}'") from None
+
+
+def _check_axes(equation: str, sizes: _Sizes, kernel: list[str], output: _Sizes) -> None:
+    """Refuse an axis of two sizes, one of the output that nothing has, and one of the kernel alone."""
     for axis, size in output.items():
         if axis in sizes and size is not None and size != sizes[axis]:
             raise ShapeError(
@@ -209,13 +229,6 @@ def analyze(
                 f"Weight dimension '{axis}' did not have a match in either the input or the output of "
                 f"'{equation}'. For this layer, the weight must be fully specified."
             )
-    return _Shapes(
-        tuple(output[axis] if axis in output else sizes[axis] for axis in kernel),
-        _bias_shape(bias_axes, output, equation),
-        tuple(output.values()),
-        [i for i, axis in enumerate(kernel) if axis not in output],
-        [i for i, axis in enumerate(kernel) if axis in output],
-    )
 
 
 def _axes(equation: str, rank: int) -> tuple[list[str], list[str], list[str]]:
