@@ -100,7 +100,7 @@ class Model(Layer):
             show_trainable: whether a column says which layers train.
             layer_range: two names or regular expressions, the first and the last layer to list.
         """
-        from dense_cli.models.summary import print_summary
+        from dense_cli.writers.model_summary import print_summary
 
         print_summary(self, line_length, positions, print_fn, expand_nested, show_trainable, layer_range)
 

@@ -1,4 +1,6 @@
-"""A model's summary: Keras' table, drawn by Rich.
+"""What stands in a model's summary: rows of layers, counts of parameters, bytes.
+
+Comes in: a model. Goes out: texts, which `writers.model_summary` draws as Keras' table.
 
 Source: keras/src/utils/summary_utils.py.
 """
@@ -7,14 +9,11 @@ from __future__ import annotations
 
 import math
 import re
-import shutil
 from typing import Any
 
 from dense_cli.errors import ConfigError
 from dense_cli.layers import tree
 from dense_cli.layers.dtype_policy import array_dtype
-
-_HEADER = ("Layer (type)", "Output Shape", "Param #")
 
 
 def count_params(weights: Any) -> int:
@@ -45,78 +44,7 @@ def readable_memory_size(size: float) -> str:
     return f"{size:.2f} PB"
 
 
-def print_summary(
-    model: Any,
-    line_length: int | None = None,
-    positions: list[float] | None = None,
-    print_fn: Any = None,
-    expand_nested: bool = False,
-    show_trainable: bool = False,
-    layer_range: Any = None,
-) -> None:
-    """Print the summary; the arguments are those of `Model.summary`.
-
-    Raises:
-        ConfigError: the line is too short, or ``layer_range`` names no layers.
-    """
-    from rich.console import Console
-    from rich.table import Column, Table
-
-    table = _Table(model, expand_nested, show_trainable)
-    connected = not table.sequential
-    shares = positions or ([0.3, 0.56, 0.74, 1.0] if connected else [0.45, 0.80, 1.0])
-    if show_trainable:
-        shares = [share * 0.90 for share in shares] + [1.0]
-    longest = (108 if connected else 88) + (12 if show_trainable else 0)
-    length = line_length or min(longest, shutil.get_terminal_size().columns - 4)
-    alignment = ["left", "left", "right", "left"][: 4 if connected else 3] + ["center"] * show_trainable
-    header = [*_HEADER, *(["Connected to"] if connected else []), *(["Trainable"] if show_trainable else [])]
-    columns = [
-        Column(name, justify=justify, width=width)  # type: ignore[arg-type]
-        for name, justify, width in zip(header, alignment, _widths(shares, length), strict=True)
-    ]
-    drawn = Table(*columns, width=length, show_lines=True)
-    for row in table.rows(layer_range):
-        drawn.add_row(*row)
-    console = Console(highlight=False, markup=False) if print_fn is None else _captured()
-    if print_fn is not None:
-        console.begin_capture()
-    console.print(f'Model: "{model.name}"', style="bold")
-    console.print(drawn)
-    for line in _totals(model):
-        console.print(line)
-    if print_fn is not None:
-        print_fn(console.end_capture())
-
-
-def _captured() -> Any:
-    from rich.console import Console
-
-    return Console(highlight=False, markup=False, force_terminal=False, color_system=None)
-
-
-def _widths(shares: list[float], length: int) -> list[int]:
-    widths: list[int] = []
-    for share in shares:
-        widths.append(int(share * length) - sum(widths))
-        if widths[-1] < 4:
-            raise ConfigError("Insufficient console width to print summary.")
-    return widths
-
-
-def _totals(model: Any) -> list[str]:
-    parts = {
-        "Total": model.weights,
-        "Trainable": model.trainable_weights,
-        "Non-trainable": model.non_trainable_weights,
-    }
-    return [
-        f" {name} params: {count_params(weights):,} ({readable_memory_size(weight_memory_size(weights))})"
-        for name, weights in parts.items()
-    ]
-
-
-class _Table:
+class SummaryTable:
     """The rows of a summary."""
 
     def __init__(self, model: Any, expand_nested: bool, show_trainable: bool) -> None:
