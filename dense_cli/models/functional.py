@@ -101,8 +101,9 @@ class Functional(Model):
 
     @property
     def _layers(self) -> list[Layer]:
-        extra = [layer for layer in super()._layers if layer not in self.layers]
-        return self.layers + extra
+        layers = self.layers
+        known = {id(layer) for layer in layers}
+        return layers + [layer for layer in super()._layers if id(layer) not in known]
 
     @property
     def input(self) -> Any:
