@@ -23,7 +23,7 @@ ORDER = (
     "head pipeline",
     "run",
     "plan",
-    "checking comparing decoding describing inspecting",
+    "checking comparing comparing_layers decoding describing inspecting",
     "writers",
     "cli",
     "__main__",
