@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
     from dense_cli.activations import Activation
+    from dense_cli.dense import DenseArrays
     from dense_cli.heads import LoadedHead
-    from dense_cli.heads.dense import DenseArrays
     from dense_cli.layers.core.dense import Dense
     from dense_cli.layers.rnn.time_distributed import TimeDistributed
     from dense_cli.models.parts import Part
@@ -230,8 +230,8 @@ def load_head(
     >>> layer(np.zeros((1, 2))).tolist()
     [[0.5, 0.5]]
     """
+    from dense_cli.dense import as_dtype, cast
     from dense_cli.heads import activation_of, load_weights
-    from dense_cli.heads.dense import as_dtype, cast
     from dense_cli.layers.core.dense import Dense
     from dense_cli.layers.rnn.time_distributed import TimeDistributed
     from dense_cli.layers.variable import without_values
@@ -256,7 +256,7 @@ def load_head(
 def _seeded(options: HeadOptions, features: int) -> _Made:
     """Return a layer with the numbers of its seed."""
     from dense_cli import initializers
-    from dense_cli.heads.dense import DenseArrays, as_dtype
+    from dense_cli.dense import DenseArrays, as_dtype
     from dense_cli.initializers.spec import backend_of
     from dense_cli.random import default
 
@@ -320,8 +320,8 @@ def _require_finite(dense: DenseArrays, kernel: Any, bias: Any) -> None:
 
 def _trained(options: HeadOptions, features: int) -> _Made:
     """Return a layer with the weights of a file."""
+    from dense_cli.dense import DenseArrays
     from dense_cli.heads import activation_of, load_weights
-    from dense_cli.heads.dense import DenseArrays
 
     assert options.weights is not None
     if options.bias is not None and options.no_bias:

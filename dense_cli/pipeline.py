@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.dense import DenseArrays, cast, compute_dtype
 from dense_cli.errors import DtypeError, ShapeError
-from dense_cli.heads.dense import DenseArrays, cast, compute_dtype
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.sources.masks import Mask, counting
 from dense_cli.sources.source import Block, Source

@@ -256,23 +256,24 @@ class Plan(HeadOptions):
 
     def _open_mask(self, dtype: np.dtype[Any]) -> Mask | None:
         """Return the mask that one of lengths, mask and mask_value (of the layer's dtype) asks for."""
+        asked = [name for name in ("lengths", "mask", "mask_value") if getattr(self, name) is not None]
+        if len(asked) > 1:
+            raise UsageError("expected one of --lengths, --mask and --mask-value")
+        if not asked:
+            return None
         import numpy as np
 
         from dense_cli.files.stream import open_stream
         from dense_cli.sources.masks import Mask, as_lengths, as_steps
         from dense_cli.sources.whole import read_array
 
-        asked = [name for name in ("lengths", "mask", "mask_value") if getattr(self, name) is not None]
-        if len(asked) > 1:
-            raise UsageError("expected one of --lengths, --mask and --mask-value")
         if self.mask_value is not None:
             with np.errstate(over="ignore"):
                 return Mask(value=float(dtype.type(self.mask_value)))
         if self.lengths is not None:
             return Mask(lengths=as_lengths(read_array(open_stream(self.lengths)), self.lengths))
-        if self.mask is not None:
-            return Mask(steps=as_steps(read_array(open_stream(self.mask)), self.mask))
-        return None
+        assert self.mask is not None
+        return Mask(steps=as_steps(read_array(open_stream(self.mask)), self.mask))
 
 
 def _pick(source: Source, batch: int | slice) -> Source:

@@ -210,12 +210,12 @@ class Run:
 
     def take_steps(self) -> None:
         """Find the time steps; a stream is kept in a file unless a single step is taken as it flows."""
-        from dense_cli.sources.steps import find_steps
-        from dense_cli.sources.streamed import StreamSource, spool
-
         times = self.plan.times
         if times is None:
             return
+        from dense_cli.sources.steps import find_steps
+        from dense_cli.sources.streamed import StreamSource, spool
+
         # One step can be taken from a stream as it flows; several would have to be gone back for. Lines that
         # state their places may come in any order, and then the order of the samples shows at the end.
         single = len(times) == 1 and isinstance(times[0], int) and times[0] >= 0
@@ -318,11 +318,11 @@ class Run:
 
     def _explained(self) -> int | None:
         """Return the class that ``explain`` names."""
-        from dense_cli.views.explain import AUTO
-
         name = self.plan.explain
         if name is None:
             return None
+        from dense_cli.views.explain import AUTO
+
         if self.head is None or self.head.dense is None:
             raise UsageError("--explain is about a layer: it needs --units N or --weights FILE")
         if name == "auto":

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from dense_cli.dense import DenseArrays
 from dense_cli.errors import DtypeError, ShapeError, SizeError
-from dense_cli.heads.dense import DenseArrays
 from dense_cli.pipeline import block_rows, run
 from dense_cli.sources.arrays import ArraySource
 from dense_cli.sources.masks import Mask, as_lengths, as_steps

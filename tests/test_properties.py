@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dense_cli import activations
-from dense_cli.heads.dense import DenseArrays
+from dense_cli.dense import DenseArrays
 from dense_cli.pipeline import block_rows
 from dense_cli.pipeline import run as run_pipeline
 from dense_cli.sources.arrays import ArraySource

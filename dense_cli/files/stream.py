@@ -6,7 +6,6 @@ import errno
 import io
 import os
 import select
-import shutil
 import stat
 from contextlib import suppress
 from itertools import repeat
@@ -151,6 +150,8 @@ class ByteStream:
     def _copy(self) -> File:
         copy = TemporaryFile()
         with naming(f"{self.name} in the temporary folder"):
+            import shutil
+
             shutil.copyfileobj(self, copy)
             return copy.reopened(self.name)
 

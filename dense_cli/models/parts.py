@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from dense_cli.activations import Activation, find
+from dense_cli.dense import DenseArrays
 from dense_cli.errors import ConfigError, nearest
-from dense_cli.heads.dense import DenseArrays
 from dense_cli.layers.activations.activation import Activation as ActivationLayer
 from dense_cli.layers.activations.softmax import Softmax
 from dense_cli.layers.core.dense import Dense

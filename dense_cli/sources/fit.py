@@ -6,6 +6,7 @@ In: chunks of a stream. Out: the same chunks, or an error about the first that d
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,9 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.sources.masks import Mask
 from dense_cli.sources.source import Chunk
-from dense_cli.sources.targets import Targets
+
+if TYPE_CHECKING:
+    from dense_cli.sources.targets import Targets
 
 
 class Fit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shutil
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -105,6 +104,8 @@ class Json(Writer):
             lead: list[int | None] = [*sizes] if regular else [sizes[0], *[None] * (len(sizes) - 1)]
             self._head([*lead, self.run.input_shape[-1]], [*lead, self.run.shape[-1]])
             self.body.seek(0)
+            import shutil
+
             shutil.copyfileobj(self.body, self.out, 1 << 20)
         if self.run.targets is not None:
             self.out.write(b',"summary":' + orjson.dumps(self.summary.totals().as_json()))

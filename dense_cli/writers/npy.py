@@ -11,9 +11,9 @@ from typing import IO, Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.dense import compute_dtype
 from dense_cli.errors import ShapeError
 from dense_cli.files.stream import TemporaryFile
-from dense_cli.heads.dense import compute_dtype
 from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.writer import TableOptions, Writer
