@@ -87,7 +87,10 @@ def data_offset(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File) -> 
     """Return where in the file a stored member's bytes begin, all of them being there."""
     with zip_errors(file.label), archive.open(info):  # checks the local header against the directory
         pass
-    # The lengths of the name and of the extra field may differ from those in the directory.
+    # A member is: a local header of 30 bytes, its name, its extra field, its bytes. The directory at the end
+    # of the archive says where the header stands, and not where the bytes do: name and extra field may have
+    # other lengths there (PyTorch pads the local one, so that tensors begin at multiples of 64). The local
+    # header has both lengths, of two bytes each, in its last four bytes: APPNOTE 4.3.7.
     header = Section(file, info.header_offset, _LOCAL_HEADER).read()
     lengths = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
     start = info.header_offset + _LOCAL_HEADER + sum(lengths)

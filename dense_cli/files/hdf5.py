@@ -125,8 +125,7 @@ def walk(root: Any, part: Part, skip: tuple[str, ...] = (), memory: int | None =
     found = Contents()
     if root.id.get_create_plist().get_sizes() != (8, 8):
         raise FileFormatError(f"{file}: HDF5 offsets and lengths of unusual sizes: expected 8 bytes")
-    seen: set[int] = set()
-    letters = 0
+    visited = _Visited(file)
     waiting = [("", root)]
     while waiting:
         path, group = waiting.pop()
@@ -140,23 +139,36 @@ def walk(root: Any, part: Part, skip: tuple[str, ...] = (), memory: int | None =
             inner = f"{path}/{key}" if path else key
             if inner in skip:
                 continue
-            address = _address(group, key, f"{file}: {inner}")
-            letters += len(inner)
-            if inner.count("/") > _MAX_DEPTH or len(seen) > _MAX_OBJECTS or letters > _MAX_NAMES:
-                raise FileFormatError(
-                    f"{file}: expected at most {_MAX_DEPTH} levels, {_MAX_OBJECTS} objects "
-                    f"and {_MAX_NAMES} characters of names of HDF5"
-                )
-            if address in seen:
-                raise FileFormatError(f"{file}: the HDF5 object {inner} is linked twice: expected a tree")
-            seen.add(address)
-            found.places[inner] = address
+            found.places[inner] = visited.add(inner, _address(group, key, f"{file}: {inner}"))
             item = group[key]
             if isinstance(item, h5py.Group):
                 waiting.append((inner, item))
             elif isinstance(item, h5py.Dataset):
                 found.tensors[inner] = _tensor(item, inner, part, memory)
     return found
+
+
+class _Visited:
+    """The objects of a walk, each of which is come to once; how many, how deep and how long is bounded."""
+
+    def __init__(self, file: str) -> None:
+        self._file = file
+        self._addresses: set[int] = set()
+        self._letters = 0
+
+    def add(self, path: str, address: int) -> int:
+        """Return the address of a new object, or refuse it."""
+        self._letters += len(path)
+        deep = path.count("/") > _MAX_DEPTH
+        if deep or len(self._addresses) > _MAX_OBJECTS or self._letters > _MAX_NAMES:
+            raise FileFormatError(
+                f"{self._file}: expected at most {_MAX_DEPTH} levels, {_MAX_OBJECTS} objects "
+                f"and {_MAX_NAMES} characters of names of HDF5"
+            )
+        if address in self._addresses:
+            raise FileFormatError(f"{self._file}: the HDF5 object {path} is linked twice: expected a tree")
+        self._addresses.add(address)
+        return address
 
 
 def _address(group: Any, key: str, where: str) -> int:

@@ -158,11 +158,7 @@ def _references(block: bytes, name_at: int, name: bytes, file: str) -> Iterator[
         data_at = space_at + space
         if max(data_at, space_at + 8) >= len(block) or block[kind_at] & 0x0F != _VLEN:
             continue
-        _, flags, width, base, base_size = _TYPE.unpack_from(block.ljust(kind_at + _TYPE.size), kind_at)
-        if flags & 0x0F != 1 or flags >> 8 > 1 or width != _REFERENCE.size or base & 0x0F not in (0, 3):
-            raise FileFormatError(f"{file}: damaged HDF5: an attribute that should be a text is none")
-        if base_size != 1:
-            raise FileFormatError(f"{file}: damaged HDF5: a text of characters of {base_size} bytes")
+        _require_text(block, kind_at, file)
         rank = block[space_at + 1]
         dims_at = space_at + (8 if block[space_at] == 1 else 4)
         if dims_at + 8 * rank > len(block):
@@ -171,3 +167,12 @@ def _references(block: bytes, name_at: int, name: bytes, file: str) -> Iterator[
         end = min(data_at + count * _REFERENCE.size, len(block) - _REFERENCE.size + 1)
         for reference in range(data_at, end, _REFERENCE.size):
             yield _REFERENCE.unpack_from(block, reference)
+
+
+def _require_text(block: bytes, at: int, file: str) -> None:
+    """Refuse a type of variable length that is not text of one byte a character, as Keras writes it."""
+    _, flags, width, base, base_size = _TYPE.unpack_from(block.ljust(at + _TYPE.size), at)
+    if flags & 0x0F != 1 or flags >> 8 > 1 or width != _REFERENCE.size or base & 0x0F not in (0, 3):
+        raise FileFormatError(f"{file}: damaged HDF5: an attribute that should be a text is none")
+    if base_size != 1:
+        raise FileFormatError(f"{file}: damaged HDF5: a text of characters of {base_size} bytes")

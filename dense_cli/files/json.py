@@ -72,21 +72,28 @@ def parse(text: bytes, name: str, *, line: int | None = None) -> Any:
         raise FileFormatError(f"{at}: no data: expected JSON, found nothing")
     try:
         value = orjson.loads(text)
-    except orjson.JSONDecodeError as e:
-        what = f"{e.msg}, {f'line {e.lineno} ' if line is None else ''}column {e.colno}"
-        hint = None
-        if "depth" in e.msg:
-            what = "nested too deeply for an array"
-        elif "infinity" in e.msg:
-            what = f"a number is beyond the range of float64: line {e.lineno} column {e.colno}"
-        elif "unexpected content after" in e.msg:
-            hint = "one value per line is JSON Lines: --input-format jsonl"
-        elif b"NaN" in text or b"Infinity" in text:
-            hint = "NaN and Infinity are not JSON: use NPY or CSV for them"
+    except orjson.JSONDecodeError as error:
+        what, hint = _explain(error, text, one_line=line is not None)
         raise FileFormatError(f"{at}: not JSON: {what}", hint=hint) from None
     if isinstance(value, dict) and (twice := _twice(text)) is not None:
         raise FileFormatError(f"{at}: an object has two members named {twice[:80]}")
     return value
+
+
+def _explain(error: orjson.JSONDecodeError, text: bytes, *, one_line: bool) -> tuple[str, str | None]:
+    """Return what is wrong with a text and how to mend it; of a single line its number is said before."""
+    if "depth" in error.msg:
+        return "nested too deeply for an array", None
+    if "infinity" in error.msg:
+        where = f"line {error.lineno} column {error.colno}"
+        return f"a number is beyond the range of float64: {where}", None
+    hint = None
+    if "unexpected content after" in error.msg:
+        hint = "one value per line is JSON Lines: --input-format jsonl"
+    elif b"NaN" in text or b"Infinity" in text:
+        hint = "NaN and Infinity are not JSON: use NPY or CSV for them"
+    where = f"column {error.colno}" if one_line else f"line {error.lineno} column {error.colno}"
+    return f"{error.msg}, {where}", hint
 
 
 def kind(value: Any) -> str:

@@ -46,20 +46,11 @@ def to_array(value: Any, name: str, *, nulls: bool = False, booleans: bool = Tru
 
 def _explain(value: Any, name: str, nulls: bool, booleans: bool) -> None:
     """Raise the error that names the first thing in ``value`` that keeps it from being an array."""
-    # Depth first, with a stack of iterators, as small as the nesting is deep: a hostile one must not
-    # exhaust Python's.
-    stack: list[Iterator[tuple[int, Any]]] = [iter([(0, value)])]
     numbers = {int, float} | ({bool} if booleans else set()) | ({type(None)} if nulls else set())
-    path: list[int] = []
-    widths: dict[int, tuple[int, list[int]]] = {}
-    leaf: list[int] | None = None
-    while stack:
-        index, item = next(stack[-1], (-1, None))
-        if index < 0:
-            stack.pop()
-            continue
-        depth = len(stack) - 1
-        path[max(depth - 1, 0) :] = [index] if depth else []
+    widths: dict[int, tuple[int, list[int]]] = {}  # depth → length of its lists, and where the first is
+    leaf: list[int] | None = None  # where the first number is
+    for path, item in _depth_first(value):
+        depth = len(path)
         if isinstance(item, list):
             if leaf is not None and depth >= len(leaf):
                 raise ShapeError(f"{name}: expected a number as at {_at(leaf)}, found a list at {_at(path)}")
@@ -69,7 +60,6 @@ def _explain(value: Any, name: str, nulls: bool, booleans: bool) -> None:
                     f"{name}: ragged: {_at(path) or 'the list'} has length {len(item)}, "
                     f"{_at(first) or 'the list'} has length {width}: all rows must have the same length"
                 )
-            stack.append(iter(enumerate(item)))
         elif type(item) in numbers:
             leaf = leaf or [*path]
             if depth != len(leaf) or depth in widths:
@@ -78,12 +68,38 @@ def _explain(value: Any, name: str, nulls: bool, booleans: bool) -> None:
                     f"expected a list as elsewhere at that depth"
                 )
         else:
-            kinds = {str: "a string", dict: "an object", type(None): "null", bool: "true or false"}
-            text = f" {item[:20]!r}" if isinstance(item, str) else ""
-            found = f"found {kinds.get(type(item), 'something else')}{text}"
-            if not path:
-                raise DtypeError(f"{name}: expected a list of numbers, {found}")
-            raise DtypeError(f"{name}: expected a number, {found} at {_at(path)}")
+            raise _not_a_number(item, path, name)
+
+
+def _depth_first(value: Any) -> Iterator[tuple[list[int], Any]]:
+    """Give each list and each item of nested lists, a list before its items, with its indices.
+
+    The indices are one list, which is changed on the way: whoever keeps them copies them.
+
+    The stack of iterators is as large as the nesting is deep: a hostile one must not exhaust Python's own.
+    """
+    yield [], value
+    path: list[int] = []
+    stack = [enumerate(value)] if isinstance(value, list) else []
+    while stack:
+        index, item = next(stack[-1], (-1, None))
+        del path[len(stack) - 1 :]
+        if index < 0:
+            stack.pop()
+            continue
+        path.append(index)
+        yield path, item
+        if isinstance(item, list):
+            stack.append(enumerate(item))
+
+
+def _not_a_number(item: Any, path: list[int], name: str) -> DtypeError:
+    kinds = {str: "a string", dict: "an object", type(None): "null", bool: "true or false"}
+    text = f" {item[:20]!r}" if isinstance(item, str) else ""
+    found = f"found {kinds.get(type(item), 'something else')}{text}"
+    if not path:
+        return DtypeError(f"{name}: expected a list of numbers, {found}")
+    return DtypeError(f"{name}: expected a number, {found} at {_at(path)}")
 
 
 def _at(path: list[int]) -> str:

@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import IO, Any
+from typing import IO, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -300,16 +300,7 @@ def _tensor(file: File, name: str, view: _View, find: Callable[[_Storage], _Byte
     if view.dtype.startswith("complex"):
         return Tensor(name, view.shape, view.dtype, partial(_refuse, f"{where}: complex numbers"))
     place = find(view.storage)
-    size = _itemsize(view.dtype)
-    last = sum((n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True))
-    span = 0 if 0 in view.shape else last + 1
-    if (view.offset + span) * size > place.size:
-        raise FileFormatError(
-            f"{where}: damaged: it needs {(view.offset + span) * size} bytes of a storage of {place.size}"
-        )
-    extent = Extent(
-        file, place.start + view.offset * size, (span,), view.dtype, ">" if order == "big" else "<"
-    )
+    extent = _extent(file, view, place, ">" if order == "big" else "<", where)
     if view.strides == _strides(view.shape) or 0 in view.shape:
         whole = replace(extent, shape=view.shape)
         tensor = whole.tensor(name) if place.checksum is None else checked(whole, place.checksum, name)
@@ -319,6 +310,18 @@ def _tensor(file: File, name: str, view: _View, find: Callable[[_Storage], _Byte
         # It may say a few stored numbers over and over.
         tensor = Tensor(name, view.shape, view.dtype, strided.read, stored=place.size, rows=rows)
     return _negated(tensor) if view.negative else tensor
+
+
+def _extent(file: File, view: _View, place: _Bytes, byte_order: Literal["<", ">"], where: str) -> Extent:
+    """Return the bytes from a view's first number to its last, which must be in the storage."""
+    size = _itemsize(view.dtype)
+    last = sum((n - 1) * stride for n, stride in zip(view.shape, view.strides, strict=True))
+    span = 0 if 0 in view.shape else last + 1
+    if (view.offset + span) * size > place.size:
+        raise FileFormatError(
+            f"{where}: damaged: it needs {(view.offset + span) * size} bytes of a storage of {place.size}"
+        )
+    return Extent(file, place.start + view.offset * size, (span,), view.dtype, byte_order)
 
 
 def _refuse(what: str) -> NDArray[Any]:

@@ -30,6 +30,13 @@ class _Place(NamedTuple):
     prefix: str | None
     depth: int
 
+    def inside(self, container: Any, key: str, name: str | None) -> _Place:
+        """Return the place of a container in this one; ``name``: its name in a module, if in one."""
+        if name is None:
+            return _Place(container, (*self.path, key), None, self.depth + 1)
+        prefix = f"{name}." if name and not name.endswith(".") else name
+        return _Place(container, self.path, prefix, self.depth + 1)
+
 
 def named(content: Any, kind: type[T]) -> dict[str, T]:
     """Return the tensors in ``content``, which are of type ``kind``, by their names.
@@ -44,11 +51,7 @@ def named(content: Any, kind: type[T]) -> dict[str, T]:
     if isinstance(content, kind):
         return {"": content}
     groups = {path: _unwrapped(group) for path, group in _grouped(content, kind).items()}
-    counts = Counter(key for group in groups.values() for key in group)
-    held = [path for path in groups if _HOLDERS.issuperset(path)]
-    short = {path for path, group in groups.items() if all(counts[key] == 1 for key in group)}
-    if len(held) == 1:
-        short.update(held)
+    short = _short(groups)
     found: dict[str, T] = {}
     for path, group in groups.items():
         for key, tensor in group.items():
@@ -59,6 +62,14 @@ def named(content: Any, kind: type[T]) -> dict[str, T]:
                 raise ValueError(f"expected names in UTF-8, found {encodable(name)[:80]}")
             found[name] = tensor
     return found
+
+
+def _short(groups: Groups[T]) -> set[tuple[str, ...]]:
+    """Return the groups whose tensors go by their keys: no other has these, or one is the state dict."""
+    counts = Counter(key for group in groups.values() for key in group)
+    short = {path for path, group in groups.items() if all(counts[key] == 1 for key in group)}
+    held = [path for path in groups if _HOLDERS.issuperset(path)]
+    return short | set(held) if len(held) == 1 else short
 
 
 def _grouped(content: Any, kind: type[T]) -> Groups[T]:
@@ -82,11 +93,7 @@ def _grouped(content: Any, kind: type[T]) -> Groups[T]:
             if isinstance(item, kind):
                 groups.setdefault(place.path, {})[name] = item
             elif isinstance(item, (dict, list, tuple, Inert)):
-                if module:
-                    prefix = f"{name}." if name and not name.endswith(".") else name
-                    inside.append(_Place(item, place.path, prefix, place.depth + 1))
-                else:
-                    inside.append(_Place(item, (*place.path, key), None, place.depth + 1))
+                inside.append(place.inside(item, key, name if module else None))
         waiting += reversed(inside)
     return groups
 
