@@ -11,7 +11,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.plan import Plan
-from dense_cli.run import ProgressLike, Run, no_note
+from dense_cli.run import ProgressLike, Run
+from dense_cli.sources.open import no_note
 from dense_cli.views.checks import NAMES, OF_DISTRIBUTIONS
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def check(
     >>> [finding.check for finding in check(Plan(np.array([[0.5, 0.5], [0.9, 0.3]]))).findings]
     ['sums']
     """
-    source = plan.open_source() if plan.model is None else None
+    source = plan.open_source(note=note) if plan.model is None else None
     findings = []
     if source is not None and plan.weights is not None:
         findings = _of_weights(plan, source, wanted)

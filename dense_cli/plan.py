@@ -21,7 +21,8 @@ from dense_cli.head import (
     head_of_model,
     require_defaults,
 )
-from dense_cli.run import NoProgress, ProgressLike, Run, no_note
+from dense_cli.run import NoProgress, ProgressLike, Run
+from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from dense_cli.models.open import OpenedModel
     from dense_cli.models.parts import Part
     from dense_cli.sources.masks import Mask
+    from dense_cli.sources.open import Request, Values
     from dense_cli.sources.source import Source
     from dense_cli.views.evaluate import Result
 
@@ -51,6 +53,7 @@ class Plan(HeadOptions):
         input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
         input_dtype: what the raw bytes of an NPY are: ``bfloat16``, ``float8_e4m3fn`` or ``float8_e5m2``.
         key: which array of a file that holds several.
+        columns: which columns of a CSV, by names, positions and slices with commas between them.
         batch: only these samples, an index or a slice.
         times: the time steps that are given one after another, all of them if empty; None: sample by sample.
         lengths, mask: the path of an array that says which time steps are not padding.
@@ -78,6 +81,7 @@ class Plan(HeadOptions):
     input_format: str | None = None
     input_dtype: str | None = None
     key: str | None = None
+    columns: str | None = None
     batch: int | slice | None = None
     times: tuple[int | slice, ...] | None = None
     lengths: str | None = None
@@ -115,8 +119,8 @@ class Plan(HeadOptions):
         from dense_cli.sources.fit import Fit
         from dense_cli.sources.streamed import StreamSource, in_order
 
-        opened = self._open_model(seen) if self.model is not None else None
-        source = opened.source if opened is not None else source or self.open_source()
+        opened = self._open_model(seen, note) if self.model is not None else None
+        source = opened.source if opened is not None else source or self.open_source(note=note)
         # What a mask and targets are for, whichever samples are picked.
         lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
         if opened is not None:
@@ -141,7 +145,7 @@ class Plan(HeadOptions):
         run.take_steps()
         return run
 
-    def _open_model(self, seen: Seen | None) -> OpenedModel:
+    def _open_model(self, seen: Seen | None, note: Callable[[str], None]) -> OpenedModel:
         """Open the model and its inputs; ``seen`` as in `open`."""
         from dense_cli.models.open import open_model
 
@@ -155,13 +159,13 @@ class Plan(HeadOptions):
             self.input,
             self._picked,
             input_format=self.input_format,
-            key=self.key,
+            request=self._request(note),
             memory=self.memory,
             batch=self.batch,
             seen=seen,
         )
 
-    def open_inputs(self, model: Functional) -> list[Source]:
+    def open_inputs(self, model: Functional, note: Callable[[str], None] = no_note) -> list[Source]:
         """Open the inputs of a model, each with the samples that are wanted.
 
         Raises:
@@ -174,7 +178,7 @@ class Plan(HeadOptions):
             self.input,
             self.model or "",
             input_format=self.input_format,
-            key=self.key,
+            request=self._request(note),
             memory=self.memory,
         )
         return [self._picked(source) for source in opened]
@@ -201,19 +205,25 @@ class Plan(HeadOptions):
         if self.until is not None and self.model is None:
             raise UsageError("--until is about a model: it needs --model FILE")
 
-    def open_source(self) -> Source:
-        """Open the input alone."""
+    def open_source(self, *, note: Callable[[str], None] = no_note) -> Source:
+        """Open the input alone; ``note`` as in `open`."""
         from dense_cli.sources.arrays import ArraySource
-        from dense_cli.sources.open import Request, Values, open_source
+        from dense_cli.sources.open import open_source
 
         self._check_holds()
         if isinstance(self.input, Mapping):
             raise UsageError("several inputs are those of a model: they need --model FILE")
         if not isinstance(self.input, str):
             return ArraySource.of("x", self.input)
+        return open_source(self.input, self.input_format, self._request(note), self.memory)
+
+    def _request(self, note: Callable[[str], None]) -> Request:
+        """Return what is asked of the reader of an input."""
+        from dense_cli.sources.open import Request
+
+        outputs = not self.has_head and self.model is None
         values: Values = "logits" if self.logits else "scores" if self.scores else "probabilities"
-        request = Request(self.key, not self.has_head, values, self.input_dtype)
-        return open_source(self.input, self.input_format, request, self.memory)
+        return Request(self.key, outputs, values, self.input_dtype, self.columns, note)
 
     def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
         """Give the result of every block, with the array that ``show`` names.

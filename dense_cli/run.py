@@ -50,10 +50,6 @@ class NoProgress:
         """Do nothing."""
 
 
-def no_note(text: str) -> None:
-    """Say nothing."""
-
-
 class Run:
     """An opened plan.
 

@@ -268,10 +268,10 @@ def test_places_and_classes_that_densecli_prints_are_no_features_where_a_layer_r
         assert taken(open_source(name)) == ([[0.5, 0.25]], [[3, 1]])
 
 
-def test_a_table_of_other_columns_that_begins_with_sample_is_features(here: Path) -> None:
+def test_columns_after_sample_that_densecli_does_not_print_are_features(here: Path) -> None:
     Path("x.csv").write_text("sample,length,class\n0,1,2\n")
     Path("x.jsonl").write_text('{"sample":0,"x":[1,2],"class":3}\n')
-    assert read("x.csv").tolist() == [[0, 1, 2]]
+    assert read("x.csv").tolist() == [[1, 2]]
     assert read("x.jsonl").tolist() == [[1, 2]]
 
 

@@ -93,6 +93,11 @@ input_options = _bundle(
     ),
     click.option("--key", metavar="NAME", help="Which array of a file that holds several."),
     click.option(
+        "--columns",
+        metavar="COLUMNS",
+        help="Which columns of a CSV, with commas between them: names, positions, slices such as 1:.",
+    ),
+    click.option(
         "-b",
         "--batch",
         type=INDEX,

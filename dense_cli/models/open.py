@@ -50,7 +50,7 @@ def open_model(
     pick: Callable[[Source], Source],
     *,
     input_format: str | None = None,
-    key: str | None = None,
+    request: Request = Request(),
     memory: int | None = None,
     batch: int | slice | None = None,
     seen: Seen | None = None,
@@ -62,7 +62,7 @@ def open_model(
         until: the layer whose output is shown; None: the model's output.
         given: an array, the path of one, or a mapping from the names of inputs to arrays or paths.
         pick: gives the source of the samples that are wanted.
-        input_format, key, memory: as in `sources.open.open_source`.
+        input_format, request, memory: as in `sources.open.open_source`.
         batch: which samples ``pick`` picks.
         seen: gets what every call takes and gives, block by block; see `Functional.call_each`.
 
@@ -70,7 +70,7 @@ def open_model(
         DenseCliError, OSError: the model, or an input, is not what it should be.
     """
     part, size = _open_part(file, until, memory)
-    opened = open_inputs(part.body, given, file, input_format=input_format, key=key, memory=memory)
+    opened = open_inputs(part.body, given, file, input_format=input_format, request=request, memory=memory)
     total = opened[0].shape[0]
     inputs = [pick(source) for source in opened]
     numbers = None if total is None else range(total)
@@ -98,12 +98,12 @@ def open_inputs(
     file: str,
     *,
     input_format: str | None = None,
-    key: str | None = None,
+    request: Request = Request(),
     memory: int | None = None,
 ) -> list[Source]:
     """Return a source for each input of a model, in order; the arguments are those of `open_model`."""
     names = [x.name for x in model.inputs]
-    return [in_order(source) for source in _sources(given, names, file, Request(key), input_format, memory)]
+    return [in_order(source) for source in _sources(given, names, file, request, input_format, memory)]
 
 
 def require_inputs(model: Any, file: str) -> None:

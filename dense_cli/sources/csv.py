@@ -6,33 +6,21 @@ and the header are left out; the `csv` module only splits the header and rows th
 
 from __future__ import annotations
 
-import csv
 import re
 import warnings
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.files.stream import ByteStream
-from dense_cli.sources.choose import only_likeliest, outputs_of
+from dense_cli.sources.columns import Columns, cells_of, columns_of, counts_up, is_number
 from dense_cli.sources.open import Request
 from dense_cli.sources.source import Chunk, Places, Source
 from dense_cli.sources.streamed import StreamSource
-from dense_cli.text import axis_names, listed
 
+_PICK = "--columns picks the columns that are read, such as --columns 1:"
 _INFINITY = re.compile(r"inf", re.IGNORECASE)
-_LETTER = re.compile(r"[^\W\d_]")
-# The columns of densecli's own CSV that hold numbers: p0, p1, …
-_VALUES = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit", "scores": "score"}
-
-
-class _Columns(NamedTuple):
-    """Where densecli's own CSV has its places and its numbers."""
-
-    places: int
-    values: tuple[int, ...]
 
 
 def read(stream: ByteStream, request: Request) -> Source:
@@ -58,6 +46,9 @@ def _chunks(stream: ByteStream, request: Request) -> Iterator[Chunk]:
         chunk = table.chunk(rows, starts, pause)
         if chunk is not None:
             yield chunk
+    chunk = table.end()
+    if chunk is not None:
+        yield chunk
     if not table.samples:
         raise FileFormatError(f"{stream.name}: no data: expected rows of numbers, found none")
 
@@ -69,54 +60,95 @@ class _Table:
         self.name = name
         self.request = request
         self.samples = 0
-        self._width: int | None = None  # columns; None before the first row that is not blank
-        self._columns: _Columns | None = None  # those of densecli's own CSV
+        self._width = 0  # columns
+        self._columns: Columns | None = None  # None before the first row that is not blank
+        self._waiting: tuple[str, int] | None = None  # a first row that only the next tells a header
+        self._next = 0.0  # the number that the first column, where it counts the rows, has next
 
     def chunk(self, rows: list[str], starts: Sequence[int], pause: bool) -> Chunk | None:
-        """Return the numbers of further rows and where they stand; None where all are blank or the header.
+        """Return the numbers of further rows and where they stand; None where there are none yet.
 
         Args:
             rows: a row each.
             starts: the line that each begins on.
             pause: whether the next row may have to be waited for.
         """
-        rows, lines = self._without_header(rows, starts)
-        if not rows:
-            return None
-        x = self._parsed(rows, lines)
-        start, self.samples = self.samples, self.samples + len(x)
-        if self._columns is None:
-            return Chunk(x, np.arange(start, self.samples)[:, None], pause, whole=True)
-        count = self._columns.places
-        places = _places(x[:, :count], lines, self.name)
-        return Chunk(np.ascontiguousarray(x[:, count:]), places, pause, stated=True)
-
-    def _without_header(self, rows: list[str], starts: Sequence[int]) -> tuple[list[str], list[int]]:
-        """Return the rows that hold numbers and the lines they begin on."""
         if starts and starts[0] == 1:
             rows[0] = rows[0].removeprefix("\ufeff")
         lines = [at for text, at in zip(rows, starts, strict=True) if text.strip()]
         rows = [text for text in rows if text.strip()]
-        if rows and self._width is None and self._is_header(rows[0]):
-            return rows[1:], lines[1:]
-        return rows, lines
+        if (
+            self._columns is None
+            and self._waiting is None
+            and len(rows) == 1
+            and counts_up(cells_of(rows[0]))
+        ):
+            self._waiting = rows[0], lines[0]
+            return None
+        if self._waiting is not None and rows:
+            rows, lines = [self._waiting[0], *rows], [self._waiting[1], *lines]
+            self._waiting = None
+        return self._numbers(rows, lines, pause)
 
-    def _is_header(self, row: str) -> bool:
-        """Take the columns of the first row, and return whether they are names."""
-        cells = _cells(row)
-        self._width = len(cells)
-        if cells[0] == "sample" and (self.request.outputs or _is_own(cells)):
-            self._columns = _own(cells, self.request, self.name)
-        return not any(map(_is_number, cells)) and any(map(_LETTER.search, cells))
+    def end(self) -> Chunk | None:
+        """Return the numbers of a first row that no other follows."""
+        if self._waiting is None:
+            return None
+        row, line = self._waiting
+        return self._numbers([row], [line], False)
 
-    def _parsed(self, rows: list[str], lines: list[int]) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
-        width = self._width or 0
+    def _numbers(self, rows: list[str], lines: list[int], pause: bool) -> Chunk | None:
+        """Return the numbers of rows that are not blank, less those of the header."""
+        if rows and self._columns is None:
+            cells = cells_of(rows[0])
+            self._width = len(cells)
+            self._columns = columns_of(cells, self.request, self.name, alone=len(rows) == 1)
+            if self._columns.header:
+                rows, lines = rows[1:], lines[1:]
+        if not rows or self._columns is None:
+            return None
+        x = self._parsed(rows, lines, self._columns)
+        start, self.samples = self.samples, self.samples + len(x)
+        count = self._columns.places
+        if count:
+            places = _places(x[:, :count], lines, self.name)
+            return Chunk(np.ascontiguousarray(x[:, count:]), places, pause, stated=True)
+        if self._columns.numbered:
+            self._check_numbers(x[:, 0], lines, first=start == 0)
+            x = np.ascontiguousarray(x[:, 1:])
+        if start == 0 and self._columns.remark is not None:
+            self.request.note(f"{self.name}: {self._columns.remark}")
+        return Chunk(x, np.arange(start, self.samples)[:, None], pause, whole=True)
+
+    def _check_numbers(
+        self, numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]], lines: list[int], *, first: bool
+    ) -> None:
+        """Refuse a first column that is called an index and does not count the rows."""
+        if first and float(numbers[0]).is_integer():
+            self._next = float(numbers[0])
+        wrong = np.flatnonzero(numbers != self._next + np.arange(len(numbers)))
+        if len(wrong):
+            row = int(wrong[0])
+            raise DtypeError(
+                f"{self.name}: line {lines[row]}: the first column is called an index: expected it to count "
+                f"the rows, {self._next + row:.0f} here, found {numbers[row]:g}",
+                hint=_PICK,
+            )
+        self._next += len(numbers)
+
+    def _parsed(
+        self, rows: list[str], lines: list[int], columns: Columns
+    ) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
         try:
-            x = _parse(rows, self._columns)
+            x = _parse(rows, columns)
         except (ValueError, OverflowError, Warning):
-            raise _explain(rows, lines, width, self._columns, self.name) from None
-        if self._columns is None and x.shape[1] != width:
-            raise ShapeError(_ragged(self.name, lines[0], x.shape[1], width))
+            raise _explain(rows, lines, self._width, columns, self.name) from None
+        if columns.values is None and x.shape[1] != self._width:
+            raise ShapeError(_ragged(self.name, lines[0], x.shape[1], self._width))
+        if columns.values is not None:  # loadtxt looks no further than the last of them
+            for text, line in zip(rows, lines, strict=True):
+                if text.count(",") != self._width - 1 and (found := len(cells_of(text))) != self._width:
+                    raise ShapeError(_ragged(self.name, line, found, self._width))
         # loadtxt reads a number beyond float64 as infinity: only a text that says so may be infinite.
         for row in np.flatnonzero(np.isinf(x).any(axis=1)):
             if not _INFINITY.search(rows[row]):
@@ -156,34 +188,7 @@ def _rows(stream: ByteStream) -> Iterator[tuple[list[bytes], Sequence[int], bool
         yield rows, starts, pause
 
 
-def _is_own(cells: list[str]) -> bool:
-    """Whether a header is one that densecli prints."""
-    places = cells[: cells.index("class")] if "class" in cells else []
-    return places != [] and places == axis_names(len(places))
-
-
-def _own(cells: list[str], request: Request, name: str) -> _Columns:
-    """Return where a header of densecli's own has what."""
-    places = cells.index("class") if "class" in cells else 1
-    if "top1" in cells:
-        raise only_likeliest(name)
-    if request.values == "classes":
-        raise ConfigError(
-            f"{name}: holds the class of one row a line, expected an array of classes",
-            hint="print it with -f json, npy or npz",
-        )
-    expected = [_VALUES[values] for values in outputs_of(request)]
-    for prefix in expected:
-        values = [i for i, cell in enumerate(cells) if re.fullmatch(rf"{prefix}\d+", cell)]
-        if values:
-            return _Columns(places, (*range(places), *values))
-    others = listed(cells[1:], 8)
-    raise ConfigError(
-        f"{name}: expected columns {expected[0]}0, {expected[0]}1, … beside sample, found {others}"
-    )
-
-
-def _parse(lines: list[str], columns: _Columns | None) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+def _parse(lines: list[str], columns: Columns) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         return np.loadtxt(
@@ -192,7 +197,7 @@ def _parse(lines: list[str], columns: _Columns | None) -> np.ndarray[tuple[int, 
             comments=None,
             quotechar='"',
             ndmin=2,
-            usecols=None if columns is None else columns.values,
+            usecols=columns.values,
         )
 
 
@@ -208,20 +213,18 @@ def _places(values: np.ndarray[tuple[int, ...], np.dtype[np.float64]], lines: li
     return values.astype(np.int64)
 
 
-def _explain(
-    lines: list[str], numbers: list[int], width: int, columns: _Columns | None, name: str
-) -> DenseCliError:
+def _explain(lines: list[str], numbers: list[int], width: int, columns: Columns, name: str) -> DenseCliError:
     """Return the error that names the first line, and cell, that is not like the rest."""
     for text, number in zip(lines, numbers, strict=True):
-        cells = _cells(text)
+        cells = cells_of(text)
         if len(cells) != width:
             return ShapeError(_ragged(name, number, len(cells), width))
-        for i in range(width) if columns is None else columns.values:
-            if not _is_number(cells[i]):
+        for i in range(width) if columns.values is None else columns.values:
+            if not is_number(cells[i]):
                 split = ";" in cells[i] or len(cells[i].split()) > 1
                 return DtypeError(
                     f"{name}: line {number}, column {i + 1}: expected a number, found {cells[i][:20]!r}",
-                    hint="columns are separated by commas" if split else None,
+                    hint="columns are separated by commas" if split else _PICK if columns.header else None,
                 )
     return FileFormatError(f"{name}: not a table of numbers near line {numbers[0]}")
 
@@ -232,18 +235,3 @@ def _ragged(name: str, line: int, found: int, width: int) -> str:
 
 def _count(columns: int) -> str:
     return f"{columns} column{'s' * (columns != 1)}"
-
-
-def _cells(text: str) -> list[str]:
-    try:
-        return next(csv.reader([text]), [])
-    except csv.Error:  # a cell without end, or a line break of its own
-        return text.split(",")
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell.strip())
-    except ValueError:
-        return False
-    return "_" not in cell

@@ -8,14 +8,13 @@ from __future__ import annotations
 import os
 import stat
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from dense_cli.errors import ConfigError, FileFormatError
 from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from dense_cli.files.stream import ByteStream
     from dense_cli.sources.source import Source
 
@@ -23,17 +22,24 @@ if TYPE_CHECKING:
 Values = Literal["probabilities", "logits", "scores", "classes"]
 
 
+def no_note(text: str) -> None:
+    """Say nothing."""
+
+
 class Request(NamedTuple):
     """What is asked of a reader: the member's name, and whether finished outputs are meant.
 
     ``values`` says which: among members with densecli's own names, ``probabilities`` also takes
     log-probabilities and logits where there is nothing else. ``dtype``: what the raw bytes of an NPY are.
+    ``columns``: those of a CSV that are read. ``note`` is told what a reader takes for granted.
     """
 
     key: str | None = None
     outputs: bool = False
     values: Values = "probabilities"
     dtype: str | None = None
+    columns: str | None = None
+    note: Callable[[str], None] = no_note
 
 
 def open_source(
@@ -61,6 +67,8 @@ def read_source(stream: ByteStream, format: str | None = None, request: Request 
     row = FORMATS[format] if format is not None else by_suffix(stream.name, "arrays") or sniff(stream)
     if request.dtype is not None and row.name != "npy":
         raise ConfigError(f"{stream.name}: --input-dtype is about the raw bytes of an NPY, found {row.name}")
+    if request.columns is not None and row.name != "csv":
+        raise ConfigError(f"{stream.name}: --columns is about a CSV, found {row.name}")
     if row.arrays is not None:
         reader = cast("Callable[[ByteStream, Request], Source]", load(row.arrays))
         return reader(stream, request)
