@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from dense_cli.models.functional import Functional, Seen
     from dense_cli.models.open import OpenedModel
     from dense_cli.models.parts import Part
+    from dense_cli.run import Shape
+    from dense_cli.sources.fit import Fit
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.open import Request, Values
     from dense_cli.sources.source import Source
@@ -116,8 +118,6 @@ class Plan(HeadOptions):
             DenseCliError, OSError: an input is not what it should be, or options do not fit it.
         """
         from dense_cli.sources.arrays import ArraySource
-        from dense_cli.sources.fit import Fit
-        from dense_cli.sources.streamed import StreamSource, in_order
 
         opened = self._open_model(seen, note) if self.model is not None else None
         source = opened.source if opened is not None else source or self.open_source(note=note)
@@ -125,23 +125,26 @@ class Plan(HeadOptions):
         lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
         if opened is not None:
             lead = (opened.samples, *lead[1:])
-        fit = Fit(source.name)
-        if isinstance(source, StreamSource) and lead[0] is None and not source.stated:
-            source = source.through(fit.watch)
+        fit = None
+        if not isinstance(source, ArraySource):
+            source, fit = _watched(source, lead)
         if self.batch is not None and opened is None:
             source = _pick(source, self.batch)
-        if self.times is None:
+        if self.times is None and not isinstance(source, ArraySource):
+            from dense_cli.sources.streamed import in_order
+
             source = in_order(source)
         head = self._build_head(source) if opened is None else self._head_of(opened.part)
         dtype = head.dtype if head is not None else self._dtype(source)
         mask = self._open_mask(dtype)
         if mask is not None:
             mask.check((*lead, source.shape[-1]), source.name)
-        fit.mask = mask
         run = Run(self, source, head, dtype, mask, opened, note, progress or NoProgress())
         run.check()
         run.open_labels()
-        fit.targets = run.open_targets(lead)
+        run.open_targets(lead)
+        if fit is not None:
+            fit.mask, fit.targets = mask, run.targets
         run.take_steps()
         return run
 
@@ -284,6 +287,17 @@ class Plan(HeadOptions):
             return Mask(lengths=as_lengths(read_array(open_stream(self.lengths)), self.lengths))
         assert self.mask is not None
         return Mask(steps=as_steps(read_array(open_stream(self.mask)), self.mask))
+
+
+def _watched(source: Source, lead: Shape) -> tuple[Source, Fit | None]:
+    """Hold what will be said of a stream's samples, masks and targets, against them as they come."""
+    from dense_cli.sources.fit import Fit
+    from dense_cli.sources.streamed import StreamSource
+
+    if not isinstance(source, StreamSource) or lead[0] is not None or source.stated:
+        return source, None
+    fit = Fit(source.name)
+    return source.through(fit.watch), fit
 
 
 def _pick(source: Source, batch: int | slice) -> Source:

@@ -195,14 +195,13 @@ class Run:
 
             self.labels = load_labels(self.plan.labels, self.classes)
 
-    def open_targets(self, lead: Shape) -> Targets | None:
+    def open_targets(self, lead: Shape) -> None:
         """Read the targets, of the shape ``lead``: before the first row of a stream is read."""
         if self.plan.targets is not None:
             from dense_cli.sources.targets import load_targets
 
             targets = load_targets(self.plan.targets, self.labels, self.plan.ignore_index)
             self.targets = targets.fit(lead)
-        return self.targets
 
     def take_steps(self) -> None:
         """Find the time steps; a stream is kept in a file unless a single step is taken as it flows."""

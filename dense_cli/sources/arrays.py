@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.files.tensor import Tensor
 from dense_cli.sources.source import Block, GridPlaces, Numbers, check_shape, check_steps
+
+if TYPE_CHECKING:
+    from dense_cli.files.tensor import Tensor
 
 
 class Store(Protocol):

@@ -18,7 +18,6 @@ from dense_cli.files.stream import ByteStream
 from dense_cli.sources.arrays import ArraySource, ArrayStore
 from dense_cli.sources.choose import OUTPUTS, choose, only_likeliest, outputs_of
 from dense_cli.sources.open import Request
-from dense_cli.sources.placed import arrange
 from dense_cli.sources.source import Source
 
 
@@ -67,6 +66,8 @@ def _ragged(samples: list[Any], name: str) -> Source:
                 f"expected rank 2 with {arrays[0].shape[-1]} classes"
             )
     places = [np.stack([np.full(len(a), i), np.arange(len(a))], axis=1) for i, a in enumerate(arrays)]
+    from dense_cli.sources.placed import arrange
+
     return arrange(name, ArrayStore(np.concatenate(arrays)), np.concatenate(places))
 
 
