@@ -52,6 +52,7 @@ def test_json_has_everything_a_table_has(run, copy):
                 "transposed": False,
                 "parameters": 490,
                 "output": True,
+                "embedding": False,
                 "refusal": None,
             }
         ],

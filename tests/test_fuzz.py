@@ -95,6 +95,8 @@ def _x(folder: Path, name: str) -> str:
 
 def campaigns(folder: Path) -> dict[str, tuple[dict[str, bytes], list[Command]]]:
     """Return what is fuzzed: files by name, and the commands that take one of them."""
+    for name, content in seeds.beside().items():
+        (folder / name).write_bytes(content)
     x2, x3, y = _x(folder, "x2.npy"), _x(folder, "x3.npy"), _x(folder, "y.npy")
     return {
         "arrays": (

@@ -59,6 +59,7 @@ FORMATS = {
             (".json",),
             tensors="dense_cli.files.json:tensors",
             arrays="dense_cli.sources.json:read",
+            weights="dense_cli.heads.json:read",
         ),
         Format("jsonl", (".jsonl", ".ndjson"), arrays="dense_cli.sources.jsonl:read", holds=("arrays",)),
         Format(

@@ -15,6 +15,7 @@ import orjson
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError
+from dense_cli.files import shards, tensorflowjs
 from dense_cli.files.nested import to_array
 from dense_cli.files.stream import BOM, ByteStream, File
 from dense_cli.files.tensor import Tensor, Tensors
@@ -22,24 +23,41 @@ from dense_cli.files.tensor import Tensor, Tensors
 _MAX_NAMES = 64 << 20  # characters of all names together
 # A text, and whether it is a name. Between two texts stand numbers, brackets, commas and braces.
 _TEXT = re.compile(rb'"((?:[^"\\]|\\.)*+)"(\s*:)?', re.DOTALL)
+_LISTS = ("coefs_", "intercepts_")  # scikit-learn's, of one array for each layer
 _BRACE = re.compile(rb"[{}]")
 
 
 def tensors(file: File, memory: int | None = None) -> Tensors:
     """Return the lists of a JSON object by their names, those in objects inside by ``outer/inner``.
 
+    An index of shards and a manifest of TensorFlow.js give the tensors of the files that they name.
+
     Raises:
-        FileFormatError: not JSON, not an object, one with two members of one name, or an index of shards.
+        FileFormatError: not JSON, not an object, or one with two members of one name.
         SizeError: more JSON than fits the memory that is allowed.
     """
-    value = parse(ByteStream(file, file.label, memory=memory).text(), file.label)
+    return tensors_of(document(file, memory), file, memory)
+
+
+def document(file: File, memory: int | None = None) -> Any:
+    """Return what a file of JSON says.
+
+    Raises:
+        FileFormatError, SizeError: as `tensors` does.
+    """
+    return parse(ByteStream(file, file.label, memory=memory).text(), file.label)
+
+
+def tensors_of(value: Any, file: File, memory: int | None = None) -> Tensors:
+    """Return the `tensors` of a file whose JSON is parsed."""
+    if tensorflowjs.is_manifest(value):
+        return tensorflowjs.tensors(value, file)
     if not isinstance(value, dict):
         raise FileFormatError(f"{file.label}: expected an object of arrays, found {kind(value)}")
     if "weight_map" in value:
-        raise FileFormatError(
-            f"{file.label}: the index of sharded weights: densecli reads one file",
-            hint="give the shard that holds the head: the index names it",
-        )
+        return shards.tensors(value, file, memory)
+    if "weightsManifest" in value:
+        return tensorflowjs.tensors(value["weightsManifest"], file)
     lists: dict[str, list[Any]] = {}
     letters = 0
     try:
@@ -140,6 +158,10 @@ def _named(value: dict[str, Any], prefix: str) -> Iterator[tuple[str, list[Any]]
     for key, item in value.items():
         if isinstance(item, dict):
             yield from _named(item, f"{prefix}{key}/")
+        elif isinstance(item, list) and key in _LISTS:
+            yield from (
+                (f"{prefix}{key}/{at}", each) for at, each in enumerate(item) if isinstance(each, list)
+            )
         elif isinstance(item, list):
             yield prefix + key, item
 

@@ -23,6 +23,7 @@ from dense_cli.errors import DenseCliError, DtypeError, FileFormatError
 from dense_cli.files import pickles
 from dense_cli.files.archive import Checksum, checked, data_offset, open_archive, require_readable
 from dense_cli.files.dtypes import BITS, widen
+from dense_cli.files.recognized import SKLEARN
 from dense_cli.files.stream import File, Section
 from dense_cli.files.tensor import Extent, Rows, Tensor, Tensors
 from dense_cli.files.torchnames import named
@@ -169,7 +170,10 @@ def _legacy(file: File, memory: int | None) -> tuple[Any, Callable[[_Storage], _
     stream = _Held(file, memory)
     used: dict[str, str] = {}
     if _load(stream, used) != _MAGIC:
-        raise FileFormatError(f"{file.label}: a pickle that is none of PyTorch's", hint=_HINT)
+        raise FileFormatError(
+            f"{file.label}: a pickle that is none of PyTorch's",
+            hint=f"{_HINT}; of scikit-learn: {SKLEARN}",
+        )
     _load(stream, used)  # the version
     system = _load(stream, used)
     content = _load(stream, used)

@@ -15,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
+from dense_cli.files.archive import open_archive
 from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load, looks_like
+from dense_cli.files.recognized import (
+    require_arrays_in_archive,
+    require_no_folder,
+    require_readable_kind,
+)
 from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor, require_size
 from dense_cli.heads.head import Head, Heads
@@ -80,6 +86,8 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
 def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
     """Return the head that ``name`` means: its name, its path, or an alias that no other head has.
 
+    The last part of a path is as good where no other path ends so, and ``lm_head`` where weights are tied.
+
     Without a name: the only head, else the model's output layer, else the only one that can be run and is
     not an embedding table by its name.
 
@@ -96,19 +104,27 @@ def _only(heads: Sequence[Head], file: str) -> Head:
     for choice in (heads, outputs, usable):
         if len(choice) == 1:
             return choice[0]
-    choices = outputs or heads
+    choices, tied = outputs or heads, _tied(heads)
     raise ConfigError(
         f"{file}: {len(choices)} heads, and none is named: expected one of {_listed(choices)}",
-        hint="name one with --head",
+        hint="name one with --head" + (f"; where weights are tied, lm_head is {tied.name}" if tied else ""),
     )
 
 
 def _called(heads: Sequence[Head], name: str, file: str) -> Head:
     """Return the head of a name."""
     named = [head for head in heads if name in (head.name, head.path)]
-    choice = named or [head for head in heads if name in head.aliases]
+    choice = (
+        named
+        or [head for head in heads if name in head.aliases]
+        or [head for head in heads if name == head.last]
+    )
     if len(choice) == 1:
         return choice[0]
+    tied = _tied(heads) if name == "lm_head" else None
+    if tied is not None:
+        remark = f"no lm_head is in the file: weights are tied, and {tied.kernel.name} is its kernel"
+        return replace(tied, name=name, remark=remark)
     if choice:
         raise ConfigError(f"{file}: several heads named {name!r}: expected one of {_listed(choice)}")
     others = heads.others if isinstance(heads, Heads) else {}
@@ -117,6 +133,10 @@ def _called(heads: Sequence[Head], name: str, file: str) -> Head:
             f"{file}: {name!r} is no Dense layer but a {others[name]}: expected one of {_listed(heads)}"
         )
     raise ConfigError(f"{file}: no head named {name!r}: expected one of {_listed(heads)}")
+
+
+def _tied(heads: Sequence[Head]) -> Head | None:
+    return heads.tied if isinstance(heads, Heads) else None
 
 
 def load_weights(
@@ -276,13 +296,15 @@ def format_of(path: str) -> Format:
         OSError: there is no such file, or it cannot be read.
     """
     mode = os.stat(path).st_mode
-    if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+    require_no_folder(path)
+    if not stat.S_ISREG(mode):
         raise FileFormatError(f"{path}: not a regular file: weights are read from files, not from pipes")
     file = File(path)
     with naming(path):
         start = os.pread(file.fileno(), 64, 0)
     if not start:
         raise FileFormatError(f"{path}: empty file: expected weights, found 0 bytes")
+    require_readable_kind(path, start)
     named = by_suffix(path, "weights")
     if named is not None:
         if not named.fits(start):
@@ -293,6 +315,8 @@ def format_of(path: str) -> Format:
         return named
     found = by_content(start, lambda: file, "weights")
     if found is not None:
+        if found.name == "npz":
+            require_arrays_in_archive(path, open_archive(file).namelist())
         return found
     if start.lstrip()[:1] == b"{":
         return FORMATS["json"]

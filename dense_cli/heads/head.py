@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +10,12 @@ from typing import Any
 from numpy.typing import NDArray
 
 from dense_cli.files.tensor import Tensor
+
+_OF_TOKENS = re.compile(
+    r"wte|shared|\w*(?:tok|token|word)s?_?emb\w*|embed_(?:tokens|in)|\w*_tokens", re.IGNORECASE
+)
+# What the output layer of a language model is called; a file in which it is tied does not have it.
+_OUTPUTS = {"lm_head", "embed_out", "output", "output_projection", "decoder", "head"}
 
 
 @dataclass(frozen=True)
@@ -54,6 +61,11 @@ class Head:
         return (columns, rows) if self.transposed else (rows, columns)
 
     @property
+    def last(self) -> str:
+        """The last part of its path."""
+        return re.split(r"[/.]", self.path)[-1]
+
+    @property
     def dtype(self) -> str:
         """The kernel's dtype in the file."""
         return self.kernel.dtype
@@ -88,3 +100,10 @@ class Heads(list[Head]):
         self.others = others or {}
         self.tensors: Mapping[str, Tensor] = {}
         self.unowned: tuple[Tensor, ...] = ()
+
+    @property
+    def tied(self) -> Head | None:
+        """The table of tokens that stands for a language model's output layer, where the file has none."""
+        tables = [head for head in self if head.table and _OF_TOKENS.fullmatch(head.last)]
+        outputs = [head for head in self if head.last in _OUTPUTS]
+        return tables[0] if len(tables) == 1 and not outputs else None

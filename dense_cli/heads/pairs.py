@@ -22,6 +22,14 @@ _SPELLINGS = [
         ("[/._]", "W", "", 1),
         ("[/._]", "w", "", None),  # "fc_w"
         ("[/.]", "coefs_", r"[/._]?\d+", None),  # scikit-learn's list, one array for each layer
+        ("[/.]", "weights", "", None),  # "fc/weights" of TensorFlow before Keras
+        ("[/.]", "w", r"_\d+", None),  # Paddle's "linear_0.w_0"
+        (
+            "[/.]",
+            r"(?:MatMul|Tensordot)/ReadVariableOp",
+            "(?:/resource)?(?::0)?",
+            None,
+        ),  # TensorFlow's graphs
     )
 ]
 # What the bias beside a kernel is called, the likeliest first.
@@ -32,14 +40,22 @@ _BIASES = {
     "w": ("b", "bias"),
     "coef_": ("intercept_",),
     "coefs_": ("intercepts_",),
+    "weights": ("biases", "bias"),
+    "MatMul/ReadVariableOp": ("BiasAdd/ReadVariableOp",),
+    "Tensordot/ReadVariableOp": ("BiasAdd/ReadVariableOp",),
 }
-# Which kernels are stored as (units, features); of a "w" nobody knows.
-_TRANSPOSED = {"weight": True, "coef_": True, "w": None}
+# Which kernels are stored as (units, features); of a "w" and of "weights" nobody knows.
+_TRANSPOSED = {"weight": True, "coef_": True, "w": None, "weights": None}
 _NOT_DENSE = re.compile(r".*(recurrent|depthwise|pointwise)", re.DOTALL)
 # What is named like a bias, and the names that one of them would go with.
 _BIAS_LIKE = re.compile(r"(?P<start>.*[/.])?(?:\w*bias\w*|b|b_\w+|\w+_b|intercept_)(?::0)?", re.DOTALL)
 _WITH_BIAS = ("weight", "kernel", "scale", "gamma", "kernel:0", "gamma:0", "weight_v", "qweight")
-_TABLE = re.compile(r"emb|^wte$|^wpe$|^shared$", re.IGNORECASE)
+# What is looked up, not multiplied by: "embed_tokens", "tok_emb", "word_embeddings"; not "embed_out".
+_TABLE = re.compile(
+    r"(?:\w*_)?(?:emb|embd|embed|embeds|embedding|embeddings)(?:_(?:tokens|positions|in|table|layer|\d+))?"
+    r"|wte|wpe|shared",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -82,15 +98,23 @@ def find_heads(tensors: Mapping[str, Tensor], file: str) -> Heads:
     heads, others = collect(tensors, tensors)
     heads.tensors, heads.unowned = tensors, _unowned(heads, tensors)
     if not heads and others:
-        raise ShapeError(
-            f"{file}: {others[0].name} has rank {len(others[0].shape)} (shape {others[0].shape}): "
-            f"expected a kernel of rank 2 (features, units)"
-        )
+        raise _no_dense(others, file)
     if not heads:
         raise FileFormatError(
             f"{file}: no kernel: expected kernel and bias, or weight and bias, found {listed(tensors)}"
         )
     return distinct(heads)
+
+
+def _no_dense(kernels: list[Tensor], file: str) -> ShapeError:
+    """Say what the kernels are, none of which is a matrix: those of convolutions have more axes."""
+    conv = [kernel for kernel in kernels if len(kernel.shape) > 2]
+    first = (conv or kernels)[0]
+    kind = "convolutions alone, no Dense layer: " if len(conv) > 1 or len(first.shape) > 3 else ""
+    return ShapeError(
+        f"{file}: {kind}{first.name} has rank {len(first.shape)} (shape {first.shape}): "
+        f"expected a kernel of rank 2 (features, units)"
+    )
 
 
 def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads, list[Tensor]]:
@@ -116,7 +140,7 @@ def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads,
                 bias=bias,
                 transposed=transposed,
                 aliases=(pair.kernel,),
-                table=pair.bias is None and bool(_TABLE.search(last)),
+                table=pair.bias is None and _TABLE.fullmatch(last) is not None,
                 refusal=refusal,
                 layout_refusal=unknown,
                 activation_refusal=_one_unit(pair, kernel),
@@ -145,7 +169,9 @@ def _stored_as(pair: Pair, kernel: Tensor, bias: Tensor | None) -> tuple[bool, s
 
 def _one_unit(pair: Pair, kernel: Tensor) -> str | None:
     """Why scikit-learn's coefficients of two classes need an activation: they stand in one unit."""
-    if pair.kernel.endswith("coef_") and kernel.shape[0] == 1:
+    name = re.split(r"[/.]", pair.kernel.removeprefix(pair.prefix).lstrip("/."))[0]
+    units = kernel.shape[0 if pair.transposed else 1]
+    if name.startswith(("coef_", "coefs_")) and units == 1:
         return "one unit for two classes, of which a softmax is always 1: expected sigmoid"
     return None
 
@@ -189,7 +215,10 @@ def _match(pattern: re.Pattern[str], names: list[str]) -> list[Pair]:
         if match is None or _NOT_DENSE.fullmatch(match["prefix"] or ""):
             continue
         start = (match["prefix"] or "") + (match["sep"] or "")
-        if f"{start}recurrent_kernel{match['tail']}" in known:  # a recurrent cell
+        if known & {
+            f"{start}recurrent_kernel{match['tail']}",
+            f"{start}MatMul_1/ReadVariableOp{match['tail']}",
+        }:  # a cell
             continue
         base, tail = match["base"], match["tail"]
         biases = (start + bias + tail for bias in _BIASES[base])

@@ -79,6 +79,7 @@ def read_source(stream: ByteStream, format: str | None = None, request: Request 
 
 def sniff(stream: ByteStream) -> Format:
     """Return the format that the first bytes (or the first line that is not blank, for text) speak of."""
+    from dense_cli.files.recognized import require_readable_kind
     from dense_cli.files.stream import BOM
 
     weights = by_suffix(stream.name, "weights")
@@ -89,6 +90,7 @@ def sniff(stream: ByteStream) -> Format:
         )
     if not stream.peek(1):
         raise FileFormatError(f"{stream.name}: no data: the input is empty")
+    require_readable_kind(stream.name, stream.ready(16))
     format = by_content(stream.ready(16), stream.whole, "arrays")
     if format is not None:
         return format

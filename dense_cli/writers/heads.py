@@ -30,6 +30,7 @@ def as_json(head: Head) -> dict[str, Any]:
         "transposed": head.transposed,
         "parameters": min(head.parameters, 2**63 - 1),  # a claim may be beyond what JSON's readers hold
         "output": head.output,
+        "embedding": head.table,
         "refusal": None if (refusal := _refusal(head)) is None else encodable(refusal),
     }
 
@@ -56,6 +57,10 @@ def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     for refusal in dict.fromkeys(filter(None, map(_refusal, heads))):
         refused = listed(head.name for head in heads if _refusal(head) == refusal)
         write_lines(out, screen, shown(f"refused: {refused}: {refusal}"))
+    if heads.tied is not None:
+        write_lines(
+            out, screen, shown(f"no lm_head: where weights are tied it is {heads.tied.name} (--head lm_head)")
+        )
     if heads.unowned:
         names = listed(f"{bias.name} {bias.shape}" for bias in heads.unowned)
         write_lines(out, screen, shown(f"biases that belong to no head (--bias takes one): {names}"))

@@ -98,7 +98,10 @@ def arrays() -> dict[str, bytes]:
 
 
 def weights() -> dict[str, bytes]:
-    """Return weight files by their names."""
+    """Return weight files by their names; `beside` has the files that some of them name."""
+    packed = {"dtype": "uint8", "scale": 0.5, "min": -1.0}
+    weights = [{"name": "fc/kernel", "shape": [4, 3], "dtype": "float32", "quantization": packed}]
+    manifest = {"paths": ["beside.bin"], "weights": weights}
     found = {
         path.name: path.read_bytes()
         for path in sorted(_DATA.iterdir())
@@ -109,8 +112,15 @@ def weights() -> dict[str, bytes]:
         **found,
         **{path.name: path.read_bytes() for path in sorted((_DATA / "onnx").glob("*1*.onnx"))},
         "deflated.npz": npz(zipfile.ZIP_DEFLATED, kernel=KERNEL, bias=BIAS),
+        "model.safetensors.index.json": json.dumps({"weight_map": {"fc.weight": "beside.st"}}).encode(),
+        "model.json": json.dumps({"weightsManifest": [manifest]}).encode(),
         "w.json": json.dumps({"fc": {"kernel": KERNEL.tolist(), "bias": BIAS.tolist()}}).encode(),
     }
+
+
+def beside() -> dict[str, bytes]:
+    """Return the files that weight files name, by their names."""
+    return {"beside.st": safetensors(**{"fc.weight": KERNEL.T.copy()}), "beside.bin": bytes(range(12))}
 
 
 def labels() -> dict[str, bytes]:

@@ -19,7 +19,10 @@ from dense_cli.heads.onnx.products import Product, vector
 _MOST = 16  # nodes that add to a product or multiply it
 
 # "0.weight" and "0.bias" are the layer "0": the name that the exporter left, if it left one.
-_STEM = re.compile(r"(.*)[./](?:weight|kernel|bias|MatMul/ReadVariableOp)(?::0)?", re.DOTALL)
+_STEM = re.compile(
+    r"(.*)[./](?:weight|kernel|bias|[wb]_\d+|(?:MatMul|Tensordot|BiasAdd)/ReadVariableOp(?:/resource)?)(?::0)?",
+    re.DOTALL,
+)
 
 
 class _Step(NamedTuple):

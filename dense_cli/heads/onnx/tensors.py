@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import os
-import stat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError
+from dense_cli.files.beside import beside
 from dense_cli.files.dtypes import require_numeric
 from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor
@@ -87,7 +87,7 @@ def _external(
     """
     told = {entry.key: entry.value for entry in proto.external_data}
     location = str(told.get("location", ""))
-    data = _beside(file, location, where)
+    data = beside(file, location, f"{where}: external data")
     try:
         offset = int(told.get("offset", 0))
         length = int(told.get("length", -1))
@@ -110,21 +110,3 @@ def _external(
     numbers = np.empty(math.prod(shape), stored)
     File(data).fill(numbers, offset)
     return numbers.reshape(shape)
-
-
-def _beside(file: str, location: str, where: str) -> str:
-    """Return the path of a regular file inside the folder of ``file``, links having been followed."""
-    folder = os.path.realpath(os.path.dirname(file) or ".")
-    path = os.path.realpath(os.path.join(folder, location)) if "\0" not in location else ""
-    outside = os.path.isabs(location) or ".." in location.replace("\\", "/").split("/")
-    if not location or outside or not path.startswith(folder.rstrip(os.sep) + os.sep):
-        raise FileFormatError(
-            f"{where}: external data in {location[:200]!r}: expected a file inside the model's folder"
-        )
-    try:
-        regular = stat.S_ISREG(os.stat(path).st_mode)
-    except OSError as error:
-        raise FileFormatError(f"{where}: external data in {location[:200]!r}: {error.strerror}") from None
-    if not regular:
-        raise FileFormatError(f"{where}: external data in {location[:200]!r}: not a regular file")
-    return path
