@@ -39,15 +39,16 @@ class TableWriter(Writer):
     def wants(cls, run: Run, table: TableOptions) -> View:
         """Return the view with the classes that fit the screen, and with what the summary needs."""
         chosen = layout(run, table)
-        if chosen.left_out is not None:
-            run.note(f"{chosen.left_out} are shown (all: -f csv)")
         view = with_arrays(run.view._replace(top=chosen.top))
         if run.gives_distributions:
             view = view._replace(measures=tuple(dict.fromkeys([*view.measures, *Summary.NEEDS])))
         return view
 
     def begin(self) -> None:
-        """Print what was run on what."""
+        """Print what was run on what, and say what there is no room for."""
+        left_out = layout(self.run, self.table).left_out
+        if left_out is not None:
+            self.run.note(f"{left_out} are shown (all: -f csv)")
         self._start()
         write_wrapped(self.out, self.table.screen, *self.run.title)
 
