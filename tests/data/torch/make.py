@@ -85,6 +85,7 @@ def main() -> None:
         for key, value in values.items()
     }
     save("checkpoint.ckpt", checkpoint, state | moments)
+    checkpoint["hyper_parameters"].activation = "relu"  # of a module the legacy form holds the source
     save("checkpoint_legacy.bin", checkpoint, state | moments, legacy=True)
     save("module.pt", model, state)
     both = {"params": state, "params_ema": {name: tensor / 2 for name, tensor in state.items()}}
