@@ -6,11 +6,12 @@ In: a `Plan` with model A and its input, and the path of model B. Out: `Compared
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ConfigError
 from dense_cli.run import NoProgress, ProgressLike
+from dense_cli.sources.open import no_note
 from dense_cli.views.differences import Difference, Differences, Tolerance
 
 if TYPE_CHECKING:
@@ -57,7 +58,12 @@ class ComparedModels(NamedTuple):
 
 
 def compare_layers(
-    plan: Plan, against: str, tolerance: Tolerance, *, progress: ProgressLike | None = None
+    plan: Plan,
+    against: str,
+    tolerance: Tolerance,
+    *,
+    progress: ProgressLike | None = None,
+    note: Callable[[str], None] = no_note,
 ) -> ComparedModels:
     """Return how far ``plan.model`` is from the model ``against`` after each layer, on ``plan.input``.
 
@@ -82,7 +88,7 @@ def compare_layers(
     both = [runnable_part(model) for model in models]
     found = [[Differences(tolerance) for _ in pair.a.names] for pair in pairs]
     samples = 0
-    for block in _run(plan, both, against, progress or NoProgress()):
+    for block in _run(plan, both, against, progress or NoProgress(), note):
         samples += len(block.samples.numbers)
         for pair, differences in zip(pairs, found, strict=True):
             _add(pair, differences, block)
@@ -159,14 +165,20 @@ class _Block(NamedTuple):
     b: dict[int, list[Any]]
 
 
-def _run(plan: Plan, models: list[Functional], against: str, progress: ProgressLike) -> Iterator[_Block]:
+def _run(
+    plan: Plan,
+    models: list[Functional],
+    against: str,
+    progress: ProgressLike,
+    note: Callable[[str], None],
+) -> Iterator[_Block]:
     """Run both models on each block of samples."""
     from dense_cli.models.inputs import blocks_of, require_fit
     from dense_cli.models.outputs import size_of_all
     from dense_cli.models.source import run_padded
 
     ours, theirs = models
-    inputs = plan.open_inputs(ours)
+    inputs = plan.open_inputs(ours, note)
     order = _order_of_inputs(ours, theirs, against)
     require_fit(inputs, ours.inputs)
     require_fit([inputs[i] for i in order], theirs.inputs)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ConfigError, nearest
 from dense_cli.run import NoProgress, ProgressLike
+from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
     from dense_cli.layers.keras_tensor import Node, Shape
@@ -83,6 +84,7 @@ def run_layers(
     *,
     keep: Callable[[str, Any], None] | None = None,
     progress: ProgressLike | None = None,
+    note: Callable[[str], None] = no_note,
 ) -> ModelRecord:
     """Return the layers of ``plan.model`` with what each puts out on ``plan.input``.
 
@@ -91,6 +93,7 @@ def run_layers(
         only: as in `list_layers`.
         keep: gets the name of an output and its array, block by block, of the layers that are wanted.
         progress: is told how many samples there are, and how many are done.
+        note: is told of words that the model does not know.
 
     Raises:
         DenseCliError, OSError: the model or an input is not what it should be.
@@ -117,16 +120,18 @@ def run_layers(
             assert keep is not None
             keep(name, y)
 
-    samples = _run(plan, runnable_part(model), seen, progress or NoProgress())
+    samples = _run(plan, runnable_part(model), seen, progress or NoProgress(), note)
     faults = find_faults(watch, {x._keras_history.operation.name for x in model.outputs})
     records = [_record(layer, watch, faults) for layer in layers if layer.operation.name in chosen]
     return ModelRecord(file, records, samples)
 
 
-def _run(plan: Plan, model: Functional, seen: Seen, progress: ProgressLike) -> int:
+def _run(
+    plan: Plan, model: Functional, seen: Seen, progress: ProgressLike, note: Callable[[str], None]
+) -> int:
     from dense_cli.models.outputs import run_blocks
 
-    inputs = plan.open_inputs(model)
+    inputs = plan.open_inputs(model, note)
     progress.start(inputs[0].shape[0])
     samples = 0
     try:

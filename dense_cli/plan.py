@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.open import Request, Values
     from dense_cli.sources.source import Source
+    from dense_cli.sources.text_input import TextOptions
     from dense_cli.views.evaluate import Result
 
 
@@ -52,6 +53,10 @@ class Plan(HeadOptions):
         until: the layer of the model whose output is shown; None: the model's output.
         logits: the input holds logits, and the activation (softmax) is all that runs.
         scores: the input holds finished scores, each class by itself.
+        input_labels: the path of a vocabulary: the input is text, one sample a line, for a model that takes
+            ids of words or their one-hot vectors.
+        input_padding: where padding stands: ``pre``, before the words, or ``post`` (the default), after them.
+        reverse: whether the order of a text's steps is reversed, padding included.
         input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
         input_dtype: what the raw bytes of an NPY are: ``bfloat16``, ``float8_e4m3fn`` or ``float8_e5m2``.
         key: which array of a file that holds several.
@@ -80,6 +85,9 @@ class Plan(HeadOptions):
     until: str | None = None
     logits: bool = False
     scores: bool = False
+    input_labels: str | None = None
+    input_padding: str | None = None
+    reverse: bool = False
     input_format: str | None = None
     input_dtype: str | None = None
     key: str | None = None
@@ -149,7 +157,7 @@ class Plan(HeadOptions):
         return run
 
     def _open_model(self, seen: Seen | None, note: Callable[[str], None]) -> OpenedModel:
-        """Open the model and its inputs; ``seen`` as in `open`."""
+        """Open the model and its inputs; the arguments are those of `open`."""
         from dense_cli.models.open import open_model
 
         assert self.model is not None
@@ -164,12 +172,13 @@ class Plan(HeadOptions):
             input_format=self.input_format,
             request=self._request(note),
             memory=self.memory,
+            text=self._text_options(note),
             batch=self.batch,
             seen=seen,
         )
 
     def open_inputs(self, model: Functional, note: Callable[[str], None] = no_note) -> list[Source]:
-        """Open the inputs of a model, each with the samples that are wanted.
+        """Open the inputs of a model, each with the samples that are wanted; ``note`` as in `open`.
 
         Raises:
             DenseCliError, OSError: an input is not what it should be.
@@ -183,8 +192,24 @@ class Plan(HeadOptions):
             input_format=self.input_format,
             request=self._request(note),
             memory=self.memory,
+            text=self._text_options(note),
         )
         return [self._picked(source) for source in opened]
+
+    def _text_options(self, note: Callable[[str], None]) -> TextOptions | None:
+        """Return how text becomes samples; None where the input is no text."""
+        if self.input_labels is None:
+            if self.input_padding is not None or self.reverse:
+                option = "--reverse" if self.reverse else "--input-padding"
+                raise UsageError(f"{option} is about text: it needs --input-labels FILE")
+            return None
+        from dense_cli.sources.text_input import TextOptions
+
+        for option in ("input_format", "input_dtype", "key", "columns"):
+            if getattr(self, option) is not None:
+                name = option.replace("_", "-")
+                raise UsageError(f"--{name} is about arrays: with --input-labels INPUT is text")
+        return TextOptions(self.input_labels, self.input_padding or "post", self.reverse, note)
 
     def _picked(self, source: Source) -> Source:
         return source if self.batch is None else _pick(source, self.batch)
@@ -207,6 +232,8 @@ class Plan(HeadOptions):
             raise UsageError("--mask-value is about the input of a layer: a model has its own Masking")
         if self.until is not None and self.model is None:
             raise UsageError("--until is about a model: it needs --model FILE")
+        if self.model is None and (self.input_labels or self.input_padding or self.reverse):
+            raise UsageError("--input-labels, --input-padding and --reverse are about a model: --model FILE")
 
     def open_source(self, *, note: Callable[[str], None] = no_note) -> Source:
         """Open the input alone; ``note`` as in `open`."""

@@ -115,6 +115,20 @@ named_inputs_option = click.option(
     help="An input of a model of several, in place of INPUT; repeatable.",
 )
 
+text_options = _bundle(
+    click.option(
+        "--input-labels",
+        metavar="FILE",
+        help="INPUT is text, one sample a line: the vocabulary that makes ids of its words.",
+    ),
+    click.option(
+        "--input-padding",
+        type=click.Choice(["pre", "post"]),
+        help="Padding stands before the words or after them.  [default: post]",
+    ),
+    click.option("--reverse", is_flag=True, help="The steps of a text in reverse order, padding included."),
+)
+
 holds_options = _bundle(
     click.option(
         "-m",
@@ -124,6 +138,7 @@ holds_options = _bundle(
     ),
     click.option("--until", metavar="LAYER", help="The layer of the model whose output is shown."),
     named_inputs_option,
+    text_options,
     click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
     click.option(
         "--scores", is_flag=True, help="INPUT holds finished scores, each class by itself (sigmoids)."
@@ -234,7 +249,7 @@ top_option = click.option(
 labels_option = click.option(
     "--labels",
     metavar="FILE",
-    help="Names of the classes: one per line, a JSON list, a JSON object token → id, or a tokenizer.json.",
+    help="Names of the classes: one per line, or JSON (a list, word_index, id2label, a tokenizer, …).",
 )
 show_option = click.option(
     "--show",

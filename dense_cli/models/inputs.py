@@ -52,6 +52,9 @@ def require_fit(sources: Sequence[Source], inputs: Sequence[Any]) -> None:
 
 
 def _fits(shape: Shape, own: Shape) -> bool:
+    """Whether an array fits an input; a last axis of 1 that the input does not have is left out by models."""
+    if len(shape) == len(own) + 1 and shape[-1] == 1:
+        shape = shape[:-1]
     return len(shape) == len(own) and all(
         a is None or b is None or a == b for a, b in zip(shape[1:], own[1:], strict=True)
     )

@@ -64,7 +64,7 @@ class OnnxModel:
             FileFormatError: ONNX Runtime cannot run it on them.
         """
         arrays = inputs if isinstance(inputs, list) else [inputs]
-        feed = {own.name: np.asarray(x, own.dtype) for own, x in zip(self.inputs, arrays, strict=True)}
+        feed = {own.name: _standard(x, own) for own, x in zip(self.inputs, arrays, strict=True)}
         try:
             (output,) = self._session.run([self.outputs[0].name], feed)
         except Exception as error:  # whatever the library makes of a model that does not fit itself
@@ -141,6 +141,11 @@ def _take_in(model: Any, file: str) -> None:
                 inner = [x for x in attribute.g.initializer if x.data_location == _EXTERNAL]
                 if inner or attribute.t.data_location == _EXTERNAL:
                     raise FileFormatError(f"{file}: node {node.name!r}: external data in a node is not read")
+
+
+def _standard(x: NDArray[Any], own: OnnxValue) -> NDArray[Any]:
+    """Return an input in its dtype; a last axis of 1 that is none of the model's is left out, as in Keras."""
+    return np.asarray(x[..., 0] if x.ndim == len(own.shape) + 1 else x, own.dtype)
 
 
 def _value(x: Any, file: str) -> OnnxValue:

@@ -7,7 +7,7 @@ makes outputs of them, and what is known of both.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
@@ -21,6 +21,9 @@ from dense_cli.sources.open import Request, open_source
 from dense_cli.sources.source import Source
 from dense_cli.sources.streamed import in_order
 from dense_cli.text import listed
+
+if TYPE_CHECKING:
+    from dense_cli.sources.text_input import TextOptions
 
 Input = str | NDArray[Any] | Mapping[str, Any]
 
@@ -52,6 +55,7 @@ def open_model(
     input_format: str | None = None,
     request: Request = Request(),
     memory: int | None = None,
+    text: TextOptions | None = None,
     batch: int | slice | None = None,
     seen: Seen | None = None,
 ) -> OpenedModel:
@@ -63,6 +67,7 @@ def open_model(
         given: an array, the path of one, or a mapping from the names of inputs to arrays or paths.
         pick: gives the source of the samples that are wanted.
         input_format, request, memory: as in `sources.open.open_source`.
+        text: the input is text, one sample a line, and becomes samples in this way.
         batch: which samples ``pick`` picks.
         seen: gets what every call takes and gives, block by block; see `Functional.call_each`.
 
@@ -70,7 +75,9 @@ def open_model(
         DenseCliError, OSError: the model, or an input, is not what it should be.
     """
     part, size = _open_part(file, until, memory)
-    opened = open_inputs(part.body, given, file, input_format=input_format, request=request, memory=memory)
+    opened = open_inputs(
+        part.body, given, file, input_format=input_format, request=request, memory=memory, text=text
+    )
     total = opened[0].shape[0]
     inputs = [pick(source) for source in opened]
     numbers = None if total is None else range(total)
@@ -100,10 +107,24 @@ def open_inputs(
     input_format: str | None = None,
     request: Request = Request(),
     memory: int | None = None,
+    text: TextOptions | None = None,
 ) -> list[Source]:
     """Return a source for each input of a model, in order; the arguments are those of `open_model`."""
+    if text is not None:
+        return [_open_text(model, given, file, text, memory)]
     names = [x.name for x in model.inputs]
     return [in_order(source) for source in _sources(given, names, file, request, input_format, memory)]
+
+
+def _open_text(model: Any, given: Input, file: str, text: TextOptions, memory: int | None) -> Source:
+    from dense_cli.sources.text_input import text_source
+
+    if len(model.inputs) > 1:
+        names = listed(x.name for x in model.inputs)
+        raise ConfigError(f"{file}: text goes into a model of one input, this one has {names}")
+    if not isinstance(given, str):
+        raise ConfigError(f"{file}: expected the path of a text, found {type(given).__name__}")
+    return text_source(given, text, model.inputs[0].shape, memory)
 
 
 def require_inputs(model: Any, file: str) -> None:

@@ -16,7 +16,7 @@ from dense_cli.errors import ConfigError, nearest
 from dense_cli.layers.activations.activation import Activation as ActivationLayer
 from dense_cli.layers.activations.softmax import Softmax
 from dense_cli.layers.core.dense import Dense
-from dense_cli.layers.keras_tensor import KerasTensor, UnknownTensor
+from dense_cli.layers.keras_tensor import KerasTensor, Node, UnknownTensor
 from dense_cli.layers.layer import Layer
 from dense_cli.layers.rnn.time_distributed import TimeDistributed
 from dense_cli.layers.unknown import UnknownLayer
@@ -63,7 +63,7 @@ def part_of(model: Any, until: str | None, file: str) -> Part:
         before = node_of(node.input_tensors[0])
         dense = before if before is not None and _linear(before.operation) else None
     arrays = None if dense is None else _arrays(dense.operation)
-    if arrays is None or dense is None or len(dense.input_tensors) != 1:
+    if arrays is None or dense is None or not _takes_one(dense):
         gives = softmax is not None and softmax.name == "softmax" and not softmax.config
         return Part(Functional(inputs, output), None, False, name, gives)
     if softmax is not None:
@@ -142,6 +142,11 @@ def _activation_after(operation: Any) -> Activation | None:
 def _dense(operation: Any) -> Dense | None:
     inner = operation.layer if isinstance(operation, TimeDistributed) else operation
     return inner if type(inner) is Dense else None
+
+
+def _takes_one(node: Node) -> bool:
+    """Whether a layer was called with one tensor; a mask beside it, as of Keras 3, changes no number."""
+    return len(node.input_tensors) - isinstance(node.kwargs.get("mask"), KerasTensor) == 1
 
 
 def _linear(operation: Any) -> bool:
