@@ -76,9 +76,10 @@ class Description:
         if None in self.shape:
             self._sizes.add(places)
         finite = np.isfinite(values)
+        numbers = values.reshape(-1)
         if not finite.all():
             self._count_not_finite(values, places)
-        numbers = values[finite]
+            numbers = values[finite]
         if numbers.size:
             self._zeros += int(np.count_nonzero(numbers == 0))
             self._extremes(values, finite, places)

@@ -38,11 +38,14 @@ class Rows:
 
     def add(self, values: NDArray[np.float64], finite: NDArray[np.bool_]) -> None:
         """Count further rows; those that hold NaN or infinity are left out."""
-        numbers = values[finite]
-        self.integers = self.integers and bool((numbers == np.floor(numbers)).all())
         known = finite.all(axis=1)
-        self.not_finite += int(np.count_nonzero(~known))
-        values = values[known]
+        every = bool(known.all())
+        if self.integers:
+            numbers = values if every else values[finite]
+            self.integers = bool((numbers == np.floor(numbers)).all())
+        if not every:
+            self.not_finite += int(np.count_nonzero(~known))
+            values = values[known]
         if not len(values):
             return
         self.rows += len(values)
@@ -56,8 +59,9 @@ class Rows:
             self.within_1 = self.within_1 and bool((values.min() >= 0) and (values.max() <= 1))
             if self.integers:
                 self.one_hot += int(np.count_nonzero(ones & (values.max(axis=1) == 1)))
-            of_logs = np.abs(np.exp(values).sum(axis=1) - 1) <= self._tolerance
-            self.log_distributions += int(np.count_nonzero(of_logs))
+            if self.log_distributions == self.rows - len(values):  # whether all rows are is what is asked
+                of_logs = np.abs(np.exp(values).sum(axis=1) - 1) <= self._tolerance
+                self.log_distributions += int(np.count_nonzero(of_logs))
 
 
 class AxisSums:
