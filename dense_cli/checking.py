@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.plan import Plan
-from dense_cli.run import ProgressLike, Run
+from dense_cli.run import Progress, Run
 from dense_cli.sources.open import no_note
 from dense_cli.views.checks import NAMES, OF_DISTRIBUTIONS
 
@@ -36,7 +36,7 @@ def check(
     wanted: frozenset[str] = frozenset(NAMES),
     *,
     note: Callable[[str], None] = no_note,
-    progress: ProgressLike | None = None,
+    progress: Progress | None = None,
 ) -> Report:
     """Return what the checks named in ``wanted`` find.
 

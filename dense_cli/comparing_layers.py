@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ConfigError
-from dense_cli.run import NoProgress, ProgressLike
+from dense_cli.run import Progress
 from dense_cli.sources.open import no_note
 from dense_cli.views.differences import Difference, Differences, Tolerance
 
@@ -62,7 +62,7 @@ def compare_layers(
     against: str,
     tolerance: Tolerance,
     *,
-    progress: ProgressLike | None = None,
+    progress: Progress | None = None,
     note: Callable[[str], None] = no_note,
 ) -> ComparedModels:
     """Return how far ``plan.model`` is from the model ``against`` after each layer, on ``plan.input``.
@@ -88,7 +88,7 @@ def compare_layers(
     both = [runnable_part(model) for model in models]
     found = [[Differences(tolerance) for _ in pair.a.names] for pair in pairs]
     samples = 0
-    for block in _run(plan, both, against, progress or NoProgress(), note):
+    for block in _run(plan, both, against, progress or Progress(), note):
         samples += len(block.samples.numbers)
         for pair, differences in zip(pairs, found, strict=True):
             _add(pair, differences, block)
@@ -169,7 +169,7 @@ def _run(
     plan: Plan,
     models: list[Functional],
     against: str,
-    progress: ProgressLike,
+    progress: Progress,
     note: Callable[[str], None],
 ) -> Iterator[_Block]:
     """Run both models on each block of samples."""

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ConfigError, nearest
-from dense_cli.run import NoProgress, ProgressLike
+from dense_cli.run import Progress
 from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def run_layers(
     only: Sequence[str] = (),
     *,
     keep: Callable[[str, Any], None] | None = None,
-    progress: ProgressLike | None = None,
+    progress: Progress | None = None,
     note: Callable[[str], None] = no_note,
 ) -> ModelRecord:
     """Return the layers of ``plan.model`` with what each puts out on ``plan.input``.
@@ -120,15 +120,13 @@ def run_layers(
             assert keep is not None
             keep(name, y)
 
-    samples = _run(plan, runnable_part(model), seen, progress or NoProgress(), note)
+    samples = _run(plan, runnable_part(model), seen, progress or Progress(), note)
     faults = find_faults(watch, {x._keras_history.operation.name for x in model.outputs})
     records = [_record(layer, watch, faults) for layer in layers if layer.operation.name in chosen]
     return ModelRecord(file, records, samples)
 
 
-def _run(
-    plan: Plan, model: Functional, seen: Seen, progress: ProgressLike, note: Callable[[str], None]
-) -> int:
+def _run(plan: Plan, model: Functional, seen: Seen, progress: Progress, note: Callable[[str], None]) -> int:
     from dense_cli.models.outputs import run_blocks
 
     inputs = plan.open_inputs(model, note)

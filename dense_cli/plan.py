@@ -21,7 +21,7 @@ from dense_cli.head import (
     head_of_model,
     require_defaults,
 )
-from dense_cli.run import NoProgress, ProgressLike, Run
+from dense_cli.run import Progress, Run
 from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ class Plan(HeadOptions):
         self,
         *,
         note: Callable[[str], None] = no_note,
-        progress: ProgressLike | None = None,
+        progress: Progress | None = None,
         source: Source | None = None,
         seen: Seen | None = None,
     ) -> Run:
@@ -147,7 +147,7 @@ class Plan(HeadOptions):
         mask = self._open_mask(dtype)
         if mask is not None:
             mask.check((*lead, source.shape[-1]), source.name)
-        run = Run(self, source, head, dtype, mask, opened, note, progress or NoProgress())
+        run = Run(self, source, head, dtype, mask, opened, note, progress or Progress())
         run.check()
         run.open_labels()
         run.open_targets(lead)

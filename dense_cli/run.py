@@ -10,7 +10,7 @@ import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dense_cli.errors import ConfigError, UsageError
 from dense_cli.text import place_text, shape_text, shown
@@ -29,25 +29,17 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 
-class ProgressLike(Protocol):
-    """What is told how many rows there are (None: not known), and how many more are done."""
-
-    def start(self, total: int | None) -> None: ...
-    def advance(self, rows: int) -> None: ...
-    def stop(self) -> None: ...
-
-
-class NoProgress:
-    """Nobody watches."""
+class Progress:
+    """What is told how far a run got; by itself it does nothing."""
 
     def start(self, total: int | None) -> None:
-        """Do nothing."""
+        """Begin to count, up to ``total`` rows where it is known."""
 
     def advance(self, rows: int) -> None:
-        """Do nothing."""
+        """Count further rows."""
 
     def stop(self) -> None:
-        """Do nothing."""
+        """Take away what is shown."""
 
 
 class Run:
@@ -72,7 +64,7 @@ class Run:
         mask: Mask | None,
         model: OpenedModel | None,
         note: Callable[[str], None],
-        progress: ProgressLike,
+        progress: Progress,
     ) -> None:
         self.plan = plan
         self.source = source

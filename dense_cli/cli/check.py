@@ -48,12 +48,12 @@ def check(
     from dense_cli import checking
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of
-    from dense_cli.cli.progress import Progress
+    from dense_cli.cli.progress import ProgressBar
     from dense_cli.writers.check import write_json, write_table
     from dense_cli.writers.formats import format_of
 
     wanted = frozenset(NAMES) - frozenset(skip)
-    report = checking.check(plan, wanted, note=note, progress=Progress(shown=not no_progress))
+    report = checking.check(plan, wanted, note=note, progress=ProgressBar(shown=not no_progress))
     json = (format or format_of(output)) == "json"
     with open_output(output, text=not json) as out:
         if json:

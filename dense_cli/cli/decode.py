@@ -56,7 +56,7 @@ def decode(
     """
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output
-    from dense_cli.cli.progress import Progress
+    from dense_cli.cli.progress import ProgressBar
     from dense_cli.decoding import class_number, decode, require_confidence
     from dense_cli.text import encodable, printable
     from dense_cli.views.decode import Rules
@@ -65,7 +65,7 @@ def decode(
     name = format or _format_of(output)
     if plan.measures and name == "text":
         raise click.UsageError("--measure needs -f jsonl: a line of text has no place for it")
-    run = plan.open(note=note, progress=Progress(shown=not no_progress))
+    run = plan.open(note=note, progress=ProgressBar(shown=not no_progress))
     if name == "jsonl":
         require_confidence(run)
     names = run.labels

@@ -113,13 +113,13 @@ def _list(model: str, only: tuple[str, ...], name: str, output: str | None) -> N
 def _run(plan: Plan, only: tuple[str, ...], name: str, output: str | None, progress: bool) -> None:
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of
-    from dense_cli.cli.progress import Progress
+    from dense_cli.cli.progress import ProgressBar
     from dense_cli.inspecting import run_layers
     from dense_cli.writers.layers import WRITERS, Outputs
 
     kept = Outputs(plan.input if isinstance(plan.input, str) else plan.model or "") if name == "npz" else None
     keep = None if kept is None else kept.keep
-    record = run_layers(plan, only, keep=keep, progress=Progress(shown=progress), note=note)
+    record = run_layers(plan, only, keep=keep, progress=ProgressBar(shown=progress), note=note)
     with open_output(output, text=name == "table", binary=None if kept is None else name) as out:
         if kept is not None:
             kept.write(out)
@@ -132,12 +132,14 @@ def _compare(
 ) -> None:
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of
-    from dense_cli.cli.progress import Progress
+    from dense_cli.cli.progress import ProgressBar
     from dense_cli.comparing_layers import compare_layers
     from dense_cli.views.differences import Tolerance
     from dense_cli.writers.compared_layers import WRITERS
 
-    compared = compare_layers(plan, against, Tolerance(*limits), progress=Progress(shown=progress), note=note)
+    compared = compare_layers(
+        plan, against, Tolerance(*limits), progress=ProgressBar(shown=progress), note=note
+    )
     with open_output(output, text=name == "table") as out:
         WRITERS[name](out, compared, screen_of(output))
     if compared.first is not None:

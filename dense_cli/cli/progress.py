@@ -6,13 +6,15 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
+from dense_cli.run import Progress
+
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar
 
 _PATIENCE = 1.0  # seconds that pass before a bar is shown
 
 
-class Progress:
+class ProgressBar(Progress):
     """Rows done, of ``total`` where it is known, with the rate and the time left."""
 
     def __init__(self, *, shown: bool) -> None:
@@ -43,8 +45,9 @@ class Progress:
 
 
 def _bar() -> Bar:
+    from rich import progress
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 
     class Steady(Console):
         def show_cursor(self, show: bool = True) -> bool:
@@ -58,4 +61,4 @@ def _bar() -> Bar:
             return "" if task.speed is None else super().render(task)
 
     columns = (MofNCompleteColumn(), BarColumn(), Rate(), TimeRemainingColumn())
-    return Progress(*columns, console=Steady(file=sys.stderr), transient=True)
+    return progress.Progress(*columns, console=Steady(file=sys.stderr), transient=True)

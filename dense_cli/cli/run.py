@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dense_cli.cli.notes import note
 from dense_cli.cli.output import open_output, screen_of
-from dense_cli.cli.progress import Progress
+from dense_cli.cli.progress import ProgressBar
 from dense_cli.plan import Plan
 from dense_cli.writers.formats import FORMATS, format_of
 from dense_cli.writers.screen import Screen
@@ -18,7 +18,7 @@ def run_to(
     """Run a plan and write its results to ``output``, in ``format`` or in that of its suffix."""
     name = format or format_of(output)
     on_screen, binary = FORMATS[name].on_screen, FORMATS[name].binary
-    run = plan.open(note=note, progress=Progress(shown=progress))
+    run = plan.open(note=note, progress=ProgressBar(shown=progress))
     require_fit(run, name)
     screen = screen_of(output) if on_screen else Screen()
     with open_output(output, text=on_screen, binary=name if binary else None) as out:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +17,9 @@ from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.choose import choose
 from dense_cli.sources.open import Request
 from dense_cli.sources.source import Chunk, Source, check_shape
-from dense_cli.sources.streamed import StreamSource
+
+if TYPE_CHECKING:
+    from dense_cli.sources.streamed import StreamSource
 
 _CHUNK = 1 << 20  # bytes that a stream is read by: of rows, or of their places where these take more
 
@@ -79,5 +81,7 @@ def stream_source(
             places = np.unravel_index(np.arange(start, start + len(x)), lead)
             whole = (start + len(x)) % inner == 0
             yield Chunk(x, np.stack(places, axis=1), whole=whole)
+
+    from dense_cli.sources.streamed import StreamSource
 
     return StreamSource(name, dtype, chunks(), shape)
