@@ -8,6 +8,7 @@ import re
 from typing import NamedTuple
 
 from dense_cli.errors import FileFormatError
+from dense_cli.files.formats import FORMATS
 from dense_cli.text import listed
 
 SKLEARN = "numpy.savez('head.npz', coef_=model.coef_, intercept_=model.intercept_)"
@@ -64,8 +65,8 @@ def require_readable_kind(path: str, start: bytes) -> None:
     for kind in _KINDS:
         if kind.magic is not None and re.match(kind.magic, start, re.DOTALL):
             raise _refusal(path, kind)
-    if start[:1] == b"\x80":  # an uncompressed pickle, which the reader of PyTorch's files looks into
-        return
+    if any(row.magic is not None and row.fits(start) for row in FORMATS.values()):
+        return  # whatever it is called, there is a reader of it
     for kind in _KINDS:
         if suffix in kind.suffixes:
             raise _refusal(path, kind)
