@@ -6,11 +6,14 @@ In: a `Run`, and `Rules` that say how steps become text. Out: `Line`s, as the sa
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from dense_cli.errors import ConfigError, nearest
 from dense_cli.run import Run
+from dense_cli.views.beam import CtcPrefixes, Paths, Search
 from dense_cli.views.decode import Decoder, Line, Rules
 from dense_cli.views.evaluate import View
+from dense_cli.views.pieces import NAMED, Pieces
 
 
 def require_confidence(run: Run) -> None:
@@ -41,6 +44,76 @@ def decode(run: Run, rules: Rules) -> Iterator[tuple[list[Line], bool]]:
             lines += decoder.end()
         yield lines, result.pause
     yield list(decoder.end()), False
+
+
+class Ranked(NamedTuple):
+    """One of the likeliest lines of a sample; its classes are those of the line, or of its path."""
+
+    sample: int
+    rank: int
+    text: str
+    classes: list[int]
+    log_probability: float
+
+
+def likeliest(run: Run, rules: Rules, most: int) -> Iterator[tuple[list[Ranked], bool]]:
+    """Give the ``most`` likeliest lines of the samples that ended in each block, as `decode` gives its own.
+
+    Raises:
+        ConfigError: the activation gives no distributions.
+    """
+    if not run.gives_distributions:
+        raise ConfigError(
+            "--beam: a log-probability is that of a distribution: expected activation softmax",
+            hint="of logits, -a softmax makes probabilities",
+        )
+    sample, search = -1, _search(rules, most)
+    begun = False
+    for result in run.results(View(show="log-probabilities", arrays=("log_probabilities",))):
+        lines: list[Ranked] = []
+        rows = result.arrays["log_probabilities"]
+        for at, number in enumerate(result.places[:, 0].tolist()):
+            if number != sample or not begun:
+                lines += _ranked(sample, search, rules) if begun else []
+                sample, search, begun = number, _search(rules, most), True
+            if result.mask is None or result.mask[at]:
+                search.step(rows[at] if result.classes[at] >= 0 else None)
+        if result.whole and begun:
+            lines += _ranked(sample, search, rules)
+            begun = False
+        yield lines, result.pause
+    yield _ranked(sample, search, rules) if begun else [], False
+
+
+def _search(rules: Rules, most: int) -> Search:
+    return Paths(most, rules.eos) if rules.blank is None else CtcPrefixes(most, rules.blank)
+
+
+def _ranked(sample: int, search: Search, rules: Rules) -> list[Ranked]:
+    """Return the lines of a sample that has ended."""
+    left_out = {rules.eos, rules.pad}
+    return [
+        Ranked(sample, rank, rules.text(c for c in classes if c not in left_out), classes, score)
+        for rank, (classes, score) in enumerate(search.best())
+    ]
+
+
+def pieces_of(name: str | None, labels: str | None) -> Pieces | None:
+    """Return how the pieces of a file of labels are joined: as ``name`` says, or with ``auto`` the file.
+
+    Raises:
+        ConfigError: there are no labels, or they do not say it.
+    """
+    if name is None:
+        return None
+    if labels is None:
+        raise ConfigError("--pieces: expected the pieces that classes stand for", hint="give --labels FILE")
+    if name != "auto":
+        return NAMED[name]
+    from dense_cli.sources.pieces import decoder_config
+    from dense_cli.views.pieces import of_config
+
+    return of_config(decoder_config(labels), labels)
 
 
 def class_number(

@@ -75,7 +75,7 @@ def test_pieces_of_words_are_joined(run, here):
     (here / "vocab.txt").write_text("[PAD]\nun\n##aff\n##able\nis\n[SEP]\n")
     np.save(here / "y.npy", sure([[1, 2, 3, 4, 5, 0], [2, 4, 0, 0, 0, 0]], units=6))
     args = ["decode", "y.npy", "--labels", "vocab.txt", "--eos", "[SEP]", "--pad", "[PAD]"]
-    assert run(*args, "--wordpiece") == (b"unaffable is\n##aff is\n", "", 0)
+    assert run(*args, "--pieces", "wordpiece") == (b"unaffable is\n##aff is\n", "", 0)
     assert run(*args) == (b"un ##aff ##able is\n##aff is\n", "", 0)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dense_cli.views.decode import Decoder, Line, Rules
+from dense_cli.views.pieces import NAMED
 
 CASES = Path(__file__).parent / "data" / "cases"
 LETTERS = ["_", "a", "b", "c", "$"]
@@ -74,7 +75,7 @@ def test_ctc_merges_repeats_before_it_drops_the_blank():
 
 def test_pieces_of_words_are_joined_to_the_word_before():
     names = ["un", "##aff", "##able", "[SEP]", "is", "##"]
-    rules = Rules(names, wordpiece=True, eos=3)
+    rules = Rules(names, pieces=NAMED["wordpiece"], eos=3)
     assert texts(rules, [0, 1, 2, 4, 3, 0], [1, 2, 4], [4, 5, 4]) == ["unaffable is", "##affable is", "is is"]
     assert texts(Rules(names), [0, 1, 2]) == ["un ##aff ##able"]
 

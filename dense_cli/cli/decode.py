@@ -16,13 +16,16 @@ _FORMATS = ("text", "jsonl")
 
 @click.command()
 @opts.input_argument
-@click.option(
-    "--join", default=" ", show_default="a space", metavar="STR", help="What stands between labels."
-)
+@click.option("--join", metavar="STR", help="What stands between labels.  [default: a space]")
 @click.option("--eos", metavar="LABEL", help="The label that ends a line.")
 @click.option("--pad", metavar="LABEL", help="A label that is dropped.")
 @click.option("--ctc", metavar="BLANK", help="Merge repeats, then drop this label: greedy CTC decoding.")
-@click.option("--wordpiece", is_flag=True, help="Join pieces that begin with ## to the word before.")
+@click.option(
+    "--pieces",
+    type=click.Choice(["wordpiece", "bytelevel", "metaspace", "bar", "auto"]),
+    help="Join labels as a tokenizer joins its pieces; auto: as the tokenizer.json of --labels says.",
+)
+@click.option("--beam", type=click.IntRange(min=1), metavar="N", help="The N likeliest lines of each sample.")
 @opts.labels_option
 @opts.holds_options
 @opts.layer_options
@@ -35,11 +38,12 @@ _FORMATS = ("text", "jsonl")
 @opts.takes_plan
 def decode(
     plan: Plan,
-    join: str,
+    join: str | None,
     eos: str | None,
     pad: str | None,
     ctc: str | None,
-    wordpiece: bool,
+    pieces: str | None,
+    beam: int | None,
     format: str | None,
     output: str | None,
     no_progress: bool,
@@ -48,41 +52,71 @@ def decode(
 
     With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
     distributions. LABEL is a label, or a class number where there are no labels. In JSON Lines (-f jsonl)
-    each sample has its log-probability, perplexity and the confidence of every step.
+    each sample has its log-probability, perplexity and the confidence of every step. --beam prints sample,
+    log-probability and text of the likeliest lines: with --ctc each is the sum of all paths that merge to it,
+    without it a path of its own.
 
     \b
-      densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --wordpiece
+      densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --pieces wordpiece
       densecli decode frames.npy -w ctc.safetensors --labels letters.txt --ctc _ --join ''
     """
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output
     from dense_cli.cli.progress import ProgressBar
-    from dense_cli.decoding import class_number, decode, require_confidence
+    from dense_cli.decoding import class_number, decode, likeliest, pieces_of, require_confidence
     from dense_cli.text import encodable, printable
     from dense_cli.views.decode import Rules
     from dense_cli.writers.decode import WRITERS
 
     name = format or _format_of(output)
+    _require_together(plan, join, pieces, beam, ctc, eos, pad)
     if plan.measures and name == "text":
         raise click.UsageError("--measure needs -f jsonl: a line of text has no place for it")
     run = plan.open(note=note, progress=ProgressBar(shown=not no_progress))
-    if name == "jsonl":
+    if name == "jsonl" and beam is None:
         require_confidence(run)
     names = run.labels
     end, padding, blank = (
         class_number(label, option, run.classes, names, plan.labels)
         for option, label in (("eos", eos), ("pad", pad), ("ctc", ctc))
     )
-    if name == "text" and names is not None:
+    joined = pieces_of(pieces, plan.labels)
+    if name == "text" and names is not None and joined is None:
         names = [printable(label) for label in names]  # --join is the user's own and stays as it is
-    rules = Rules(names, encodable(join), end, padding, blank, wordpiece)
+    rules = Rules(names, " " if join is None else encodable(join), end, padding, blank, joined)
     with open_output(output, text=name == "text") as out:
         writer = WRITERS[name](out, rules)
+        if beam is not None:
+            for ranked, pause in likeliest(run, rules, beam):
+                for each in ranked:
+                    writer.write_ranked(each)
+                if pause:
+                    out.flush()
+            return
         for lines, pause in decode(run, rules):
             for line in lines:
                 writer.write(line)
             if pause:
                 out.flush()
+
+
+def _require_together(
+    plan: Plan,
+    join: str | None,
+    pieces: str | None,
+    beam: int | None,
+    ctc: str | None,
+    eos: str | None,
+    pad: str | None,
+) -> None:
+    if join is not None and pieces is not None:
+        raise click.UsageError("--join: --pieces says already how labels are joined")
+    if beam is not None and plan.measures:
+        raise click.UsageError("--measure: a line of --beam has no measures of its steps")
+    if beam is not None and ctc is not None and (eos is not None or pad is not None):
+        raise click.UsageError(
+            "--beam with --ctc takes neither --eos nor --pad: the blank is all that is dropped"
+        )
 
 
 def _format_of(output: str | None) -> str:

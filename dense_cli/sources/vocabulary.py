@@ -43,7 +43,7 @@ def read_names(file: str) -> Names | list[str] | str:
         SizeError: over 256 MiB.
         OSError: there is no such file, or it cannot be read.
     """
-    text = _read(file)
+    text = read_text(file)
     suffix = os.path.splitext(file)[1].lower()
     if suffix != ".json" and (suffix or text.lstrip()[:1] not in ("[", "{")):
         return text
@@ -61,7 +61,8 @@ def read_names(file: str) -> Names | list[str] | str:
     raise FileFormatError(f"{file}: expected a list of strings or an object, found {glimpse(value)}")
 
 
-def _read(file: str) -> str:
+def read_text(file: str) -> str:
+    """Return the text of a file, which may be as long as `MAX_BYTES`."""
     from dense_cli.files.stream import decoded, open_stream
 
     stream = open_stream(file)

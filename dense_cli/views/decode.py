@@ -1,21 +1,23 @@
-"""Greedy decoding, with CTC and WordPiece.
+"""Greedy decoding, with CTC, and the joining of labels.
 
 In: the classes of time steps, block by block. Out: one line of text per sample.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.views.pieces import Pieces
+
 
 class Rules(NamedTuple):
     """How steps become text; ``eos``, ``pad`` and ``blank`` are class numbers.
 
-    ``names`` None: classes are named by their numbers.
+    ``names`` None: classes are named by their numbers. ``pieces`` joins them in place of ``join``.
     """
 
     names: Sequence[str] | None = None
@@ -23,7 +25,13 @@ class Rules(NamedTuple):
     eos: int | None = None
     pad: int | None = None
     blank: int | None = None
-    wordpiece: bool = False
+    pieces: Pieces | None = None
+
+    def text(self, classes: Iterable[int]) -> str:
+        """Return the labels of classes, joined; a dash for -1."""
+        names = self.names
+        labels = ["-" if c < 0 else str(c) if names is None else names[c] for c in classes]
+        return self.join.join(labels) if self.pieces is None else self.pieces.text(labels)
 
 
 class Line(NamedTuple):
@@ -117,15 +125,4 @@ class Decoder:
         if rules.eos is not None:
             shown = shown[shown != rules.eos]
         confidence = values.pop("")
-        return Line(self._sample, self._text(shown.tolist()), classes.tolist(), confidence, values)
-
-    def _text(self, classes: list[int]) -> str:
-        rules = self.rules
-        words: list[str] = []
-        for number in classes:
-            name = "-" if number < 0 else str(number) if rules.names is None else rules.names[number]
-            if rules.wordpiece and name.startswith("##") and words:
-                words[-1] += name[2:]
-            else:
-                words.append(name)
-        return rules.join.join(words)
+        return Line(self._sample, rules.text(shown.tolist()), classes.tolist(), confidence, values)

@@ -7,6 +7,8 @@ from typing import Any, BinaryIO
 import numpy as np
 import orjson
 
+from dense_cli.decoding import Ranked
+from dense_cli.text import printable
 from dense_cli.views.decode import Line, Rules
 from dense_cli.writers.numbers import class_texts, row_texts
 
@@ -16,10 +18,20 @@ class TextLines:
 
     def __init__(self, out: BinaryIO, rules: Rules) -> None:
         self.out = out
+        self.joined = rules.pieces is not None  # and so not yet made safe to show
 
     def write(self, line: Line) -> None:
         """Write a sample."""
-        self.out.write(line.text.encode("utf-8", "backslashreplace") + b"\n")
+        self.write_text(line.text)
+
+    def write_ranked(self, line: Ranked) -> None:
+        """Write one of the likeliest lines of a sample: sample, log-probability, text."""
+        self.write_text(line.text, f"{line.sample}\t{line.log_probability:.4f}\t")
+
+    def write_text(self, text: str, before: str = "") -> None:
+        """Write a line of text."""
+        shown = printable(text) if self.joined else text
+        self.out.write(f"{before}{shown}".encode("utf-8", "backslashreplace") + b"\n")
 
 
 class JsonLines:
@@ -28,6 +40,14 @@ class JsonLines:
     def __init__(self, out: BinaryIO, rules: Rules) -> None:
         self.out = out
         self.names = rules.names
+
+    def write_ranked(self, line: Ranked) -> None:
+        """Write one of the likeliest lines of a sample: also its rank."""
+        value: dict[str, Any] = {"sample": line.sample, "rank": line.rank, "text": line.text}
+        value["classes"] = [None if c < 0 else c for c in line.classes]
+        if self.names is not None:
+            value["labels"] = [None if c < 0 else self.names[c] for c in line.classes]
+        self.out.write(orjson.dumps({**value, "log_probability": line.log_probability}) + b"\n")
 
     def write(self, line: Line) -> None:
         """Write a sample."""

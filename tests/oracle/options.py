@@ -227,9 +227,9 @@ def draw_decoding(draw: Draw, case: Case, units: int) -> None:
     if draw.chance(0.2):
         options.join = draw.pick(["", "-", " | "])
         case.args.append(f"--join={options.join}")
-    if draw.chance(0.2):
+    elif draw.chance(0.2) and options.labels is not None:
         options.wordpiece = True
-        case.args.append("--wordpiece")
+        case.args += ["--pieces", "wordpiece"]
     if (
         case.format == "jsonl"
         and draw.chance(0.3)

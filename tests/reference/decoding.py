@@ -58,11 +58,16 @@ def decode(array: Array, layer: Layer | None, options: Options, dtype: str | Non
 
 def text_of(classes: list[int | None], options: Options) -> str:
     """Return the labels of classes, joined; a step without a class is a dash."""
-    words: list[str] = []
-    for number in classes:
-        name = "-" if number is None else str(number) if options.labels is None else options.labels[number]
-        if options.wordpiece and name.startswith("##") and words:
-            words[-1] += name[2:]
-        else:
-            words.append(name)
-    return options.join.join(words)
+    words = [
+        "-" if number is None else str(number) if options.labels is None else options.labels[number]
+        for number in classes
+    ]
+    if not options.wordpiece:
+        return options.join.join(words)
+    text = ""
+    for at, word in enumerate(words):
+        piece = word if at == 0 else word[2:] if word.startswith("##") else " " + word
+        for mark in ".?!,":  # which have no space before them
+            piece = piece.replace(" " + mark, mark)
+        text += piece
+    return text
