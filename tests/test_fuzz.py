@@ -129,6 +129,7 @@ def campaigns(folder: Path) -> dict[str, tuple[dict[str, bytes], list[Command]]]
             [
                 lambda file: ["predict", x2, "-u", 3, "--labels", file],
                 lambda file: ["decode", y, "--labels", file],
+                lambda file: ["decode", y, "--labels", file, "--pieces", "auto", "--beam", 2],
                 lambda file: ["predict", x3, "-u", 3, "-k", 2, "--labels", file, "-f", "jsonl"],
             ],
         ),
