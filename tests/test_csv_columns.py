@@ -58,7 +58,7 @@ def test_what_pandas_adds_to_the_numbers_is_left_out(head: str, rows: list[str],
 def test_a_pipe_that_gives_a_byte_at_a_time_reads_as_a_file(run: Run) -> None:
     text = b"0,1\n\n0.5,2\n0.25,3\n"
     ran = run("predict", "-", "--logits", "-f", "csv", "--show", "logits", stdin=text, piece=1)
-    assert ran.text == "sample,class,logit0,logit1\n0,1,0.5,2\n1,1,0.25,3\n"
+    assert ran.text == "sample,class,logit0,logit1\n0,1,0.5,2.0\n1,1,0.25,3.0\n"
     assert ran.err == "Note: standard input: its first line, 0 to 1, is taken for a header\n"
 
 

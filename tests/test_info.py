@@ -241,7 +241,7 @@ def test_arrays_of_any_name_are_known_by_their_first_bytes(run: Run, here: Path,
         Path("x.npy").read_bytes(),
         Path("x.npz").read_bytes(),
         b"[[0, 1, 2], [3, 4, 5]]",
-        b"0,1,2\n3,4,5\n",
+        b"3,4,5\n0,1,2\n",  # a first line of 0, 1, … would be a header
     ):
         Path(name).write_bytes(content)
         (array,) = info(run, name)["arrays"]

@@ -19,6 +19,7 @@ ORDER = (
     "limits random text",
     "files initializers utils",
     "activations blas preprocessing sources",
+    "dense",
     "backend config constraints dtype_policies heads layers models ops regularizers saving views",
     "head pipeline",
     "run",
