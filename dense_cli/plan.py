@@ -158,6 +158,7 @@ class Plan(HeadOptions):
 
     def _open_model(self, seen: Seen | None, note: Callable[[str], None]) -> OpenedModel:
         """Open the model and its inputs; the arguments are those of `open`."""
+        from dense_cli import blas
         from dense_cli.models.open import open_model
 
         assert self.model is not None
@@ -175,6 +176,7 @@ class Plan(HeadOptions):
             text=self._text_options(note),
             batch=self.batch,
             seen=seen,
+            threads=self.threads or blas.processors(),
         )
 
     def open_inputs(self, model: Functional, note: Callable[[str], None] = no_note) -> list[Source]:

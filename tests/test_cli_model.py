@@ -240,3 +240,24 @@ def test_a_plan_runs_a_model_on_an_array() -> None:
     (result,) = Plan(np.load(ENGLISH)[:2], model=str(TRANSLATE)).run()
     expected = np.load(DATA / "translate__output0.npy")[:2].reshape(12, 30)
     np.testing.assert_allclose(result.arrays["probabilities"], expected, atol=1e-6)
+
+
+def test_blocks_in_threads_come_in_order_with_the_same_digits(run: Run, tmp_path: Path) -> None:
+    x = np.tile(np.load(ENGLISH), (-(-900 // len(np.load(ENGLISH))), 1, 1))[:900]
+    np.save(tmp_path / "x.npy", x)
+    one, three = (
+        run("predict", tmp_path / "x.npy", "-m", TRANSLATE, "-f", "npy", "--threads", n) for n in (1, 3)
+    )
+    assert (one.code, one.err, three.code, three.err) == (0, "", 0, "")
+    assert one.out == three.out
+    np.testing.assert_allclose(array(three.out), load_model(TRANSLATE).predict(x), rtol=1e-5, atol=1e-6)
+
+
+def test_an_error_comes_after_the_samples_before_it_in_threads_too(run: Run, tmp_path: Path) -> None:
+    sample = json.dumps(np.load(ENGLISH)[0].tolist())
+    (tmp_path / "x.jsonl").write_text(f"{sample}\n" * 900 + "[[1]]\n")
+    given = ("predict", tmp_path / "x.jsonl", "-m", TRANSLATE, "-f", "jsonl", "--show", "classes")
+    one, three = (run(*given, "--threads", n) for n in (1, 3))
+    assert one.code == three.code == 2
+    assert len(one.text.splitlines()) == 899 * 6  # of the last sample nothing says that it is whole
+    assert (one.text, one.err) == (three.text, three.err)

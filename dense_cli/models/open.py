@@ -58,6 +58,7 @@ def open_model(
     text: TextOptions | None = None,
     batch: int | slice | None = None,
     seen: Seen | None = None,
+    threads: int = 1,
 ) -> OpenedModel:
     """Open a model and its inputs.
 
@@ -70,6 +71,7 @@ def open_model(
         text: the input is text, one sample a line, and becomes samples in this way.
         batch: which samples ``pick`` picks.
         seen: gets what every call takes and gives, block by block; see `Functional.call_each`.
+        threads: how many blocks are computed at once.
 
     Raises:
         DenseCliError, OSError: the model, or an input, is not what it should be.
@@ -83,7 +85,7 @@ def open_model(
     numbers = None if total is None else range(total)
     if numbers is not None and batch is not None:
         numbers = numbers[batch] if isinstance(batch, slice) else range(*_one(batch, len(numbers)))
-    source = model_source(part.body, inputs, numbers, size, seen if size is None else None)
+    source = model_source(part.body, inputs, numbers, size, seen if size is None else None, threads)
     return OpenedModel(part, source, inputs, total, gives_mask(part.body, size or 1))
 
 

@@ -15,6 +15,7 @@ import numpy as np
 from dense_cli import blas
 from dense_cli.errors import ShapeError
 from dense_cli.layers import tree
+from dense_cli.layers.layer import Layer
 
 _BLOCK_BYTES = 16 << 20  # of the largest output between the layers
 _FEWEST, _MOST = 32, 4096
@@ -106,16 +107,18 @@ def _filled(model: Any, arrays: Any, count: int, size: int) -> Any:
             for out, block in zip(tree.flatten(whole), tree.flatten(y), strict=True):
                 out[start : start + size] = block
 
-        with ThreadPoolExecutor(blas.processors() if alone and _is_ours(model) else 1) as pool:
+        with ThreadPoolExecutor(blas.processors() if alone and is_ours(model) else 1) as pool:
             list(pool.map(fill, range(0, count, size)))  # raises what a block raised
     return whole
 
 
-def _is_ours(layer: Any) -> bool:
+def is_ours(layer: Any) -> bool:
     """Return whether a call changes neither the layer nor those inside: blocks need not take turns then."""
-    if getattr(layer, "stateful", False) or not type(layer).__module__.startswith("dense_cli."):
+    if not isinstance(layer, Layer) or not type(layer).__module__.startswith("dense_cli."):
         return False
-    return all(_is_ours(inner) for inner in layer._layers)
+    if getattr(layer, "stateful", False):
+        return False
+    return all(is_ours(inner) for inner in layer._layers)
 
 
 def _rows(arrays: Any, start: int, stop: int) -> Any:

@@ -1,19 +1,26 @@
-"""A model's hidden states as a source of rows: the model runs in blocks of samples as they are asked for."""
+"""A model's hidden states as a source of rows: the model runs in blocks of samples as they are asked for.
+
+In: a model, and a source for each of its inputs. Out: a `StreamSource`. Blocks are computed in threads.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli import blas
 from dense_cli.layers import tree
 from dense_cli.layers.keras_tensor import Shape
 from dense_cli.layers.masks import get_mask, with_mask
 from dense_cli.models.inputs import Samples, blocks_of, require_fit
-from dense_cli.models.predict import block_size
+from dense_cli.models.predict import block_size, is_ours
 from dense_cli.sources.source import Chunk, Source
 from dense_cli.sources.streamed import StreamSource
 
@@ -61,6 +68,7 @@ def model_source(
     samples: range | None,
     size: int | None = None,
     seen: Seen | None = None,
+    threads: int = 1,
 ) -> StreamSource:
     """Return the rows of a model's one output.
 
@@ -70,6 +78,7 @@ def model_source(
         samples: the numbers of the inputs' samples, where their number is known.
         size: how many samples run at once; None: as many as suit a core's cache.
         seen: of a `Functional`, gets what every call takes and gives; see `Functional.call_each`.
+        threads: how many blocks are computed at once, where the model allows it.
 
     Raises:
         ShapeError: an input does not fit.
@@ -79,25 +88,68 @@ def model_source(
     count = None if samples is None else len(samples)
     inner = output.shape[1:] or (1,)
     dtype = np.dtype(output.dtype if output.dtype in ("float16", "float64") else "float32")
-    chunks = _chunks(model, inputs, dtype, size or block_size(model, BLOCK_BYTES, 1, MOST), seen)
+    size = size or block_size(model, BLOCK_BYTES, 1, MOST)
+    if seen is not None or not is_ours(model):
+        threads = 1
+
+    def chunk(block: Samples) -> Chunk:
+        with blas.one_thread():
+            return _chunk(run_padded(model, block, size, seen), block, dtype)
+
+    chunks = _in_order(chunk, blocks_of(inputs, size), threads)
     return StreamSource(inputs[0].name, dtype, chunks, (count, *inner), samples=samples)
 
 
-def _chunks(
-    model: Body, inputs: Sequence[Source], dtype: np.dtype[Any], size: int, seen: Seen | None
+def _chunk(y: Any, block: Samples, dtype: np.dtype[Any]) -> Chunk:
+    """Return the rows of a block's output."""
+    values = np.asarray(y, dtype)
+    values = values[:, None] if values.ndim == 1 else values
+    places = _places(block.numbers, values.shape[1:-1])
+    mask = _mask_rows(get_mask(y), values.shape)
+    return Chunk(values.reshape(-1, values.shape[-1]), places, block.pause, whole=True, mask=mask)
+
+
+def _in_order(
+    function: Callable[[Samples], Chunk], blocks: Iterator[Samples], threads: int
 ) -> Iterator[Chunk]:
-    for block in blocks_of(inputs, size):
-        y = run_padded(model, block, size, seen)
-        values = np.asarray(y, dtype)
-        values = values[:, None] if values.ndim == 1 else values
-        places = _places(block.numbers, values.shape[1:-1])
-        yield Chunk(
-            values.reshape(-1, values.shape[-1]),
-            places,
-            block.pause,
-            whole=True,
-            mask=_mask_rows(get_mask(y), values.shape),
-        )
+    """Give ``function`` of each block, in order, with up to ``threads`` under way while one is being used.
+
+    A block after which the next may take long is waited for, and so are those before an error of ``blocks``.
+    """
+    tasks = _tasks(function, blocks)
+    for task, _ in tasks:
+        yield task()  # alone: it sets up what the others share, and one block needs no threads
+        break
+    if threads == 1:
+        yield from (task() for task, _ in tasks)
+        return
+    pending: deque[Future[Chunk]] = deque()
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            for task, pause in tasks:
+                pending.append(pool.submit(task))
+                while pending and (pause or len(pending) > threads):
+                    yield pending.popleft().result()
+            while pending:
+                yield pending.popleft().result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _tasks(
+    function: Callable[[Samples], Chunk], blocks: Iterator[Samples]
+) -> Iterator[tuple[Callable[[], Chunk], bool]]:
+    """Give what is to be called for each block, and whether the next may take long; an error comes last."""
+
+    def fail(error: Exception) -> Chunk:
+        raise error
+
+    try:
+        for block in blocks:
+            yield partial(function, block), block.pause
+    except Exception as error:
+        yield partial(fail, error), True
 
 
 def run_padded(model: Body, block: Samples, size: int, seen: Seen | None = None) -> Any:
