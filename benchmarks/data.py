@@ -1,10 +1,12 @@
 """Make an input in the current folder: ``data.py KIND SIZE…``.
 
 Every kind but ``tiny`` and ``saved_model`` makes a trained layer too: head.npz for densecli, and the same
-kernel.npy and bias.npy for the scripts.
+kernel.npy and bias.npy for the scripts; ``sentences`` and ``dense_layers`` make a whole model: model.keras.
 """
 
+import shutil
 import sys
+from pathlib import Path
 
 import numpy as np
 import orjson
@@ -102,6 +104,24 @@ def document(rows, features, units):
 def steps(batch, time, features, units):
     layer(features, units)
     np.save("x.npy", rng.standard_normal((batch, time, features), np.float32))
+
+
+def sentences(count):
+    """Make one-hot sentences of five words for the translation model among the samples."""
+    shutil.copy(Path(__file__).parent.parent / "samples" / "translate.keras", "model.keras")
+    np.save("x.npy", np.eye(32, dtype=np.float32)[rng.integers(0, 32, (count, 5))])
+
+
+def dense_layers(rows, features, units, layers, classes):
+    """Make a model of ``layers`` ReLU layers and a softmax, and its kernels for the script."""
+    from dense_cli.layers import Dense, Input
+    from dense_cli.models import Sequential
+
+    hidden = [Dense(units, "relu", kernel_initializer="he_normal") for _ in range(layers)]
+    model = Sequential([Input((features,)), *hidden, Dense(classes, "softmax")])
+    model.save("model.keras")
+    np.savez("kernels.npz", *model.get_weights()[::2])
+    np.save("x.npy", rng.standard_normal((rows, features), np.float32))
 
 
 if __name__ == "__main__":

@@ -52,12 +52,12 @@ def bare(limit: float | None) -> Peer:
     return Peer("bare product", ("bare.py",), limit=limit, answers=False)
 
 
-def frameworks(work: str) -> tuple[Peer, ...]:
-    """Return PyTorch, ONNX Runtime and Keras on each of its backends."""
-    keras = [
+def keras(script: str, *arguments: str) -> tuple[Peer, ...]:
+    """Return a script in Keras on each of its backends."""
+    return tuple(
         Peer(
             f"Keras ({backend})",
-            ("keras_head.py", work, "{out}"),
+            (script, *arguments, "{out}"),
             ("keras", *modules),
             {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"},
         )
@@ -67,11 +67,15 @@ def frameworks(work: str) -> tuple[Peer, ...]:
             ("tensorflow", ("tensorflow",)),
             ("torch", ("torch",)),
         )
-    ]
+    )
+
+
+def frameworks(work: str) -> tuple[Peer, ...]:
+    """Return PyTorch, ONNX Runtime and Keras on each of its backends."""
     return (
         Peer("PyTorch", ("torch_head.py", work, "{out}"), ("torch",)),
         Peer("ONNX Runtime", ("onnxruntime_head.py", work, "{out}"), ("onnxruntime",)),
-        *keras,
+        *keras("keras_head.py", work),
     )
 
 
@@ -82,6 +86,32 @@ def numpy(work: str, limit: float | None = None) -> Peer:
 HEAD = Data("head", (2048, 384, 30522), (256, 64, 30522))
 HEAD_MEMORY = 384 * 30522 * 4 / 2**20 + 150
 PREDICT = ("predict", "x.npy", "-w", "head.npz")
+MODEL = ("predict", "x.npy", "-m", "model.keras", "-o", "{out}")
+
+
+def sentences(count: int) -> Workload:
+    """Return a translation model on sentences, whose memory does not grow with their number."""
+    return Workload(
+        f"translate-{count}",
+        f"{count:,} sentences through a GRU translation model, NPY",
+        Data("sentences", (count,), (min(count, 2000),)),
+        MODEL,
+        keras("keras_model.py"),
+        out="npy",
+        memory=100,
+    )
+
+
+def dense_layers(
+    name: str, what: str, sizes: tuple[int, ...], quick: tuple[int, ...], peers: tuple[Peer, ...]
+) -> Workload:
+    """Return a model of dense layers: rows, features, units, layers and classes are its sizes."""
+    return Workload(name, what, Data("dense_layers", sizes, quick), MODEL, peers, out="npy")
+
+
+def read(limit: float | None) -> Peer:
+    return Peer("the file's bytes, import click, h5py, numpy", ("bare_read.py",), limit=limit, answers=False)
+
 
 WORKLOADS = (
     Workload(
@@ -215,6 +245,28 @@ WORKLOADS = (
             Peer("NumPy script", ("numpy_step.py", "{out}")),
         ),
         out="npy",
+    ),
+    *map(sentences, (20, 20_000, 100_000)),
+    dense_layers(
+        "mlp",
+        "100,000×784 through an MLP of 784-512-512-10, NPY",
+        (100_000, 784, 512, 2, 10),
+        (10_000, 784, 512, 2, 10),
+        (Peer("bare products", ("bare_mlp.py",), limit=1.2, answers=False), *keras("keras_model.py")),
+    ),
+    dense_layers(
+        "load-large",
+        "1 row through a model of 100 MB, NPY",
+        (1, 2048, 2048, 6, 10),
+        (1, 512, 512, 6, 10),
+        (read(2), *keras("keras_model.py")),
+    ),
+    dense_layers(
+        "load-deep",
+        "1 row through a model of 2000 layers, NPY",
+        (1, 4, 4, 2000, 10),
+        (1, 4, 4, 200, 10),
+        (read(None),),  # Keras takes more than 100 s
     ),
 )
 
