@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dense_cli.plan import Plan
 from dense_cli.run import Progress, Run
 from dense_cli.sources.open import no_note
-from dense_cli.views.checks import NAMES, OF_DISTRIBUTIONS
+from dense_cli.views.checks import CHECKS, NAMES, OF_DISTRIBUTIONS, OF_MODELS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from dense_cli.checking_layers import LayerChecks
     from dense_cli.sources.source import Source
     from dense_cli.views.checks.check import CheckRows, Finding
 
@@ -57,13 +58,37 @@ def check(
         done = wanted & {"transposed", "finite", "untrained"}
     else:
         # Labels that do not fit are a finding here, and no error.
-        run = replace(plan, labels=None).open(note=note, progress=progress, source=source)
+        layers = _layer_checks(plan, wanted)
+        run = replace(plan, labels=None).open(note=note, progress=progress, source=source, seen=layers)
         findings += _of_outputs(run, wanted)
+        if layers is not None and run.model is not None and _has_layers(run):
+            findings = _with(findings, layers.findings(run.model.part, wanted))
         findings += _of_labels(plan, run) if "labels" in wanted else []
         name, shape = run.input_name, (*run.source.shape[:-1], run.classes)
         done = _done(plan, run, wanted, note)
     findings.sort(key=lambda finding: NAMES.index(finding.check))
     return Report(name, shape, [name for name in NAMES if name in done], findings)
+
+
+def _layer_checks(plan: Plan, wanted: frozenset[str]) -> LayerChecks | None:
+    """Return what looks on while the model of a plan runs."""
+    if plan.model is None or not wanted & OF_MODELS:
+        return None
+    from dense_cli.checking_layers import LayerChecks
+
+    return LayerChecks()
+
+
+def _has_layers(run: Run) -> bool:
+    """Whether what runs is a model of layers, which a model of ONNX is not."""
+    return run.model is not None and hasattr(run.model.part.body, "call_each")
+
+
+def _with(findings: list[Finding], of_layers: list[Finding]) -> list[Finding]:
+    """Return all findings, without those of outputs that what is wrong in a layer explains."""
+    names = {finding.check for finding in of_layers}
+    explained = {name for check in CHECKS if check.name in names for name in check.explains}
+    return [finding for finding in findings if finding.check not in explained] + of_layers
 
 
 def _done(plan: Plan, run: Run, wanted: frozenset[str], note: Callable[[str], None]) -> frozenset[str]:
@@ -72,6 +97,8 @@ def _done(plan: Plan, run: Run, wanted: frozenset[str], note: Callable[[str], No
         wanted -= {"labels"}
     if not plan.weights:
         wanted -= {"transposed", "untrained"}
+    if not _has_layers(run):
+        wanted -= OF_MODELS
     if _claims_distributions(run) is False:
         wanted -= OF_DISTRIBUTIONS
         name = run.head.activation.name if run.head is not None else run.what

@@ -14,6 +14,7 @@ from conftest import SAMPLES
 
 from dense_cli.models import load_model
 from dense_cli.plan import Plan
+from dense_cli.views.checks import NAMES, OF_MODELS
 
 DATA = Path(__file__).parent / "data" / "models"
 TRANSLATE, ENGLISH = SAMPLES / "translate.keras", DATA / "translate__input.npy"
@@ -229,7 +230,7 @@ def test_check_looks_at_what_a_model_puts_out(run: Run) -> None:
     inner = run("check", ENGLISH, "-m", TRANSLATE, "--until", "decoder", "-f", "json")
     assert (inner.code, json.loads(inner.text)["checks"]) == (
         0,
-        ["finite", "never-chosen", "constant", "padding"],
+        ["finite", "never-chosen", "constant", "padding", *sorted(OF_MODELS, key=NAMES.index)],
     )
     assert inner.err == (
         "Note: layer decoder gives no distributions: what only holds for them is not checked\n"

@@ -24,7 +24,7 @@ ORDER = (
     "head pipeline",
     "run",
     "plan",
-    "checking comparing comparing_layers decoding describing inspecting",
+    "checking checking_layers comparing comparing_layers decoding describing inspecting",
     "writers",
     "cli",
     "__main__",

@@ -37,12 +37,14 @@ def check(
 ) -> None:
     """Find what is wrong with a layer's outputs, and say how to mend it.
 
-    With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
-    outputs. The exit code is 1 when there is a finding. docs/checks.md says what each check means.
+    With --units or --weights INPUT is layer input and the layer runs; with --model the model runs, and its
+    layers are checked, too; with none of them it holds finished outputs. The exit code is 1 when there is a
+    finding. docs/checks.md says what each check means.
 
     \b
       densecli check outputs.npy
       densecli check hidden.npy --weights head.npz --labels names.txt
+      densecli check sentences.npy --model translate.keras
       densecli check outputs.npy --skip never-chosen
     """
     from dense_cli import checking

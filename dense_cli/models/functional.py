@@ -184,9 +184,15 @@ class Functional(Model):
 
         Args:
             inputs: arrays, as `call` takes them.
-            seen: gets the call, the arrays that it takes and those that it gives; an input gives itself.
+            seen: gets the call, the arrays that it takes and those that it gives. An input takes the array as
+                it came, and gives it in its own dtype and rank.
         """
-        return self._through_graph(self._standardized(inputs), lambda operation: operation, seen)
+        arrays = self._standardized(inputs)
+        for x, given, array in zip(self.inputs, self._flat(inputs), arrays, strict=True):
+            node = node_of(x)
+            assert node is not None
+            seen(node, [np.asarray(given)], [array])
+        return self._through_graph(arrays, lambda operation: operation, seen)
 
     def _through_graph(
         self,
@@ -202,8 +208,6 @@ class Functional(Model):
         uses = self._uses()
         for node in self._graph.nodes:
             if node.is_input:
-                if seen is not None:
-                    seen(node, [], [values[id(x)] for x in node.output_tensors if id(x) in values])
                 continue
             args, kwargs = _filled(node, values)
             results = function(node.operation)(*args, **kwargs)

@@ -13,14 +13,16 @@ class CheckEntry(NamedTuple):
 
     Attributes:
         name: as ``--skip`` and findings have it.
-        path: where its class is; None for a check of weights or labels, which takes no rows.
+        path: where its class is; None for a check of weights, labels or a model, which takes no rows.
         of_distributions: whether it says something of distributions alone.
+        of_models: whether it looks at the layers of a model.
         explains: the checks whose findings follow from this one's, and are left out beside it.
     """
 
     name: str
     path: str | None = None
     of_distributions: bool = False
+    of_models: bool = False
     explains: tuple[str, ...] = ()
 
 
@@ -40,6 +42,13 @@ CHECKS = (
     CheckEntry("labels"),
     CheckEntry("transposed"),
     CheckEntry("untrained"),
+    CheckEntry("layer-finite", of_models=True, explains=("finite",)),
+    CheckEntry("silent-units", of_models=True),
+    CheckEntry("saturated-layer", of_models=True),
+    CheckEntry("out-of-vocabulary", of_models=True),
+    CheckEntry("moving-statistics", of_models=True),
+    CheckEntry("input-range", of_models=True),
 )
 NAMES = tuple(check.name for check in CHECKS)
 OF_DISTRIBUTIONS = frozenset(check.name for check in CHECKS if check.of_distributions)
+OF_MODELS = frozenset(check.name for check in CHECKS if check.of_models)
