@@ -1,6 +1,6 @@
-"""What README shows is what densecli prints.
+"""What README and docs/keras.md show is what densecli prints.
 
-``python tests/test_docs.py`` writes the real output into README.md, for a look at the difference.
+``python tests/test_docs.py`` writes the real output into them, for a look at the difference.
 """
 
 from __future__ import annotations
@@ -16,11 +16,12 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+PAGES = (README, ROOT / "docs" / "keras.md")
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(kind: str) -> list[str]:
-    return [text for found, text in BLOCK.findall(README.read_text()) if found == kind]
+def blocks(kind: str, page: Path = README) -> list[str]:
+    return [text for found, text in BLOCK.findall(page.read_text()) if found == kind]
 
 
 def commands(block: str) -> list[str]:
@@ -52,14 +53,20 @@ def shown(block: str, folder: Path) -> str:
     return "".join(f"$ {command}\n{run(command, folder)}" for command in commands(block))
 
 
-@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: commands(block)[0][:60])
-def test_a_console_block_of_readme_shows_what_its_commands_print(block: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "block",
+    [block for page in PAGES for block in blocks("console", page)],
+    ids=lambda block: commands(block)[0][:60],
+)
+def test_a_console_block_shows_what_its_commands_print(block: str, tmp_path: Path) -> None:
     assert shown(block, tmp_path) == block
 
 
-@pytest.mark.parametrize("block", blocks("python"))
-def test_a_python_block_of_readme_runs_as_a_doctest(block: str) -> None:
-    test = doctest.DocTestParser().get_doctest(block, {}, "README", str(README), 0)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_the_python_blocks_of_a_page_run_as_one_doctest(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    session = "\n".join(blocks("python", page))
+    test = doctest.DocTestParser().get_doctest(session, {}, page.name, str(page), 0)
     assert test.examples
     report: list[str] = []
     results = doctest.DocTestRunner().run(test, out=report.append)
@@ -77,8 +84,9 @@ def test_ci_runs_exactly_the_two_commands_that_readme_begins_with() -> None:
 if __name__ == "__main__":
     import tempfile
 
-    text = README.read_text()
-    for old in blocks("console"):
-        with tempfile.TemporaryDirectory() as folder:
-            text = text.replace(f"```console\n{old}```", f"```console\n{shown(old, Path(folder))}```")
-    README.write_text(text)
+    for page in PAGES:
+        text = page.read_text()
+        for old in blocks("console", page):
+            with tempfile.TemporaryDirectory() as folder:
+                text = text.replace(f"```console\n{old}```", f"```console\n{shown(old, Path(folder))}```")
+        page.write_text(text)

@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 
 from dense_cli.errors import ConfigError, ShapeError
-from dense_cli.layers import Dense, Identity, Input, InputLayer, Layer, Masking, TimeDistributed
+from dense_cli.layers import (
+    Dense,
+    GlobalMaxPooling1D,
+    Identity,
+    Input,
+    InputLayer,
+    Layer,
+    Masking,
+    TimeDistributed,
+)
 from dense_cli.layers.names import clear_session
 from dense_cli.models import Functional, Model, Sequential, clone_model, load_model, model_from_json
 
@@ -165,6 +174,19 @@ def test_sequential_grows_and_shrinks() -> None:
         model.add(3)
     with pytest.raises(ConfigError, match="You cannot add a different Input layer"):
         model.add(Input((4,)))
+
+
+def test_sequential_without_an_input_takes_sequences_of_other_lengths_later() -> None:
+    model = Sequential([GlobalMaxPooling1D()])
+    x = np.arange(30.0).reshape(1, 10, 3)
+    assert model(x[:, :4]).tolist() == [[9, 10, 11]]
+    assert model.predict(x, verbose=0).tolist() == [[27, 28, 29]]
+    with pytest.raises(ShapeError, match="Invalid input shape"):
+        model(x[0])
+
+
+def test_sequential_is_written_under_the_module_that_keras_writes() -> None:
+    assert json.loads(Sequential([Input((3,)), Dense(2)]).to_json())["module"] == "keras"
 
 
 def test_sequential_without_an_input_is_built_by_its_first_call() -> None:

@@ -230,15 +230,6 @@ class Sequential(Model):
         """The symbolic output."""
         return self._of_graph("output", "outputs")
 
-    @property
-    def input_spec(self) -> Any:
-        """What the input must be."""
-        return None if self._functional is None else self._functional.input_spec
-
-    @input_spec.setter
-    def input_spec(self, value: Any) -> None:
-        """Do nothing: it follows from the layers."""
-
     def get_config(self) -> dict[str, Any]:
         """Return the layers as Keras writes them in JSON."""
         from dense_cli.saving.serialization import serialize_keras_object

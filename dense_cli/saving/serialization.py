@@ -111,12 +111,15 @@ def _homes() -> dict[str, dict[str, str]]:
 
     return {
         "keras.layers": PATHS,
-        "keras.models": {"Model": "dense_cli.models.model", "Sequential": "dense_cli.models.sequential"},
+        "keras": {
+            "DTypePolicy": "dense_cli.layers.dtype_policy",
+            "Model": "dense_cli.models.model",
+            "Sequential": "dense_cli.models.sequential",
+        },
         "keras.src.models.functional": {"Functional": "dense_cli.models.functional"},
         "keras.initializers": dict.fromkeys(initializers.NAMES, "dense_cli.initializers"),
         "keras.regularizers": dict.fromkeys(regularizers.NAMES, "dense_cli.regularizers"),
         "keras.constraints": dict.fromkeys(constraints.NAMES, "dense_cli.constraints"),
-        "keras": {"DTypePolicy": "dense_cli.layers.dtype_policy"},
         "keras.random": {"SeedGenerator": "dense_cli.random.seed_generator"},
     }
 
