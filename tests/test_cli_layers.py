@@ -12,12 +12,17 @@ import numpy as np
 import pytest
 from conftest import SAMPLES, Run
 
+from dense_cli import ops
 from dense_cli.layers import (
     GRU,
     LSTM,
     Activation,
+    Add,
+    BatchNormalization,
     Bidirectional,
+    Conv2D,
     Dense,
+    Dropout,
     Embedding,
     Flatten,
     Input,
@@ -220,6 +225,45 @@ def test_a_relu_of_which_most_units_never_fire_is_marked(run: Run, here: Path) -
     assert [fault["evidence"] for fault in found["faults"]] == ["4 of 6 units put out 0 in all 30 rows"]
     assert found["outputs"][0]["statistics"]["silent"] == 4
     np.save("x.npy", rows(15, 4))  # too few to tell
+    assert faults(run, "m.keras", "x.npy") == {}
+
+
+def relu_of(y: Any, axis: int, how: str) -> Any:
+    """Return the ReLU of a convolution's output, some layers behind it."""
+    if how == "function":
+        return ops.relu(y)
+    if how == "normalized":
+        return ReLU()(Dropout(0.5)(BatchNormalization(axis=axis)(y)))
+    return Activation("relu")(Add()([y, y]))
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+@pytest.mark.parametrize("how", ["function", "normalized", "added"])
+def test_the_units_of_a_convolution_are_its_channels(run: Run, here: Path, layout: str, how: str) -> None:
+    first = layout == "channels_first"
+    i = Input((3, 8, 8) if first else (8, 8, 3), name="x")
+    conv = Conv2D(4, 3, data_format=layout)
+    y = relu_of(conv(i), 1 if first else -1, how)
+    conv.set_weights([np.zeros((3, 3, 3, 4), "f4"), np.array([-9, 9, -9, -9], "f4")])
+    saved("m.keras", i, Dense(2, name="last")(Flatten(data_format=layout)(y)))
+    np.save("x.npy", rows(5, *i.shape[1:]))
+    found = list(layers(run, "m.keras", "x.npy").values())[-3]  # before Flatten and Dense
+    evidence = f"3 of 4 units put out 0 in all {5 * 6 * 6} rows"
+    assert [fault["evidence"] for fault in found["faults"]] == [evidence]
+
+
+@pytest.mark.parametrize("layout", ["channels_last", "channels_first"])
+def test_columns_of_an_image_that_are_0_are_no_silent_units(run: Run, here: Path, layout: str) -> None:
+    first = layout == "channels_first"
+    x = np.zeros((20, 3, 6, 6), "f4")
+    x[..., 0] = 1
+    i = Input((3, 6, 6) if first else (6, 6, 3), name="x")
+    conv = Conv2D(4, 1, activation="relu", use_bias=False, data_format=layout, name="conv")
+    y = Flatten(data_format=layout)(conv(i))
+    conv.set_weights([np.ones((1, 1, 3, 4), "f4")])
+    saved("m.keras", i, Dense(2, name="last")(y))
+    np.save("x.npy", x if first else x.transpose(0, 2, 3, 1))
+    assert layers(run, "m.keras", "x.npy")["conv"]["outputs"][0]["statistics"]["silent"] == 0
     assert faults(run, "m.keras", "x.npy") == {}
 
 

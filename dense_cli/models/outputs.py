@@ -18,7 +18,7 @@ from dense_cli.layers.unknown import UnknownLayer
 from dense_cli.models.functional import Functional, Seen
 from dense_cli.models.gates import gates_of
 from dense_cli.models.inputs import blocks_of, require_fit
-from dense_cli.models.kinds import kind_of
+from dense_cli.models.kinds import kind_of, units_axis
 from dense_cli.models.predict import UNKNOWN_SIZE, block_size
 from dense_cli.models.source import BLOCK_BYTES, MOST, run_padded
 from dense_cli.sources.source import Source
@@ -139,6 +139,8 @@ class Watch:
         tallies = self._outputs.get(id(node))
         if tallies is None:
             kind = kind_of(node.operation)
+            if not kind.rows:  # a softmax goes along the last axis, whatever the layout
+                kind = kind._replace(axis=units_axis(node))
             tallies = [Tally(kind if i == 0 else PLAIN) for i in range(len(outputs))]
             self._outputs[id(node)] = tallies
             self.nodes.append(node)

@@ -24,12 +24,14 @@ class OutputKind(NamedTuple):
         low, high: its bounds, which it comes near to where it is saturated; None: it has none.
         rows: whether a row is saturated as a whole, where its largest number is: a softmax.
         fires: whether a unit that puts out 0 is silent: a ReLU.
+        axis: the axis of the units.
     """
 
     low: float | None = None
     high: float | None = None
     rows: bool = False
     fires: bool = False
+    axis: int = -1
 
 
 PLAIN = OutputKind()
@@ -58,7 +60,7 @@ class Statistics(NamedTuple):
         saturated: the share within `NEAR` of the activation's bounds; None where it has none. Of a softmax
             the share of rows whose largest number is that near to 1.
         silent: how many units of a ReLU are 0 in every row; None of another activation.
-        units: the size of the last axis.
+        units: the size of the axis of units.
         nan, inf: how many are NaN, and how many infinite.
     """
 
@@ -90,11 +92,11 @@ class Tally:
         self._units = 1
 
     def add(self, y: NDArray[Any], mask: NDArray[Any] | None = None) -> None:
-        """Take further outputs (batch, …, units).
+        """Take further outputs (batch, …), of which one axis is that of the units.
 
         Args:
             y: the outputs.
-            mask: of fewer axes, False where a step does not count.
+            mask: of fewer axes, those of the units left out; False where a step does not count.
         """
         values = np.asarray(y)
         self._samples += len(values)
@@ -104,6 +106,7 @@ class Tally:
         elif self._inner != inner:
             self._inner = tuple(a if a == b else None for a, b in zip(self._inner, inner, strict=True))
         values = (values[:, None] if values.ndim == 1 else values).astype(np.float64)
+        values = np.moveaxis(values, self._kind.axis, -1)
         self._units = values.shape[-1]
         if not values.size:
             return
