@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import math
+import re
 import warnings
 from collections.abc import Callable
 from numbers import Real
@@ -16,6 +17,8 @@ MAX_LENGTH = 1000
 """Characters of the longest text that is read."""
 
 T = TypeVar("T")
+
+_ASSIGNED = re.compile(r"\A\s*[^\W\d]\w*\s*=\s*")
 
 
 def shown(text: str) -> str:
@@ -34,8 +37,8 @@ def check_length(text: str) -> None:
 def parse_call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
     """Return (name, positional arguments, keyword arguments) of a call, or of a name without one.
 
-    The name may have dots. Arguments are literals: numbers, strings, True, False, None, and lists and
-    tuples of them. Nothing is evaluated.
+    The name may have dots, and a variable and ``=`` before it. Arguments are literals: numbers, strings,
+    True, False, None, and lists and tuples of them. Nothing is evaluated.
 
     Raises:
         ConfigError: ``text`` is something else, or longer than 1000 characters.
@@ -44,12 +47,14 @@ def parse_call(text: str) -> tuple[str, list[Any], dict[str, Any]]:
     ('keras.initializers.RandomNormal', [0.0], {'stddev': -0.05})
     >>> parse_call("softmax")
     ('softmax', [], {})
+    >>> parse_call("init = Constant(2)")
+    ('Constant', [2], {})
     """
     check_length(text)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a SyntaxWarning is about code, and this is none
-            node = ast.parse(text.strip(), mode="eval").body
+            node = ast.parse(_ASSIGNED.sub("", text, count=1).strip(), mode="eval").body
         if not isinstance(node, ast.Call):
             return _dotted_name(node), [], {}
         args = [_literal(argument) for argument in node.args]

@@ -9,6 +9,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from dense_cli.errors import ConfigError, FileFormatError
@@ -47,8 +48,9 @@ def open_source(
 ) -> Source:
     """Open an array file, or standard input for ``-``, as a `Source`.
 
-    The format is ``format``, else that of the suffix, else that of the first bytes. What must be held
-    whole may take ``memory`` bytes; 4 GiB always may be taken.
+    A path that begins with a bracket, and that no file has, is the array itself: `is_literal`. The format is
+    ``format``, else that of the suffix, else that of the first bytes. What must be held whole may take
+    ``memory`` bytes; 4 GiB always may be taken.
 
     Raises:
         FileFormatError: the format cannot be told, or the file is not in it.
@@ -57,9 +59,18 @@ def open_source(
         SizeError: a row, or what must be held whole, takes more memory than is allowed.
         OSError: it cannot be opened or read.
     """
+    if format in (None, "python") and is_literal(path):
+        from dense_cli.sources.python import read_text
+
+        return read_text(path, "INPUT", request)
     from dense_cli.files.stream import open_stream
 
     return read_source(open_stream(path, memory), format, request)
+
+
+def is_literal(path: str) -> bool:
+    """Whether what stands for a path is an array as Python code writes it, such as ``[[1, 6], [8, 9]]``."""
+    return path.lstrip().startswith("[") and not os.path.exists(path)
 
 
 def read_source(stream: ByteStream, format: str | None = None, request: Request = Request()) -> Source:
@@ -98,6 +109,8 @@ def sniff(stream: ByteStream) -> Format:
     text = line.removeprefix(BOM).strip()
     if text[:1] in (b"[", b"{"):
         return FORMATS[_json_or_lines(stream, line, text)]
+    if (text[:1].isalpha() or text[:1] in (b"#", b"(")) and _is_python(stream):
+        return FORMATS["python"]
     if text[:1].isdigit() or text[:1] in (b"-", b"+", b".", b'"') or b"," in text:
         return FORMATS["csv"]
     raise FileFormatError(
@@ -118,12 +131,25 @@ def _json_or_lines(stream: ByteStream, line: bytes, text: bytes) -> str:
     try:
         value = orjson.loads(text)
     except orjson.JSONDecodeError:
-        return "json"
+        return "python" if _is_python(stream) else "json"
     if isinstance(value, dict) and "sample" in value:  # a row as densecli prints it
         return "jsonl"
     if _is_flat(value) and stream.peek(len(line) + 1)[len(line) :] == b"\n":
         return "jsonl"
     return "jsonl" if stream.more_than(len(line)) else "json"
+
+
+def _is_python(stream: ByteStream) -> bool:
+    """Whether the input is an array as Python code writes it, and no JSON."""
+    import orjson
+
+    from dense_cli.files.python import LONGEST, holds_array
+
+    data = stream.peek(LONGEST + 1)
+    with suppress(orjson.JSONDecodeError):
+        orjson.loads(data)
+        return False
+    return len(data) <= LONGEST and holds_array(data.decode("utf-8", "replace"))
 
 
 def _is_flat(value: Any) -> bool:
