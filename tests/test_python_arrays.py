@@ -97,7 +97,7 @@ def test_code_around_an_array_is_not_run(run: Run, here: Path) -> None:
 
 
 def test_long_code_is_refused_before_it_is_read() -> None:
-    with pytest.raises(FileFormatError, match="expected at most 4194304 characters of Python code"):
+    with pytest.raises(FileFormatError, match="expected at most 4194304 characters of code"):
         parse("[" + "1," * (LONGEST // 2) + "]", "x.py")
 
 

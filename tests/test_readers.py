@@ -464,7 +464,8 @@ REFUSED: list[tuple[str, bytes, type[DenseCliError], str]] = [
         "x",
         b"hello world",
         FileFormatError,
-        "expected an array as json, jsonl, npy, npz, csv, python, hdf5, safetensors, torch, found 'hello world'",
+        "expected an array as json, jsonl, npy, npz, csv, python, hdf5, safetensors, torch, "
+        "found 'hello world'",
     ),
 ]
 

@@ -80,7 +80,7 @@ def parse(text: str, name: str) -> Any:
     """
     if len(text) > LONGEST:
         raise FileFormatError(
-            f"{name}: expected at most {LONGEST} characters of Python code, found {len(text)}: write it as NPY"
+            f"{name}: expected at most {LONGEST} characters of code, found {len(text)}: write it as NPY"
         )
     tokens = _Tokens(text, name)
     made = tokens.kind == "word" and _begins_call(tokens)
