@@ -24,7 +24,7 @@ ORDER = (
     "head pipeline",
     "run",
     "plan",
-    "checking checking_layers comparing comparing_layers decoding describing inspecting",
+    "checking checking_layers comparing comparing_layers decoding describing inspecting taking_apart",
     "writers",
     "cli",
     "__main__",

@@ -26,14 +26,7 @@ _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 )
 @opts.layer_options
 @opts.memory_option
-@click.option(
-    "--precision",
-    type=click.IntRange(0, 17),
-    default=4,
-    show_default=True,
-    metavar="N",
-    help="Digits after the point in a table.",
-)
+@opts.precision_option
 @opts.output_options("table", "json", "npz")
 @opts.takes_head
 def init(

@@ -38,7 +38,7 @@ def takes_plan(function: Callable[..., None]) -> Callable[..., None]:
 
         if inputs and input is not None:
             raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
-        _call(function, Plan, "plan", options, dict(inputs) if inputs else input or _standard_input())
+        _call(function, Plan, "plan", options, dict(inputs) if inputs else input or standard_input())
 
     return command
 
@@ -72,13 +72,20 @@ def _call(
         raise click.UsageError(str(error)) from None
 
 
-def _standard_input() -> str:
+def standard_input(argument: str = "INPUT") -> str:
+    """Return ``-`` where standard input can be read in place of an argument that is not there.
+
+    Raises:
+        UsageError: it is a terminal.
+    """
     from dense_cli.sources.open import stdin_is_terminal
 
     if stdin_is_terminal():
-        raise click.UsageError("INPUT is missing: a file, or - for standard input")
+        raise click.UsageError(f"{argument} is missing: a file, or - for standard input")
     return "-"
 
+
+key_option = click.option("--key", metavar="NAME", help="Which array of a file that holds several.")
 
 input_options = _bundle(
     click.option(
@@ -91,7 +98,7 @@ input_options = _bundle(
         type=click.Choice(["bfloat16", "float8_e4m3fn", "float8_e5m2"]),
         help="What the raw bytes of an NPY are, which NumPy has no dtype for.",
     ),
-    click.option("--key", metavar="NAME", help="Which array of a file that holds several."),
+    key_option,
     click.option(
         "--columns",
         metavar="COLUMNS",
@@ -281,6 +288,15 @@ measure_options = _bundle(
     ),
 )
 
+precision_option = click.option(
+    "--precision",
+    type=click.IntRange(0, 17),
+    default=4,
+    show_default=True,
+    metavar="N",
+    help="Digits after the point in a table.",
+)
+
 table_options = _bundle(
     click.option(
         "-n",
@@ -292,14 +308,7 @@ table_options = _bundle(
         help="Rows of a table at most.",
     ),
     click.option("--all", "show_all", is_flag=True, help="All rows of a table."),
-    click.option(
-        "--precision",
-        type=click.IntRange(0, 17),
-        default=4,
-        show_default=True,
-        metavar="N",
-        help="Digits after the point in a table.",
-    ),
+    precision_option,
 )
 
 
