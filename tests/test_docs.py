@@ -1,4 +1,4 @@
-"""What README and docs/keras.md show is what densecli prints.
+"""What README and the pages of docs show is what densecli prints.
 
 ``python tests/test_docs.py`` writes the real output into them, for a look at the difference.
 """
@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "docs" / "keras.md")
+PAGES = (README, *sorted((ROOT / "docs").glob("*.md")))
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -62,7 +62,9 @@ def test_a_console_block_shows_what_its_commands_print(block: str, tmp_path: Pat
     assert shown(block, tmp_path) == block
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if blocks("python", page)], ids=lambda page: page.name
+)
 def test_the_python_blocks_of_a_page_run_as_one_doctest(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
     session = "\n".join(blocks("python", page))

@@ -27,7 +27,8 @@ PREFIX = {
     "scores": "score",
     "values": "value",
 }
-_UNSURE = 0.1  # a step whose two likeliest classes are closer than this is marked
+_MARK = len("padding") + GAP
+UNSURE = 0.1  # a row whose two likeliest classes are closer than this is marked
 
 
 class Cell(NamedTuple):
@@ -99,20 +100,55 @@ def _fitting(run: Run, table: TableOptions, story: bool, top: int | None) -> int
         return None
     if width is None:
         return MOST if run.classes > MOST and not top else None
-    number = table.precision + (2 if show == "probabilities" else 5)
-    label = len(str(run.classes)) if run.labels is None else _longest(run.labels)
-    one = number + max(label, 4) + 2 * GAP
+    fixed, one = _fixed_width(run, table, story), _top_width(run, table)
+    if top:
+        needed = fixed + top * one - GAP + (_story_width(run, table) if story else 0)
+        return max((width - fixed + GAP) // one, 1) if needed > width else None
+    fixed += 5 + (max(_label_width(run), 5) + GAP if run.labels is not None else 0)  # the class, its label
+    if _all_fit(run, _number_width(run, table), width - fixed):
+        return None
+    return min(max((width - fixed) // one, 1), MOST)
+
+
+def _fixed_width(run: Run, table: TableOptions, story: bool) -> int:
+    """Return the columns of the terminal that places, measures and the mark of padding take."""
     sizes = zip(axis_names(len(run.shape) - 1), run.shape, strict=False)
     fixed = sum(max(len(name), len(str(n or 0))) + GAP for name, n in sizes)
     fixed += sum(max(len(name), table.precision + 4) + GAP for name in shown_measures(run, story))
-    if top:
-        # The story has wider headers, and the margin, and a mark beside it.
-        needed = fixed + top * one + (3 + 8 + number + GAP if story else 0) - GAP
-        return max((width - fixed + GAP) // one, 1) if needed > width else None
-    fixed += 5 + (max(label, 5) + GAP if run.labels is not None else 0)  # the class, and its label
-    if _all_fit(run, number, width - fixed):
-        return None
-    return min(max((width - fixed) // one, 1), MOST)
+    return fixed + (_MARK if run.mask is not None else 0)
+
+
+def _top_width(run: Run, table: TableOptions) -> int:
+    """Return the columns of the terminal that one of the likeliest classes and its number take."""
+    return _number_width(run, table) + max(_label_width(run), 4) + 2 * GAP
+
+
+def _story_width(run: Run, table: TableOptions) -> int:
+    """Return what the story takes beside two classes: wider headers, the margin, and a mark."""
+    return 3 + _number_width(run, table) + GAP + (_MARK if run.mask is None else 0)
+
+
+def _number_width(run: Run, table: TableOptions) -> int:
+    return table.precision + (2 if run.view.show == "probabilities" else 5)
+
+
+def _label_width(run: Run) -> int:
+    return len(str(run.classes)) if run.labels is None else _longest(run.labels)
+
+
+def _is_marked(run: Run, table: TableOptions, story: bool, top: int | None) -> bool:
+    """Whether a last column, which has no name, says which rows are padding or, if it fits, unsure."""
+    if run.mask is not None or story:
+        return True
+    if not _knows_margin(run, top):
+        return False
+    needed = _fixed_width(run, table, story) + (top or 0) * _top_width(run, table) - GAP + _MARK
+    return table.screen.width is None or needed <= table.screen.width
+
+
+def _knows_margin(run: Run, top: int | None) -> bool:
+    """Whether a row shows how far its likeliest class is ahead of the second."""
+    return (top or 0) > 1 and run.view.show == "probabilities" and run.gives_distributions
 
 
 def _all_fit(run: Run, number: int, room: int) -> bool:
@@ -146,6 +182,8 @@ class Cells:
         self.value = PREFIX.get(self.array)
         self.digits = table.precision
         self.by_step = run.steps is not None
+        self.marked = _is_marked(run, table, self.story, self.view.top)
+        self.unsure = False  # whether a row that was made is marked so
         self.names: list[str] | None = None
         if run.labels is not None:
             self.names = [_cut(printable(name[: 4 * LONGEST_LABEL])) for name in run.labels]
@@ -156,7 +194,8 @@ class Cells:
         axes = axis_names(len(self.run.shape) - 1)
         columns = [Column(name) for name in axes if name != "t" or not self.by_step]
         columns += self._top_columns(self.view.top) if self.view.top else self._class_columns()
-        return columns + [Column(name) for name in self.measures]
+        columns += [Column(name) for name in self.measures]
+        return columns + [Column("", True)] * self.marked
 
     def _top_columns(self, top: int) -> list[Column]:
         columns = []
@@ -164,7 +203,7 @@ class Cells:
             name = ("label", "runner-up")[i - 1] if self.story else f"top{i}"
             columns.append(Column(name, self.names is not None))
             columns += [Column(f"{self.value}{i}")] if self.value else []
-        return columns + [Column("margin"), Column("", True)] * self.story
+        return columns + [Column("margin")] * self.story
 
     def _class_columns(self) -> list[Column]:
         columns = [] if self.run.shows_values else [Column("class")]
@@ -182,9 +221,12 @@ class Cells:
             row = [Cell(str(n)) for n in place]
             row += self._class(result, i) if result.top_classes is None else self._top(result, i)
             row += [self._measure(result.measures[name][i].item()) for name in self.measures]
-            if result.mask is not None and not result.mask[i]:
-                row = [Cell(cell.text, padding=True) for cell in row]
-            rows.append(row)
+            padding = result.mask is not None and not result.mask[i]
+            if self.marked:
+                unsure = not padding and self._is_unsure(result, i)
+                self.unsure = self.unsure or unsure
+                row.append(Cell("padding" * padding + "unsure" * unsure, likeliest=unsure))
+            rows.append([Cell(cell.text, padding=True) for cell in row] if padding else row)
         return rows
 
     def _class(self, result: Result, i: int) -> list[Cell]:
@@ -207,7 +249,9 @@ class Cells:
         for rank, (c, v) in enumerate(zip(result.top_classes[i].tolist(), values, strict=True)):
             row.append(Cell(self.name(c), likeliest=rank == 0))
             row += [self._value(v, rank == 0)] if self.value else []
-        return row + (self._margin(values) if self.story else [])
+        if self.story:
+            row.append(Cell(f"{values[0] - values[1] if len(values) > 1 else 1.0:.{self.digits}f}"))
+        return row
 
     def name(self, number: int) -> str:
         """Return the label of a class, or its number; ``-`` for none."""
@@ -226,11 +270,12 @@ class Cells:
             return Cell("-")
         return Cell(str(value) if isinstance(value, int) else f"{value:.{self.digits}f}")
 
-    def _margin(self, values: list[float]) -> list[Cell]:
-        """Return how far the likeliest is ahead, marked where that is little."""
-        margin = values[0] - values[1] if len(values) > 1 else 1.0
-        unsure = margin < _UNSURE
-        return [Cell(f"{margin:.{self.digits}f}"), Cell("unsure" * unsure, likeliest=unsure)]
+    def _is_unsure(self, result: Result, i: int) -> bool:
+        """Whether the two likeliest classes of a row are close to each other."""
+        if result.top_values is None or not _knows_margin(self.run, self.view.top):
+            return False
+        first, second = result.top_values[i, :2].tolist()
+        return bool(first - second < UNSURE)
 
 
 EXPLANATION = [Column("feature", True), Column("x"), Column("weight"), Column("x · weight")]

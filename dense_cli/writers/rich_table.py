@@ -6,7 +6,6 @@ In: columns and rows of cells, or text. Out: lines; `write_lines` and `write_wra
 from __future__ import annotations
 
 import io
-import math
 import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, BinaryIO
@@ -15,17 +14,8 @@ from numpy.typing import NDArray
 
 from dense_cli.writers.cells import GAP, MOST, Cell, Column
 from dense_cli.writers.screen import Screen
+from dense_cli.writers.shades import shade
 from dense_cli.writers.writer import TableOptions
-
-# Backgrounds from unlikely to certain, on which the foreground beside them can be read, light or dark.
-_SHADES = (
-    "",
-    "white on #17344a",
-    "white on #1d4d6b",
-    "white on #22668c",
-    "white on #2880ad",
-    "black on #46a3d1",
-)
 
 
 def render(
@@ -47,7 +37,7 @@ def render(
             Text(spell(column.header)), justify="left" if column.names else "right", no_wrap=True
         )
     for row in rows:
-        table.add_row(*[Text(spell(cell.text), style=_style(cell)) for cell in row])
+        table.add_row(*[Text(spell(cell.text), style=_style(cell, screen)) for cell in row])
     file = io.StringIO()
     console = Console(
         file=file,
@@ -139,10 +129,8 @@ def _spelling(screen: Screen) -> Callable[[str], str]:
     return spell
 
 
-def _style(cell: Cell) -> str:
+def _style(cell: Cell, screen: Screen) -> str:
     if cell.padding:
         return "dim"
-    shade = ""
-    if cell.shade is not None and math.isfinite(cell.shade):
-        shade = _SHADES[min(max(int(cell.shade * len(_SHADES)), 0), len(_SHADES) - 1)]
-    return f"bold {shade}".rstrip() if cell.likeliest else shade
+    likely = "" if cell.shade is None or screen.colors is None else shade(cell.shade, screen.colors)
+    return f"bold {likely}".rstrip() if cell.likeliest else likely

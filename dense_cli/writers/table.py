@@ -15,7 +15,7 @@ from dense_cli.limits import require_bytes
 from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.views.measures import Summary
-from dense_cli.writers.cells import EXPLANATION, Cell, Cells, Column, explanation, layout
+from dense_cli.writers.cells import EXPLANATION, UNSURE, Cell, Cells, Column, explanation, layout
 from dense_cli.writers.rich_table import render, write_lines, write_wrapped
 from dense_cli.writers.summary import accuracy_line, summary_line
 from dense_cli.writers.writer import TableOptions, Writer, with_arrays
@@ -100,6 +100,11 @@ class TableWriter(Writer):
         """Print the rows that are left, and say which are not shown."""
         if self.headed or self.rows or (self.run.steps is None and not self.shown):
             self.flush()
+        if self.cells.unsure:
+            write_wrapped(
+                self.out, self.table.screen, f"unsure: the two likeliest are less than {UNSURE} apart"
+            )
+            self.cells.unsure = False
         for lines in self.explained:
             self.print("", *lines)
         self.print(*[""] * bool(self.explained))
@@ -131,7 +136,12 @@ class TableWriter(Writer):
         self.rows, self.headed = [], True
 
     def lay(self, columns: list[Column], rows: list[list[Cell]], *, headed: bool = False) -> list[str]:
-        """Return the lines of a table; ``headed``: its header was printed before."""
+        """Return the lines of a table; ``headed``: its header was printed before.
+
+        The last column, where it has no name, is there only for rows of which there is something to say.
+        """
+        if not columns[-1].header and not any(row[-1].text for row in rows):
+            columns, rows = columns[:-1], [row[:-1] for row in rows]
         return render(columns, rows, self.table.screen, headed=headed)
 
     def print(self, *lines: str) -> None:

@@ -367,6 +367,8 @@ def check_markdown(case: Case, text: str, rows: list[Row]) -> None:
         ]
         assert [cells[name] for name in axes] == [str(n) for n in place]
         slack = Slack(row)
+        if "" in cells:
+            assert (cells[""] == "padding") == (row.counts is False), (row.place, cells[""])
         if "class" in cells:
             check_class(None if cells["class"] == "-" else int(cells["class"]), row, slack)
         for name in MEASURES:
