@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from dense_cli.writers.cells import Cell, Column
+from dense_cli.writers.cells import EXPLANATION, Cell, Column
 from dense_cli.writers.table import TableWriter
 
 # What Markdown acts on: escapes, code, emphasis, HTML, entities, links, and the bars of the table itself.
@@ -14,9 +14,13 @@ _MARKDOWN = re.compile(r"[\\`*_<|~&]|(?<=\])\(")
 class Markdown(TableWriter):
     """The same rows as a table has, as a Markdown table."""
 
-    def lay(self, columns: list[Column], rows: list[list[Cell]], *, headed: bool = False) -> list[str]:
-        """Return the lines of a Markdown table."""
-        return markdown_lines([] if headed else columns, rows)
+    def lay(self, rows: list[list[Cell]]) -> list[str]:
+        """Return the next lines of a Markdown table."""
+        return markdown_lines([] if self.headed else self.cells.columns, rows)
+
+    def lay_explanation(self, rows: list[list[Cell]]) -> list[str]:
+        """Return the lines of a Markdown table of its own."""
+        return markdown_lines(EXPLANATION, rows)
 
     def finish(self) -> None:
         """End the table with an empty line, after which text is no part of it."""

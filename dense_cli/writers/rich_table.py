@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any, BinaryIO
+from functools import cache
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
@@ -17,41 +18,118 @@ from dense_cli.writers.screen import Screen
 from dense_cli.writers.shades import shade
 from dense_cli.writers.writer import TableOptions
 
+if TYPE_CHECKING:
+    from rich.style import Style
 
-def render(
-    columns: list[Column], rows: list[list[Cell]], screen: Screen, *, headed: bool = False
-) -> list[str]:
-    """Return a Rich table's lines; ``headed``: the header was printed before."""
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+_ON_A_SCREEN = 100  # rows that Rich draws
+_SYSTEMS = {"truecolor": "TRUECOLOR", "256": "EIGHT_BIT", "standard": "STANDARD", "windows": "WINDOWS"}
 
-    simple = box.SIMPLE_HEAD if screen.unicode else box.ASCII_DOUBLE_HEAD
-    table = Table(
-        box=simple, show_edge=False, padding=(0, GAP - 1, 0, 0), pad_edge=False, show_header=not headed
-    )
-    spell = _spelling(screen)
-    for column in columns:
-        table.add_column(
-            Text(spell(column.header)), justify="left" if column.names else "right", no_wrap=True
+
+def render(columns: list[Column], rows: list[list[Cell]], screen: Screen) -> list[str]:
+    """Return the lines of a table."""
+    return Grid(columns, screen).lines(rows)
+
+
+class Grid:
+    """A table that is laid out some rows at a time, below one header.
+
+    A column is as wide as its header and its widest text so far. Rich draws what a screen holds; the rows of
+    long tables are laid out here in the same way, which takes a fraction of the time. A last column without a
+    name takes no room until it has text.
+    """
+
+    def __init__(self, columns: list[Column], screen: Screen) -> None:
+        self.columns = columns
+        self.screen = screen
+        self.widths: list[int] = []
+
+    def lines(self, rows: list[list[Cell]]) -> list[str]:
+        """Return the lines of the next rows, of the first ones with the header."""
+        spell = _spelling(self.screen)
+        if spell is not str:
+            rows = [[cell._replace(text=spell(cell.text)) for cell in row] for row in rows]
+        drawn: list[str] = []
+        begins = not self.widths
+        headers = [spell(column.header) for column in self.columns]
+        if begins:
+            self.widths = [_width(header) for header in headers]
+        for i, cells in enumerate(zip(*rows, strict=True)):
+            self.widths[i] = max(self.widths[i], *(_width(cell.text) for cell in cells))
+        if begins:
+            drawn = self._drawn(headers, rows[:_ON_A_SCREEN])
+            rows = rows[_ON_A_SCREEN:]
+        return drawn + list(map(self._line, rows))
+
+    def _drawn(self, headers: list[str], rows: list[list[Cell]]) -> list[str]:
+        """Return the header and rows as Rich draws them."""
+        from rich import box
+        from rich.console import Console
+        from rich.table import Table
+        from rich.text import Text
+
+        shown = self._shown()
+        simple = box.SIMPLE_HEAD if self.screen.unicode else box.ASCII_DOUBLE_HEAD
+        table = Table(box=simple, show_edge=False, padding=(0, GAP - 1, 0, 0), pad_edge=False)
+        for header, column, width in zip(headers[:shown], self.columns, self.widths, strict=False):
+            table.add_column(
+                Text(header), justify="left" if column.names else "right", no_wrap=True, width=width
+            )
+        for row in rows:
+            table.add_row(*[Text(cell.text, style=_style(cell, self.screen)) for cell in row[:shown]])
+        file = io.StringIO()
+        console = Console(
+            file=file,
+            width=1 << 20,  # never squeezed: what does not fit has been left out before
+            force_terminal=self.screen.bold,
+            color_system=self.screen.colors,  # type: ignore[arg-type]
+            no_color=self.screen.colors is None,
+            legacy_windows=False,
+            highlight=False,
+            markup=False,
+            emoji=False,
         )
-    for row in rows:
-        table.add_row(*[Text(spell(cell.text), style=_style(cell, screen)) for cell in row])
-    file = io.StringIO()
-    console = Console(
-        file=file,
-        width=1 << 20,  # never squeezed: what does not fit has been left out before
-        force_terminal=screen.bold,
-        color_system=screen.colors,  # type: ignore[arg-type]
-        no_color=screen.colors is None,
-        legacy_windows=False,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    console.print(table)
-    return [line.rstrip() for line in file.getvalue().splitlines()]
+        console.print(table)
+        return [line.rstrip() for line in file.getvalue().splitlines()]
+
+    def _shown(self) -> int:
+        """Return how many columns take room."""
+        return len(self.widths) - (self.widths[-1] == 0)
+
+    def _line(self, row: list[Cell]) -> str:
+        """Return the line of a row, as Rich would draw it."""
+        texts = []
+        for cell, column, width in zip(row[: self._shown()], self.columns, self.widths, strict=False):
+            text = cell.text
+            room = " " * (width - _width(text))
+            text = text + room if column.names else room + text
+            texts.append(_styled(text, _style(cell, self.screen), self.screen) if self.screen.bold else text)
+        gap = " " * GAP if self.screen.unicode else " " * (GAP - 1) + "|"
+        return gap.join(texts).rstrip()
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len
+
+    return cell_len(text)
+
+
+@cache
+def _rich_style(style: str) -> Style:
+    from rich.style import Style
+
+    return Style.parse(style)
+
+
+def _styled(text: str, style: str, screen: Screen) -> str:
+    from rich.color import ColorSystem
+
+    if not style:
+        return text
+    system = None if screen.colors is None else ColorSystem[_SYSTEMS[screen.colors]]
+    return _rich_style(style).render(text, color_system=system)
 
 
 def render_fitting(

@@ -15,8 +15,8 @@ from dense_cli.limits import require_bytes
 from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.views.measures import Summary
-from dense_cli.writers.cells import EXPLANATION, UNSURE, Cell, Cells, Column, explanation, layout
-from dense_cli.writers.rich_table import render, write_lines, write_wrapped
+from dense_cli.writers.cells import EXPLANATION, UNSURE, Cell, Cells, explanation, layout
+from dense_cli.writers.rich_table import Grid, render, write_lines, write_wrapped
 from dense_cli.writers.summary import accuracy_line, summary_line
 from dense_cli.writers.writer import TableOptions, Writer, with_arrays
 
@@ -61,6 +61,7 @@ class TableWriter(Writer):
 
     def _start(self) -> None:
         self.rows: list[list[Cell]] = []
+        self.grid = Grid(self.cells.columns, self.table.screen)
         self.shown = 0
         self.last_sample = -1
         self.more = self.full = self.headed = False
@@ -90,7 +91,7 @@ class TableWriter(Writer):
         if result.explained is not None:
             for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():
                 title, parts = explanation(self.cells, result, i)
-                self.explained.append([title, *self.lay(EXPLANATION, parts)])
+                self.explained.append([title, *self.lay_explanation(parts)])
 
     def end(self) -> None:
         """Print what is left."""
@@ -132,17 +133,16 @@ class TableWriter(Writer):
 
     def flush(self) -> None:
         """Print the rows gathered so far."""
-        self.print(*self.lay(self.cells.columns, self.rows, headed=self.headed))
+        self.print(*self.lay(self.rows))
         self.rows, self.headed = [], True
 
-    def lay(self, columns: list[Column], rows: list[list[Cell]], *, headed: bool = False) -> list[str]:
-        """Return the lines of a table; ``headed``: its header was printed before.
+    def lay(self, rows: list[list[Cell]]) -> list[str]:
+        """Return the lines of the next rows, of the first ones with the header."""
+        return self.grid.lines(rows)
 
-        The last column, where it has no name, is there only for rows of which there is something to say.
-        """
-        if not columns[-1].header and not any(row[-1].text for row in rows):
-            columns, rows = columns[:-1], [row[:-1] for row in rows]
-        return render(columns, rows, self.table.screen, headed=headed)
+    def lay_explanation(self, rows: list[list[Cell]]) -> list[str]:
+        """Return the lines of a table of its own."""
+        return render(EXPLANATION, rows, self.table.screen)
 
     def print(self, *lines: str) -> None:
         """Print lines as they are."""
