@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -205,9 +206,8 @@ class _Worker:
         if self.view.explain is not None:
             from dense_cli.views.explain import explain
 
-            result.explained = explain(
-                rows, self.kernel, bias, result.arrays["logits"], result.classes, self.view.explain
-            )
+            logits, classes = result.arrays["logits"], result.classes
+            result.explain = partial(explain, rows, self.kernel, bias, logits, classes, self.view.explain)
         result.block, result.mask = block, mask
         return result
 

@@ -70,6 +70,9 @@ class Plan(HeadOptions):
         show: ``probabilities``, ``log-probabilities``, ``logits`` or ``classes``.
         top_k: only so many of the likeliest classes.
         measures: of ``confidence``, ``margin``, ``entropy``, ``perplexity``.
+        sort: rows in order of ``confidence``, ``margin``, ``entropy`` or ``loss``, the doubtful ones first.
+        unsure: only rows whose margin is below it.
+        wrong: only rows whose class is not that of ``targets``.
         explain: the class whose logit is explained: a number, a label, or ``auto``.
         threads: blocks computed at once; None: one per processor.
         memory: bytes that blocks, and what must be held whole, may take.
@@ -103,6 +106,9 @@ class Plan(HeadOptions):
     show: str = "probabilities"
     top_k: int | None = None
     measures: tuple[str, ...] = ()
+    sort: str | None = None
+    unsure: float | None = None
+    wrong: bool = False
     explain: str | None = None
     threads: int | None = None
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dense_cli.sources.source import Source
     from dense_cli.sources.targets import Targets
     from dense_cli.views.evaluate import Result, View
+    from dense_cli.views.select import Selection
 
 Shape = tuple[int | None, ...]
 
@@ -221,7 +222,8 @@ class Run:
         """The measures that are shown for each row; the view may have more, for a summary."""
         from dense_cli.views.measures import OF_TARGETS
 
-        measures = tuple(dict.fromkeys(self.plan.measures))
+        needs = () if self.selection is None else self.selection.needs
+        measures = tuple(name for name in dict.fromkeys([*self.plan.measures, *needs]) if name != "loss")
         return measures if self.targets is None else measures + OF_TARGETS
 
     @cached_property
@@ -238,8 +240,53 @@ class Run:
             measures = tuple(dict.fromkeys([*measures, *Summary.NEEDS]))
         return View(show, self.plan.top_k, measures=measures, explain=self._explained())
 
-    def groups(self, view: View, *, by_step: bool) -> Iterator[tuple[int | None, Iterator[Result]]]:
-        """Give the results of all rows, or with ``by_step`` those of one time step after another."""
+    def groups(
+        self,
+        view: View,
+        *,
+        by_step: bool,
+        most: int | None = None,
+        watch: Callable[[Result], None] | None = None,
+    ) -> Iterator[tuple[int | None, Iterator[Result]]]:
+        """Give the results of the rows that are asked for.
+
+        Args:
+            view: what is computed of every row.
+            by_step: those of one time step after another.
+            most: how many sorted rows are needed.
+            watch: is given every result, before rows are left out.
+        """
+        for step, results in self._groups(view, by_step=by_step):
+            yield step, self._selected(results, most, watch)
+
+    def _selected(
+        self, results: Iterator[Result], most: int | None, watch: Callable[[Result], None] | None
+    ) -> Iterator[Result]:
+        if watch is not None:
+            results = _watched(results, watch)
+        selection = self.selection
+        if selection is None:
+            return results
+        from dense_cli.views.select import select
+
+        return select(results, selection._replace(most=most))
+
+    @cached_property
+    def selection(self) -> Selection | None:
+        """Which rows deserve a look; None: all, in the order in which they come."""
+        plan = self.plan
+        if plan.sort is None and plan.unsure is None and not plan.wrong:
+            return None
+        from dense_cli.views.select import Selection
+
+        if self.targets is None and (plan.wrong or plan.sort == "loss"):
+            asked = "--wrong" if plan.wrong else "--sort loss"
+            raise UsageError(f"{asked} is about targets: it needs --targets FILE")
+        if not self.gives_distributions:
+            raise UsageError("--sort, --unsure and --wrong are about distributions: softmax or sparsemax")
+        return Selection(plan.sort, plan.unsure, plan.wrong, memory=plan.memory)
+
+    def _groups(self, view: View, *, by_step: bool) -> Iterator[tuple[int | None, Iterator[Result]]]:
         if self._steps is None:
             yield None, self.results(view)
         elif not by_step:
@@ -324,6 +371,12 @@ class Run:
             known = "auto, a label or a class number" if self.labels is not None else "auto or a class number"
             raise ConfigError(f"--explain: expected {known} below {self.classes}, found {name!r}")
         return int(name)
+
+
+def _watched(results: Iterator[Result], watch: Callable[[Result], None]) -> Iterator[Result]:
+    for result in results:
+        watch(result)
+        yield result
 
 
 class _Classless:

@@ -297,6 +297,23 @@ precision_option = click.option(
     help="Digits after the point in a table.",
 )
 
+select_options = _bundle(
+    click.option(
+        "--sort",
+        type=click.Choice(["confidence", "margin", "entropy", "loss"]),
+        help="Rows in this order, those that deserve a look first: the least sure, or the largest loss.",
+    ),
+    click.option(
+        "--unsure",
+        type=click.FloatRange(0, 1),
+        is_flag=False,
+        flag_value=0.1,
+        metavar="[X]",
+        help="Only rows whose two likeliest classes are less than X apart.  [X: 0.1]",
+    ),
+    click.option("--wrong", is_flag=True, help="Only rows whose class is not that of --targets."),
+)
+
 table_options = _bundle(
     click.option(
         "-n",
@@ -357,6 +374,7 @@ run_options = _bundle(
     labels_option,
     show_option,
     measure_options,
+    select_options,
     input_options,
     table_options,
     output_options(*OUTPUT_FORMATS),

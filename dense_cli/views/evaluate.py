@@ -6,8 +6,9 @@ classes are asked for, no division of the whole block where only the likeliest c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -58,7 +59,7 @@ class Result:
         arrays: name → (rows, classes), those that the view names.
         top_classes, top_values: (rows, k), the likeliest first; None where they are not asked for.
         measures: name → (rows,).
-        explained: what a logit of each row is made of, or None.
+        explain: returns what a logit of each row is made of, where that is asked for.
         block: the rows as they were read, and where they stand.
         mask: (rows,), False for padding; None where there is no mask.
     """
@@ -68,9 +69,14 @@ class Result:
     top_classes: NDArray[np.int64] | None = None
     top_values: NDArray[Any] | None = None
     measures: dict[str, NDArray[Any]] = field(default_factory=dict)
-    explained: Explained | None = None
+    explain: Callable[[], Explained] | None = None
     block: Block = field(init=False)
     mask: NDArray[np.bool_] | None = None
+
+    @cached_property
+    def explained(self) -> Explained | None:
+        """What a logit of each row is made of; computed when it is first looked at."""
+        return None if self.explain is None else self.explain()
 
     @property
     def places(self) -> NDArray[np.int64]:

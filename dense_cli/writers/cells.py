@@ -115,7 +115,7 @@ def _fixed_width(run: Run, table: TableOptions, story: bool) -> int:
     sizes = zip(axis_names(len(run.shape) - 1), run.shape, strict=False)
     fixed = sum(max(len(name), len(str(n or 0))) + GAP for name, n in sizes)
     fixed += sum(max(len(name), table.precision + 4) + GAP for name in shown_measures(run, story))
-    return fixed + (_MARK if run.mask is not None else 0)
+    return fixed + (_MARK if run.masked else 0)
 
 
 def _top_width(run: Run, table: TableOptions) -> int:
@@ -125,7 +125,7 @@ def _top_width(run: Run, table: TableOptions) -> int:
 
 def _story_width(run: Run, table: TableOptions) -> int:
     """Return what the story takes beside two classes: wider headers, the margin, and a mark."""
-    return 3 + _number_width(run, table) + GAP + (_MARK if run.mask is None else 0)
+    return 3 + _number_width(run, table) + GAP + (0 if run.masked else _MARK)
 
 
 def _number_width(run: Run, table: TableOptions) -> int:
@@ -138,7 +138,7 @@ def _label_width(run: Run) -> int:
 
 def _is_marked(run: Run, table: TableOptions, story: bool, top: int | None) -> bool:
     """Whether a last column, which has no name, says which rows are padding or, if it fits, unsure."""
-    if run.mask is not None or story:
+    if run.masked or story:
         return True
     if not _knows_margin(run, top):
         return False

@@ -19,6 +19,7 @@ class Format(NamedTuple):
         arrays: how many arrays of a run it holds; None: all of them.
         explains: it has a place for explanations.
         summarizes: it has a place for the summary.
+        by_row: each row says where it stands, so that rows can be left out.
         on_screen: it is laid out for the screen it is shown on.
     """
 
@@ -30,6 +31,7 @@ class Format(NamedTuple):
     arrays: int | None = None
     explains: bool = False
     summarizes: bool = False
+    by_row: bool = False
     on_screen: bool = False
 
 
@@ -42,14 +44,24 @@ FORMATS = {
             "dense_cli.writers.table:TableWriter",
             explains=True,
             summarizes=True,
+            by_row=True,
             on_screen=True,
         ),
         Format("json", (".json",), "dense_cli.writers.json:Json", explains=True, summarizes=True),
-        Format("jsonl", (".jsonl", ".ndjson"), "dense_cli.writers.jsonl:JsonLines", explains=True),
-        Format("csv", (".csv",), "dense_cli.writers.csv:Csv"),
+        Format(
+            "jsonl", (".jsonl", ".ndjson"), "dense_cli.writers.jsonl:JsonLines", explains=True, by_row=True
+        ),
+        Format("csv", (".csv",), "dense_cli.writers.csv:Csv", by_row=True),
         Format("npy", (".npy",), "dense_cli.writers.npy:Npy", by_step=False, binary=True, arrays=1),
         Format("npz", (".npz",), "dense_cli.writers.npy:Npz", by_step=False, binary=True),
-        Format("markdown", (".md",), "dense_cli.writers.markdown:Markdown", explains=True, summarizes=True),
+        Format(
+            "markdown",
+            (".md",),
+            "dense_cli.writers.markdown:Markdown",
+            explains=True,
+            summarizes=True,
+            by_row=True,
+        ),
     )
 }
 

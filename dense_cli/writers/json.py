@@ -39,7 +39,6 @@ class Json(Writer):
         self.body.write(b'{"t":%d,' % t)
         self.steps += 1
         self.sizes.next_step()
-        super().step(t)
         self._open()
 
     def _open(self) -> None:
@@ -60,8 +59,6 @@ class Json(Writer):
 
     def write(self, result: Result) -> None:
         places = result.places
-        if self.run.targets is not None:
-            self.count(result)
         self.rows += len(places)
         if not self.known:
             self.sizes.add(places)

@@ -11,23 +11,12 @@ if TYPE_CHECKING:
     from dense_cli.run import Run
 
 
-def summary_line(totals: Totals, run: Run, digits: int, *, shown: int | None = None) -> str:
-    """Return the samples, steps and classes, and the mean confidence and entropy.
-
-    ``shown``: the means are of that many rows, as the rest was not computed.
-    """
+def summary_line(totals: Totals, run: Run, digits: int) -> str:
+    """Return the samples, steps and classes, and the mean confidence and entropy."""
     stepped = len(run.shape) > 2 and run.steps is None
     steps = totals.rows + totals.lost
-    samples: int | None = totals.samples
-    if shown is not None:
-        samples, steps = run.shape[0], -1
-        if None not in run.shape:
-            steps = math.prod(n or 0 for n in run.shape[:-1])
     parts = []
-    if samples is not None:
-        parts.append(
-            _count(samples, "sample") + (f", {_count(steps, 'step')}" if stepped and steps >= 0 else "")
-        )
+    parts.append(_count(totals.samples, "sample") + (f", {_count(steps, 'step')}" if stepped else ""))
     if run.shows_values:
         return ", ".join([*parts, _count(totals.classes, "value")])
     parts.append(_count(totals.classes, "class", "classes"))
@@ -37,8 +26,6 @@ def summary_line(totals: Totals, run: Run, digits: int, *, shown: int | None = N
         notes.append(f"mean confidence {totals.confidence:.{digits}f}")
         whole = math.log(totals.classes)
         notes.append(f"mean entropy {totals.entropy:.{digits}f} of {whole:.{digits}f} (log {totals.classes})")
-        if shown is not None:
-            notes[0] = f"of the {_count(shown, 'row')} shown: {notes[0]}"
     if totals.padded:
         notes.append(f"{_count(totals.padded, 'padded step')} not counted")
     if totals.lost:

@@ -20,6 +20,7 @@ from dense_cli.writers.rich_table import Grid, render, write_lines, write_wrappe
 from dense_cli.writers.summary import accuracy_line, summary_line
 from dense_cli.writers.writer import TableOptions, Writer, with_arrays
 
+STEPS = 10  # time steps that `slice` shows, unless others or all are asked for
 _BLOCK = 500  # rows that are laid out together
 _CELLS = 50_000  # and cells, at most
 _CELL_COST = 4500  # bytes that a cell takes while it is laid out
@@ -34,6 +35,10 @@ class TableWriter(Writer):
         columns = len(self.cells.columns)
         require_bytes(columns * _CELL_COST, "the table", f"a row of {columns} columns", run.plan.memory)
         self.block = max(min(_BLOCK, _CELLS // columns), 1)
+        self.limit = None if table.limit is None else table.limit + 1  # one more says that there are more
+        if run.plan.times == () and table.limit is not None:
+            self.most_steps = STEPS
+        self._start()
 
     @classmethod
     def wants(cls, run: Run, table: TableOptions) -> View:
@@ -49,14 +54,16 @@ class TableWriter(Writer):
         left_out = layout(self.run, self.table).left_out
         if left_out is not None:
             self.run.note(f"{left_out} are shown (all: -f csv)")
-        self._start()
         write_wrapped(self.out, self.table.screen, *self.run.title)
 
     def step(self, t: int) -> None:
-        """Begin the table of another time step."""
-        self.finish()
+        """Print what names a time step."""
         axes = len(self.run.shape) - 3
         self.print("", f"y[:, {t}, :{', :' * axes}]  (t = {t})")
+
+    def end_step(self) -> None:
+        """End the table of a time step."""
+        self.finish()
         self._start()
 
     def _start(self) -> None:
@@ -64,18 +71,16 @@ class TableWriter(Writer):
         self.grid = Grid(self.cells.columns, self.table.screen)
         self.shown = 0
         self.last_sample = -1
-        self.more = self.full = self.headed = False
+        self.left = 0  # rows that there was no room for
+        self.headed = False
         self.summary = Summary(self.run.classes, self.run.view.top or 5)
         self.explained: list[list[str]] = []
 
     def write(self, result: Result) -> None:
-        """Print the rows that there is room for; targets are there for the summary of all rows."""
+        """Print the rows that there is room for."""
         rows = len(result.classes)
-        room = rows if self.table.limit is None else self.table.limit - self.shown
-        count = min(rows, room)
-        self.more = rows > room
-        self.full = self.more and self.run.targets is None
-        self.count(result, None if self.run.targets is not None else count)
+        count = rows if self.table.limit is None else min(rows, self.table.limit - self.shown)
+        self.left += rows - count
         if not count:
             return
         self.shown += count
@@ -88,14 +93,20 @@ class TableWriter(Writer):
             # However many rows the blocks have, the same rows are laid out together.
             if len(self.rows) == self.block:
                 self.flush()
+        if self.rows and self.shown == self.table.limit:
+            self.flush()  # they need not wait for the summary of all rows
+            self.out.flush()
         if result.explained is not None:
             for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():
                 title, parts = explanation(self.cells, result, i)
                 self.explained.append([title, *self.lay_explanation(parts)])
 
     def end(self) -> None:
-        """Print what is left."""
+        """Print what is left, and how many time steps are not shown."""
         self.finish()
+        more = 0 if self.most_steps is None else len(self.run.steps or ()) - self.most_steps
+        if more > 0:
+            self.print("", f"… {more} more time step{'s' * (more != 1)}: --all, or -t")
 
     def finish(self) -> None:
         """Print the rows that are left, and say which are not shown."""
@@ -109,19 +120,22 @@ class TableWriter(Writer):
         for lines in self.explained:
             self.print("", *lines)
         self.print(*[""] * bool(self.explained))
-        if self.more:
+        if self.left:
             write_wrapped(self.out, self.table.screen, f"… {self._left()}: --all")
         if self.headed:
             totals = self.summary.totals()
-            partly = self.more and self.run.targets is None
-            line = summary_line(totals, self.run, self.table.precision, shown=self.shown if partly else None)
-            write_wrapped(self.out, self.table.screen, line)
+            write_wrapped(self.out, self.table.screen, summary_line(totals, self.run, self.table.precision))
             if self.run.targets is not None:
                 write_wrapped(self.out, self.table.screen, accuracy_line(totals, self.table.precision))
-        self.more = self.headed = False
+        self.headed = False
 
     def _left(self) -> str:
-        """Return what is not shown, in samples."""
+        """Return what is not shown, in samples; of selected rows, in rows."""
+        selection = self.run.selection
+        if selection is not None and selection.sort is not None:
+            return "more rows"
+        if selection is not None:
+            return f"{self.left} more row{'s' * (self.left != 1)}"
         inner = self.run.shape[1:-1] if self.run.steps is None else self.run.shape[2:-1]
         batch = self.run.shape[0]
         if batch is None or None in inner:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, islice
 from typing import BinaryIO
 
 from dense_cli.errors import UsageError
@@ -22,8 +22,13 @@ def require_fit(run: Run, name: str) -> None:
     if run.plan.measures and format.arrays == 1:
         raise UsageError(f"{name.upper()} holds one array, the one that --show names: --measure needs -f npz")
     if run.view.explain is not None and not format.explains:
-        *others, last = [f.name for f in FORMATS.values() if f.explains]
-        raise UsageError(f"--explain does not fit {name}: expected {', '.join(others)} or {last}")
+        raise _misfit("--explain", name, [f.name for f in FORMATS.values() if f.explains])
+    if run.selection is not None and not format.by_row:
+        raise _misfit("--sort, --unsure or --wrong", name, [f.name for f in FORMATS.values() if f.by_row])
+
+
+def _misfit(option: str, name: str, fitting: list[str]) -> UsageError:
+    return UsageError(f"{option} does not fit {name}: expected {', '.join(fitting[:-1])} or {fitting[-1]}")
 
 
 def write(run: Run, out: BinaryIO, name: str, table: TableOptions) -> None:
@@ -36,9 +41,13 @@ def write(run: Run, out: BinaryIO, name: str, table: TableOptions) -> None:
     format, cls = FORMATS[name], writer(name)
     view = cls.wants(run, table)
     made = cls(out, run, view, table)
-    counts = run.targets is not None and not format.summarizes
+    counts = run.targets is not None
+    watch = made.count if counts or format.on_screen or format.summarizes else None
     begun = False
-    for step, results in run.groups(view, by_step=format.by_step):
+    groups = run.groups(view, by_step=format.by_step, most=made.limit, watch=watch)
+    for step, results in islice(groups, made.most_steps):
+        if begun:
+            made.end_step()
         # What is wrong with an input shows in its first block: nothing is printed before that.
         first = next(results, None)
         if not begun:
@@ -48,12 +57,8 @@ def write(run: Run, out: BinaryIO, name: str, table: TableOptions) -> None:
             made.step(step)
         for result in chain([] if first is None else [first], results):
             made.write(result)
-            if counts:
-                made.count(result)
-            if made.full:
-                break
     if not begun:
         made.begin()
     made.end()
-    if counts:
+    if counts and not format.summarizes:
         run.note(accuracy_line(made.summary.totals(), table.precision))

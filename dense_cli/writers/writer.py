@@ -36,13 +36,13 @@ class Writer(ABC):
     ``view`` is what was computed, the view that `wants` returned.
     """
 
-    full = False  # whether further results would not be shown
-
     def __init__(self, out: BinaryIO, run: Run, view: View, table: TableOptions) -> None:
         self.out = out
         self.run = run
         self.view = view
         self.table = table
+        self.limit: int | None = None  # rows that are written at most
+        self.most_steps: int | None = None  # and time steps, of which each is a table
         self.summary = Summary(run.classes, run.view.top or 5)
 
     @classmethod
@@ -55,17 +55,14 @@ class Writer(ABC):
 
     def step(self, t: int) -> None:
         """Begin time step ``t``."""
+
+    def end_step(self) -> None:
+        """End a time step after which another one comes, and get ready to count that."""
         self.summary.next_step()
 
-    def count(self, result: Result, rows: int | None = None) -> None:
-        """Add the first ``rows`` rows of a result (None: all) to the summary."""
-        part = slice(rows)
-        self.summary.add(
-            result.classes[part],
-            {name: values[part] for name, values in result.measures.items()},
-            result.places[part, 0],
-            None if result.mask is None else result.mask[part],
-        )
+    def count(self, result: Result) -> None:
+        """Add the rows of a result to the summary, also those that are not written."""
+        self.summary.add(result.classes, result.measures, result.places[:, 0], result.mask)
 
     @abstractmethod
     def write(self, result: Result) -> None:
