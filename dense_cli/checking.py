@@ -152,7 +152,7 @@ def _of_labels(plan: Plan, run: Run) -> list[Finding]:
     if plan.labels is None:
         return []
     try:
-        load_labels(plan.labels, run.classes)
+        load_labels(plan.labels, run.classes, key=plan.labels_key, note=run.note)
     except ShapeError as e:
         advice = "each class needs its label, in the order of the kernel's columns"
         return [Finding("labels", str(e), advice)]

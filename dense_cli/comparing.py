@@ -5,9 +5,11 @@ In: two paths and what is compared. Out: a `ComparedFiles`. The differences are 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ShapeError, UsageError
+from dense_cli.sources.open import no_note
 from dense_cli.text import shown
 
 if TYPE_CHECKING:
@@ -53,6 +55,8 @@ def compare(
     top_k: int = 5,
     most: int | None = 10,
     labels: str | None = None,
+    labels_key: str | None = None,
+    note: Callable[[str], None] = no_note,
     input_format: str | None = None,
     key: str | None = None,
     memory: int | None = None,
@@ -67,6 +71,8 @@ def compare(
         top_k: how many of the likeliest classes the overlap looks at.
         most: how many flips, and worst rows, are kept; None: all.
         labels: the path of the classes' names.
+        labels_key: which member of a JSON object holds them.
+        note: is told where the labels were not taken as they stand.
         input_format: the format of standard input, else of A and B.
         key: which array of a file that holds several.
         memory: bytes that what must be held whole may take; 4 GiB always may be taken.
@@ -92,7 +98,7 @@ def compare(
     if kind == "classes":
         limits.require_of_classes()
     units = None if kind == "classes" else a.shape[-1]
-    names = load_labels(labels, units) if labels is not None else None
+    names = load_labels(labels, units, key=labels_key, note=note) if labels is not None else None
     comparison = Comparison(kind, limits, top_k, most)
     _add_rows(comparison, a, b, numbered=a_numbered == b_numbered)
     result = comparison.result()

@@ -5,11 +5,12 @@ In: a `Run`, and `Rules` that say how steps become text. Out: `Line`s, as the sa
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from dense_cli.errors import ConfigError, nearest
 from dense_cli.run import Run
+from dense_cli.sources.open import no_note
 from dense_cli.views.beam import CtcPrefixes, Paths, Search
 from dense_cli.views.decode import Decoder, Line, Rules
 from dense_cli.views.evaluate import View
@@ -117,37 +118,50 @@ def pieces_of(name: str | None, labels: str | None) -> Pieces | None:
 
 
 def class_number(
-    label: str | None, option: str, classes: int, names: Sequence[str] | None, file: str | None
+    label: str | None,
+    option: str,
+    classes: int,
+    names: Sequence[str] | None,
+    file: str | None,
+    note: Callable[[str], None] = no_note,
 ) -> int | None:
     """Return the class number of the label that an option names, None where it names none.
 
     Args:
-        label: a label, or a class number where there are no ``names``.
+        label: a label, or ``#`` and a class number; where there are no ``names``, also a number alone.
         option: the option's name, for messages.
         classes: how many there are.
         names: the labels of ``file``.
+        note: is told where a label looks like the number of another class.
 
     Raises:
         ConfigError: no class is meant, or several.
 
     >>> class_number("_", "ctc", 3, ["a", "b", "_"], "letters.txt")
     2
+    >>> class_number("#2", "ctc", 3, ["a", "b", "_"], "letters.txt")
+    2
     """
     if label is None:
         return None
-    if names is not None:
-        found = [number for number, name in enumerate(names) if name == label]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise ConfigError(
-                f"--{option}: {len(found)} classes are labelled {label!r} in {file}: "
-                f"expected one, found {found[0]} and {found[1]}"
-            )
-        known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
-        raise ConfigError(f"--{option}: no label {label!r} in {file}; {known}")
-    if not label.isdecimal() or len(label) > 18 or int(label) >= classes:
+    number = label.removeprefix("#")
+    among = number.isdecimal() and len(number) < 19 and int(number) < classes
+    found = [at for at, name in enumerate(names or ()) if name == label]
+    if len(found) > 1:
         raise ConfigError(
-            f"--{option}: expected a class number below {classes} (there are no --labels), found {label!r}"
+            f"--{option}: {len(found)} classes are labelled {label!r} in {file}: "
+            f"expected one, found {found[0]} and {found[1]}"
         )
-    return int(label)
+    if found:
+        if among and int(number) != found[0]:
+            named = f", which is '#{number}'" if number == label else ""
+            note(f"--{option} {label}: taken as the label of class {found[0]}, not as class {number}{named}")
+        return found[0]
+    if names is not None and number == label:
+        known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
+        hint = f"--{option} '#{label}' names the class by its number" if among else None
+        raise ConfigError(f"--{option}: no label {label!r} in {file}; {known}", hint=hint)
+    if not among:
+        there = "there are no --labels" if names is None else f"{file} has no such label"
+        raise ConfigError(f"--{option}: expected a class number below {classes} ({there}), found {label!r}")
+    return int(number)

@@ -66,6 +66,7 @@ class Plan(HeadOptions):
         lengths, mask: the path of an array that says which time steps are not padding.
         mask_value: steps whose features all equal it are padding.
         labels: the path of the classes' names.
+        labels_key: which member of a JSON object holds them.
         targets, ignore_index: the path of the classes that rows should have; which of them do not count.
         show: ``probabilities``, ``log-probabilities``, ``logits`` or ``classes``.
         top_k: only so many of the likeliest classes.
@@ -101,6 +102,7 @@ class Plan(HeadOptions):
     mask: str | None = None
     mask_value: float | None = None
     labels: str | None = None
+    labels_key: str | None = None
     targets: str | None = None
     ignore_index: int | None = None
     show: str = "probabilities"

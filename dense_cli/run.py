@@ -186,7 +186,9 @@ class Run:
         if self.plan.labels is not None:
             from dense_cli.sources.labels import load_labels
 
-            self.labels = load_labels(self.plan.labels, self.classes)
+            self.labels = load_labels(
+                self.plan.labels, self.classes, key=self.plan.labels_key, note=self.note
+            )
 
     def open_targets(self, lead: Shape) -> None:
         """Read the targets, of the shape ``lead``: before the first row of a stream is read."""

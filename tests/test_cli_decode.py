@@ -366,6 +366,31 @@ def test_the_first_line_is_there_before_the_input_ends(letters, threads):
 # --- errors: one line, exit 2, nothing on standard output -----------------------------------------------
 
 
+@pytest.mark.parametrize("labels", [[], ["--labels", "letters.txt"], ["--labels", "by_id.json"]])
+def test_a_class_is_named_by_its_number_after_a_hash(run, letters, labels):
+    (letters / "by_id.json").write_text('{"a": 1, "b": 2, "$": 3}')
+    ran = run("decode", "y.npy", *labels, "--ctc", "#0", "--eos", "#3", "--join", "")
+    assert (ran.code, ran.err) == (0, "")
+    assert ran.text == ("112\n22\n" if not labels else "aab\nbb\n")
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "note"),
+    [
+        ("0", "_ a $\n$ _\n", "--ctc 0: taken as the label of class 2, not as class 0, which is '#0'"),
+        ("#0", "a 0 $\n0 $ 0\n", None),
+        ("#2", "_ a $\n$ _\n", None),
+    ],
+)
+def test_a_label_that_looks_like_the_number_of_another_class_is_told(run, here, label, text, note):
+    y = np.eye(4)[[[0, 1, 2, 3], [2, 3, 2, 0]]]
+    np.save("y.npy", y)
+    (here / "names.txt").write_text("_\na\n0\n$\n")
+    ran = run("decode", "y.npy", "--labels", "names.txt", "--ctc", label)
+    assert ran.err == (f"Note: {note}\n" if note else "")
+    assert ran.text == text
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -380,7 +405,23 @@ def test_the_first_line_is_there_before_the_input_ends(letters, threads):
         (["--eos", "$"], "--eos: expected a class number below 4 (there are no --labels), found '$'"),
         (["--ctc", "4"], "--ctc: expected a class number below 4 (there are no --labels), found '4'"),
         (["--pad", "-1"], "--pad: expected a class number below 4 (there are no --labels), found '-1'"),
+        (["--eos", "#4"], "--eos: expected a class number below 4 (there are no --labels), found '#4'"),
+        (
+            ["--labels", "letters.txt", "--eos", "#4"],
+            "--eos: expected a class number below 4 (letters.txt has no such label), found '#4'",
+        ),
+        (
+            ["--labels", "letters.txt", "--ctc", "0"],
+            "--ctc: no label '0' in letters.txt; known are _, a, b, $\n"
+            "Hint: --ctc '#0' names the class by its number",
+        ),
         (["--labels", "two.txt"], "two.txt: expected 4, one for each class, found 2 labels"),
+        (
+            ["--labels", "three.txt"],
+            "three.txt: expected 4, one for each class, found 3 labels\n"
+            "Hint: often a CTC blank, a space or padding has no line: give it one where it stands, or name "
+            "the classes in a JSON object by number",
+        ),
         (["--labels", "none.txt"], "none.txt: No such file or directory"),
         (["--lengths", "n.json"], "lengths: expected shape (2,), found (3,)"),
         (["--lengths", "n.json", "--mask", "n.json"], None),
@@ -388,6 +429,7 @@ def test_the_first_line_is_there_before_the_input_ends(letters, threads):
 )
 def test_an_option_that_does_not_fit_is_told_why(run, letters, options, message):
     (letters / "two.txt").write_text("a\nb\n")
+    (letters / "three.txt").write_text("a\nb\n$\n")
     (letters / "twice.txt").write_text("_\na\nb\na\n")
     (letters / "n.json").write_text("[1, 2, 3]")
     ran = run("decode", "y.npy", *options)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 @opts.layer_options
 @opts.weight_options
 @opts.mask_options
-@opts.labels_option
+@opts.labels_options
 @opts.input_options
 @opts.output_options("table", "json")
 @opts.work_options

@@ -34,7 +34,7 @@ from dense_cli.files.formats import holding
     metavar="K",
     help="How many of the likeliest classes the overlap looks at.",
 )
-@opts.labels_option
+@opts.labels_options
 @click.option(
     "--input-format",
     type=click.Choice(holding("arrays")),
@@ -65,6 +65,7 @@ def compare(
     equal_nan: bool,
     top_k: int,
     labels: str | None,
+    labels_key: str | None,
     input_format: str | None,
     key: str | None,
     limit: int,
@@ -86,6 +87,7 @@ def compare(
       densecli predict x.npy -w head.npz -f npy | densecli compare - reference.npy
     """
     from dense_cli import comparing
+    from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of
     from dense_cli.errors import UsageError
     from dense_cli.views.compare import Limits
@@ -106,6 +108,8 @@ def compare(
             top_k=top_k,
             most=None if show_all else limit,
             labels=labels,
+            labels_key=labels_key,
+            note=note,
             input_format=input_format,
             key=key,
             memory=memory,

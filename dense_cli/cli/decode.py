@@ -26,7 +26,7 @@ _FORMATS = ("text", "jsonl")
     help="Join labels as a tokenizer joins its pieces; auto: as the tokenizer.json of --labels says.",
 )
 @click.option("--beam", type=click.IntRange(min=1), metavar="N", help="The N likeliest lines of each sample.")
-@opts.labels_option
+@opts.labels_options
 @opts.holds_options
 @opts.layer_options
 @opts.weight_options
@@ -51,10 +51,10 @@ def decode(
     """Print one line of text per sample: the labels of the likeliest classes, joined.
 
     With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
-    distributions. LABEL is a label, or a class number where there are no labels. In JSON Lines (-f jsonl)
-    each sample has its log-probability, perplexity and the confidence of every step. --beam prints sample,
-    log-probability and text of the likeliest lines: with --ctc each is the sum of all paths that merge to it,
-    without it a path of its own.
+    distributions. LABEL is a label, or # and a class number ('#0'). In JSON Lines (-f jsonl) each sample has
+    its log-probability, perplexity and the confidence of every step. --beam prints sample, log-probability
+    and text of the likeliest lines: with --ctc each is the sum of all paths that merge to it, without it a
+    path of its own.
 
     \b
       densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --pieces wordpiece
@@ -77,7 +77,7 @@ def decode(
         require_confidence(run)
     names = run.labels
     end, padding, blank = (
-        class_number(label, option, run.classes, names, plan.labels)
+        class_number(label, option, run.classes, names, plan.labels, note)
         for option, label in (("eos", eos), ("pad", pad), ("ctc", ctc))
     )
     joined = pieces_of(pieces, plan.labels)

@@ -253,10 +253,17 @@ top_option = click.option(
     metavar="K",
     help="Only the K likeliest classes, ties by lower class number.",
 )
-labels_option = click.option(
-    "--labels",
-    metavar="FILE",
-    help="Names of the classes: one per line, or JSON (a list, word_index, id2label, a tokenizer, …).",
+labels_options = _bundle(
+    click.option(
+        "--labels",
+        metavar="FILE",
+        help="Names of the classes: one per line, or JSON (a list, word_index, id2label, a tokenizer, …).",
+    ),
+    click.option(
+        "--labels-key",
+        metavar="NAME",
+        help="Which member of a JSON object, or of an ONNX file's metadata, holds the labels.",
+    ),
 )
 show_option = click.option(
     "--show",
@@ -371,7 +378,7 @@ run_options = _bundle(
     weight_options,
     mask_options,
     top_option,
-    labels_option,
+    labels_options,
     show_option,
     measure_options,
     select_options,

@@ -16,7 +16,7 @@ from dense_cli.cli import options as opts
     metavar="T",
     help="Divides the logits.  [default: 1]",
 )
-@opts.labels_option
+@opts.labels_options
 @opts.key_option
 @click.option(
     "-n",
@@ -33,6 +33,7 @@ def softmax(
     logits: str | None,
     temperature: float,
     labels: str | None,
+    labels_key: str | None,
     key: str | None,
     limit: int,
     precision: int,
@@ -59,7 +60,14 @@ def softmax(
     from dense_cli.writers.softmax import as_json, write_json, write_row
     from dense_cli.writers.writer import TableOptions
 
-    plan = Plan(logits or opts.standard_input("LOGITS"), logits=True, labels=labels, key=key, dtype="float64")
+    plan = Plan(
+        logits or opts.standard_input("LOGITS"),
+        logits=True,
+        labels=labels,
+        labels_key=labels_key,
+        key=key,
+        dtype="float64",
+    )
     run = plan.open(note=note)
     json = (format or format_of(output)) == "json"
     table = TableOptions(None, precision, screen_of(output))

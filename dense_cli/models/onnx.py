@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, FileFormatError, MissingExtraError, nearest
-from dense_cli.heads.onnx import read_model
+from dense_cli.files.onnx import read_model
 from dense_cli.heads.onnx.tensors import stored_tensor
 from dense_cli.text import listed
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError, DenseCliError, FileFormatError, ShapeError
 from dense_cli.files.stream import BOM, ByteStream, open_stream
 from dense_cli.limits import require_bytes
+from dense_cli.sources.open import no_note
 from dense_cli.sources.source import Chunk
 from dense_cli.sources.streamed import StreamSource
 from dense_cli.sources.vocabulary import Names, read_names
@@ -84,7 +85,7 @@ class Tokenizer(NamedTuple):
         return None if number is None or (self.num_words and number >= self.num_words) else number
 
 
-def load_tokenizer(file: str) -> Tokenizer:
+def load_tokenizer(file: str, note: Callable[[str], None] = no_note) -> Tokenizer:
     """Return the tokenizer in a file of any form that `load_labels` takes, pieces of words apart.
 
     A file without settings of its own splits at white space and takes words as they stand.
@@ -92,7 +93,7 @@ def load_tokenizer(file: str) -> Tokenizer:
     Raises:
         DenseCliError, OSError: the file is not what it should be.
     """
-    found = read_names(file)
+    found = read_names(file, note=note)
     if isinstance(found, str):
         found = [line.removesuffix("\r") for line in found.rstrip("\r\n").split("\n")]
     names = found if isinstance(found, Names) else Names(dict(enumerate(found)))
@@ -154,7 +155,7 @@ def text_source(
             f"{path}: text fits an input (batch, time) of ids or (batch, time, depth) of one-hot vectors, "
             f"the model's has shape {shape_text(shape)}"
         )
-    tokenizer = load_tokenizer(options.labels)
+    tokenizer = load_tokenizer(options.labels, options.note)
     depth = (shape[2] or 1) if len(shape) == 3 else 1
     stream = open_stream(path, memory)
     samples = _Samples(stream, options, tokenizer, shape[1], depth)

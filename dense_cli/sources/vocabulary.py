@@ -6,14 +6,18 @@ In: a file. Out: `Names`: the name of each number, and the settings of the token
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import orjson
 
-from dense_cli.errors import FileFormatError, ShapeError, SizeError
+from dense_cli.errors import ConfigError, FileFormatError, ShapeError, SizeError
 from dense_cli.limits import TEXT_COST, require_bytes
-from dense_cli.text import glimpse
+from dense_cli.sources.label_lines import names_of_numbered, names_of_table
+from dense_cli.sources.metadata import metadata_names
+from dense_cli.sources.open import no_note
+from dense_cli.text import glimpse, listed
 
 MAX_BYTES = 256 << 20
 
@@ -32,28 +36,37 @@ class Names(NamedTuple):
     pieces: bool = False
 
 
-def read_names(file: str) -> Names | list[str] | str:
-    """Return what a file names: by number, a list in order, or the text where it is no JSON.
+def read_names(
+    file: str, key: str | None = None, note: Callable[[str], None] = no_note
+) -> Names | list[str] | str:
+    """Return what a file names: by number, a list in order, or the text where a line is a name.
 
     JSON is a file whose name ends in ``.json``; without a suffix, one that can be read as such.
 
+    Args:
+        file: the file.
+        key: which member of a JSON object holds the names, a slash goes deeper; which entry of the metadata
+            of an ONNX file.
+        note: is told where lines were taken apart, and which entry of the metadata was taken.
+
     Raises:
+        ConfigError: there is no ``key``.
+        MissingExtraError: an ONNX file, and the onnx library is not installed.
         FileFormatError: not UTF-8, no form that is known, or a number that two names have.
         ShapeError: an object that names nothing.
         SizeError: over 256 MiB.
         OSError: there is no such file, or it cannot be read.
     """
-    text = read_text(file)
     suffix = os.path.splitext(file)[1].lower()
-    if suffix != ".json" and (suffix or text.lstrip()[:1] not in ("[", "{")):
-        return text
-    require_bytes(len(text) * TEXT_COST, file, "JSON of such a length")
-    try:
-        value: object = orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        if not suffix:
-            return text
-        raise FileFormatError(f"{file}: not JSON: {error}") from error
+    if suffix == ".onnx":
+        value, key = metadata_names(file, key, note), None
+    else:
+        text = read_text(file)
+        value = _json(text, suffix, file)
+    if key is not None:
+        value = _member(value, key, file)
+    elif value is None and suffix != ".json":
+        return _of_text(text, file, note)
     if isinstance(value, dict):
         return _of_object(value, file)
     if isinstance(value, list):
@@ -73,6 +86,45 @@ def read_text(file: str) -> str:
     return decoded(content, file)
 
 
+def _json(text: str, suffix: str, file: str) -> Any:
+    """Return a file's JSON; None where it is a text that is none."""
+    if suffix != ".json" and (suffix or text.lstrip()[:1] not in ("[", "{")):
+        return None
+    require_bytes(len(text) * TEXT_COST, file, "JSON of such a length")
+    try:
+        return orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        if not suffix:
+            return None
+        raise FileFormatError(f"{file}: not JSON: {error}") from error
+
+
+def _member(value: object, key: str, file: str) -> object:
+    """Return the member of an object that ``key`` names: its own name, or names with slashes between them."""
+    path = [key] if isinstance(value, dict) and key in value else key.split("/")
+    for name in path:
+        if not isinstance(value, dict):
+            found = "text" if value is None else glimpse(value)
+            raise ConfigError(f"{file}: --labels-key {key}: expected a JSON object, found {found}")
+        if name not in value:
+            raise ConfigError(f"{file}: --labels-key {key}: no member {name!r}, there are {listed(value)}")
+        value = value[name]
+    return value
+
+
+def _of_text(text: str, file: str, note: Callable[[str], None]) -> Names | str:
+    """Return the names that a text has by number, as a table or with a number on each line; else the text."""
+    table = names_of_table(text, file)
+    if table is not None:
+        return Names(_by_id(table, file))
+    numbered = names_of_numbered(text, file)
+    if numbered is None:
+        return text
+    first = next(iter(numbered.items()))
+    note(f"{file}: each line has its class's number: {first[0]} is {glimpse(first[1])}")
+    return Names(numbered)
+
+
 def _of_object(value: dict[str, Any], file: str) -> Names:
     """Return the names in an object, whichever of the known ones it is."""
     config = value.get("config")
@@ -82,10 +134,16 @@ def _of_object(value: dict[str, Any], file: str) -> Names:
         return Names(_by_id(_pieces(value, file), file), pieces=True)
     if isinstance(value.get("id2label"), dict):
         value = value["id2label"]
-    numbered = all(key.isdecimal() and len(key) < 19 for key in value)
+    numbered = all(re.fullmatch(r"\d{1,18}", key, re.ASCII) for key in value)
     if numbered and not any(type(entry) is int for entry in value.values()):
         named = ((_name(entry, f"{file}: class {key}"), int(key)) for key, entry in value.items())
         return Names(_by_id(named, file))
+    nested = [key for key, entry in value.items() if isinstance(entry, (dict, list))]
+    if nested:
+        raise FileFormatError(
+            f"{file}: token {glimpse(nested[0])}: expected a class number, found {glimpse(value[nested[0]])}",
+            hint=f"--labels-key NAME picks a member: {listed(nested)}",
+        )
     return Names(_by_id(value.items(), file))
 
 

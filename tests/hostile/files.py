@@ -389,4 +389,35 @@ def labels() -> dict[str, Case]:
         "same.txt": (b"a\na\na\n", None),
         "blank.txt": (b"\n\n\n", None),
         "bom.txt": (b"\xef\xbb\xbfa\r\nb\r\nc\r\n", None),
+        "numbered.txt": (b"0 \x1b[31ma\n2 c\n1 b\n", None),
+        "numbers without names.txt": (b"0" + b" " * 100_000 + b"\n1\n2\n", None),
+        "large numbers.txt": (b"a 999999999\nb 1\nc 0\n", None),
+        "a cell without end.csv": (b'index,name\n0,"' + b"a" * 200_000, "field larger than field limit"),
+        "a header without end.csv": (b'index,name,"x\n' + b"a" * 200_000, "field larger than field limit"),
+        "large index.csv": (b"index,name\n" + b"9" * 5000 + b",a\n", "expected a class number"),
+        "large class.csv": (b"index,name\n999999999999999999,a\n", "is of class 999999999999999999"),
+        "large key.json": (b'{"' + b"9" * 5000 + b'": "a"}', "expected a class number"),
+        "ids of lists.json": (b'{"0": [], "1": [1], "2": [[]]}', "class 0: expected a string, found []"),
+        "tokenizer of nothing.json": (b'{"class_name": "Tokenizer", "config": {}}', "word_index: expected"),
+        "words in words.json": (
+            b'{"class_name": "Tokenizer", "config": {"word_index": "[[[["}}',
+            "word_index: not JSON",
+        ),
+        **{
+            f"{name}.onnx": (seeds.onnx_metadata(names=content), words)
+            for name, content, words in (
+                ("deep metadata", "[" * 500_000, "expected names of classes"),
+                ("deep signs", "[" + "-" * 500_000 + "1]", "expected names of classes"),
+                ("calls", "[__import__('os').getpid()]", "expected names of classes"),
+                ("lists as keys", "{[]: 1}", "expected names of classes"),
+                ("odd literals", "{0: 1if 1else 2}", "expected names of classes"),
+                ("large metadata", "[" + "1," * 2_000_000 + "1]", "expected 1048576 characters at most"),
+                ("one name", "cat", "expected names of classes, found 'cat'"),
+                ("numbers", "[1, 2, 3]", "label 0: expected a string, found 1"),
+                ("a negative class", "{-1: 'a', 0: 'b', 1: 'c'}", "expected a class number"),
+            )
+        },
+        "other metadata.onnx": (seeds.onnx_metadata(author="me"), "no names of classes in the metadata"),
+        "no metadata.onnx": (seeds.onnx_metadata(), "no names of classes in the metadata"),
+        "text.onnx": (b"a\nb\nc\n", "not a readable ONNX model"),
     }

@@ -56,6 +56,15 @@ def safetensors(**arrays: np.ndarray) -> bytes:
     return len(text).to_bytes(8, "little") + text + data
 
 
+def onnx_metadata(**entries: str) -> bytes:
+    """Return an ONNX model of nothing, with these entries in its metadata."""
+    import onnx
+
+    model = onnx.ModelProto(ir_version=8)
+    onnx.helper.set_model_props(model, entries)
+    return bytes(model.SerializeToString())
+
+
 def lines(values: list[object]) -> bytes:
     """Return values as JSON Lines."""
     return "".join(json.dumps(value) + "\n" for value in values).encode()
@@ -135,6 +144,13 @@ def labels() -> dict[str, bytes]:
                 "added_tokens": [{"id": 2, "content": "[X]"}],
             }
         ).encode(),
+        "numbered.txt": b"0 cat\n1 dog\n2 bird\n",
+        "tokens.txt": b"cat 0\ndog 1\nbird 2\n",
+        "index.csv": b"index,mid,display_name\n0,/m/0,cat\n1,/m/1,dog\n2,/m/2,bird\n",
+        "words.json": json.dumps(
+            {"class_name": "Tokenizer", "config": {"num_words": 3, "word_index": '{"a": 1, "b": 2, "c": 3}'}}
+        ).encode(),
+        "metadata.onnx": onnx_metadata(names="{0: 'cat', 1: 'dog', 2: 'bird'}"),
     }
 
 

@@ -7,17 +7,14 @@ is in none of their tables is never passed over in silence: the head that it may
 
 from __future__ import annotations
 
-import os
-from typing import Any
-
-from dense_cli.errors import FileFormatError, MissingExtraError
+from dense_cli.errors import FileFormatError
+from dense_cli.files.onnx import read_model
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.onnx.constants import Constants
 from dense_cli.heads.onnx.dense import head_of
 from dense_cli.heads.onnx.graph import DamagedNodeError, Graph
 from dense_cli.heads.onnx.products import HANDLERS
 from dense_cli.heads.pairs import distinct
-from dense_cli.limits import require_bytes
 from dense_cli.text import listed
 
 
@@ -41,25 +38,6 @@ def read(file: str, memory: int | None = None) -> Heads:
             f"expected a Gemm or a MatMul with a constant matrix, found {listed(kinds)}"
         )
     return distinct(Heads(heads))
-
-
-def read_model(file: str, memory: int | None = None) -> Any:
-    """Return the ModelProto of a file.
-
-    Raises:
-        MissingExtraError, FileFormatError, SizeError: as `read` does.
-    """
-    try:
-        import onnx
-    except ImportError:
-        raise MissingExtraError(f"{file}: reading ONNX", "onnx") from None
-    require_bytes(os.stat(file).st_size, file, "the model", memory)
-    with open(file, "rb") as stream:
-        content = stream.read()
-    try:
-        return onnx.ModelProto.FromString(content)
-    except Exception as error:  # DecodeError, of google.protobuf
-        raise FileFormatError(f"{file}: not a readable ONNX model: {str(error)[:200]}") from error
 
 
 def _heads(constants: Constants, graph: Graph) -> list[Head]:

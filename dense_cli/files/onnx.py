@@ -1,0 +1,30 @@
+"""ONNX models. In: a file. Out: its ModelProto."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+from dense_cli.errors import FileFormatError, MissingExtraError
+from dense_cli.limits import require_bytes
+
+
+def read_model(file: str, memory: int | None = None) -> Any:
+    """Return the ModelProto of a file.
+
+    Raises:
+        MissingExtraError: the onnx library is not installed.
+        FileFormatError: it is no ONNX model.
+        SizeError: the model is larger than the memory that is allowed.
+    """
+    try:
+        import onnx
+    except ImportError:
+        raise MissingExtraError(f"{file}: reading ONNX", "onnx") from None
+    require_bytes(os.stat(file).st_size, file, "the model", memory)
+    with open(file, "rb") as stream:
+        content = stream.read()
+    try:
+        return onnx.ModelProto.FromString(content)
+    except Exception as error:  # DecodeError, of google.protobuf
+        raise FileFormatError(f"{file}: not a readable ONNX model: {str(error)[:200]}") from error
