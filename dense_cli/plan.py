@@ -74,6 +74,7 @@ class Plan(HeadOptions):
         sort: rows in order of ``confidence``, ``margin``, ``entropy`` or ``loss``, the doubtful ones first.
         unsure: only rows whose margin is below it.
         wrong: only rows whose class is not that of ``targets``.
+        feature_names: the path of the features' names, for explanations; None: those of a CSV's header.
         explain: the class whose logit is explained: a number, a label, or ``auto``.
         threads: blocks computed at once; None: one per processor.
         memory: bytes that blocks, and what must be held whole, may take.
@@ -112,6 +113,7 @@ class Plan(HeadOptions):
     unsure: float | None = None
     wrong: bool = False
     explain: str | None = None
+    feature_names: str | None = None
     threads: int | None = None
 
     def open(
@@ -136,7 +138,8 @@ class Plan(HeadOptions):
         from dense_cli.sources.arrays import ArraySource
 
         opened = self._open_model(seen, note) if self.model is not None else None
-        source = opened.source if opened is not None else source or self.open_source(note=note)
+        names: list[str] = []  # of features, where a header has them
+        source = opened.source if opened is not None else source or self.open_source(note=note, names=names)
         # What a mask and targets are for, whichever samples are picked.
         lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
         if opened is not None:
@@ -158,6 +161,7 @@ class Plan(HeadOptions):
         run = Run(self, source, head, dtype, mask, opened, note, progress or Progress())
         run.check()
         run.open_labels()
+        run.open_feature_names(names)
         run.open_targets(lead)
         if fit is not None:
             fit.mask, fit.targets = mask, run.targets
@@ -245,8 +249,8 @@ class Plan(HeadOptions):
         if self.model is None and (self.input_labels or self.input_padding or self.reverse):
             raise UsageError("--input-labels, --input-padding and --reverse are about a model: --model FILE")
 
-    def open_source(self, *, note: Callable[[str], None] = no_note) -> Source:
-        """Open the input alone; ``note`` as in `open`."""
+    def open_source(self, *, note: Callable[[str], None] = no_note, names: list[str] | None = None) -> Source:
+        """Open the input alone; ``note`` as in `open`, ``names`` gets those of features in a CSV's header."""
         from dense_cli.sources.arrays import ArraySource
         from dense_cli.sources.open import open_source
 
@@ -255,15 +259,15 @@ class Plan(HeadOptions):
             raise UsageError("several inputs are those of a model: they need --model FILE")
         if not isinstance(self.input, str):
             return ArraySource.of("x", self.input)
-        return open_source(self.input, self.input_format, self._request(note), self.memory)
+        return open_source(self.input, self.input_format, self._request(note, names), self.memory)
 
-    def _request(self, note: Callable[[str], None]) -> Request:
+    def _request(self, note: Callable[[str], None], names: list[str] | None = None) -> Request:
         """Return what is asked of the reader of an input."""
         from dense_cli.sources.open import Request
 
         outputs = not self.has_head and self.model is None
         values: Values = "logits" if self.logits else "scores" if self.scores else "probabilities"
-        return Request(self.key, outputs, values, self.input_dtype, self.columns, note)
+        return Request(self.key, outputs, values, self.input_dtype, self.columns, note, names)
 
     def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
         """Give the result of every block, with the array that ``show`` names.

@@ -77,6 +77,7 @@ class Run:
         self._untold = () if head is None else head.notes
         self.progress = progress
         self.labels: list[str] | None = None
+        self.feature_names: list[str] | None = None
         self.targets: Targets | None = None
         self._steps: Sequence[int] | None = None
 
@@ -189,6 +190,14 @@ class Run:
             self.labels = load_labels(
                 self.plan.labels, self.classes, key=self.plan.labels_key, note=self.note
             )
+
+    def open_feature_names(self, header: list[str]) -> None:
+        """Read the names of the features, or take those that a header turns out to have."""
+        self.feature_names = header
+        if self.plan.feature_names is not None:
+            from dense_cli.sources.labels import load_labels
+
+            self.feature_names = load_labels(self.plan.feature_names, self.source.shape[-1])
 
     def open_targets(self, lead: Shape) -> None:
         """Read the targets, of the shape ``lead``: before the first row of a stream is read."""

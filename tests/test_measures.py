@@ -568,13 +568,14 @@ def test_explain_prints_digits_that_add_up(run: Run, here: Path):
     small = math.exp(-2.75)
     entropy = math.log1p(small) + 2.75 * small / (1 + small)
     assert done.text.splitlines()[7:] == [
-        "sample 0: logit of 1 less that of 0 = 2.7500",
-        "feature       x   weight  x · weight",
-        "────────────────────────────────────",
-        "1        3.0000   1.7500      5.2500",
-        "0        2.0000  -0.5000     -1.0000",
-        "bias                         -1.5000",
-        "sum                           2.7500",
+        "sample 0: logit of 1 minus that of 0 = 2.7500",
+        "feature       x  weight of 1  weight of 0  difference  x · difference",
+        "─────────────────────────────────────────────────────────────────────",
+        "1        3.0000       2.0000       0.2500      1.7500          5.2500",
+        "0        2.0000       0.5000       1.0000     -0.5000         -1.0000",
+        "bias                                                          -1.5000",
+        "sum                                                            2.7500",
+        f"1 is exp(2.7500) = {math.exp(2.75):.2f} times as likely as 0",
         "",
         f"1 sample, 2 classes · mean confidence {1 / (1 + small):.4f} · mean entropy {entropy:.4f} "
         "of 0.6931 (log 2)",
@@ -605,6 +606,30 @@ def test_explain_takes_a_label_and_needs_a_layer(run: Run, here: Path):
     done = run("slice", "--explain", "auto", stdin=OUTPUTS)
     assert done.code == 2
     assert done.err.endswith("Error: --explain is about a layer: it needs --units N or --weights FILE\n")
+
+
+def test_features_are_called_as_a_file_or_a_header_calls_them(run: Run, here: Path) -> None:
+    args = ("predict", "-", "-u", 2, "--explain", "0", "-f")
+    text = b"id,age,[b]height[/]\n0,1,2\n1,3,-1\n"
+    (first, _) = map(json.loads, run(*args, "jsonl", stdin=text).text.splitlines())
+    assert {f["feature"]: f["name"] for f in first["explanation"]["features"]} == {
+        0: "age",
+        1: "[b]height[/]",
+    }
+    assert "[b]height[/]  2.0000" in run(*args, "table", stdin=text).text
+    Path("names.txt").write_text("breadth\ndepth\n")
+    table = run(*args, "table", "--feature-names", "names.txt", stdin=text).text
+    assert ("breadth" in table, "age" in table) == (True, False)
+    ran = run("predict", "[[1, 2, 3]]", "-u", 2, "--explain", "0", "--feature-names", "names.txt")
+    assert (ran.code, "names.txt" in ran.err) == (2, True)
+    found = json.loads(run("predict", "[[1, 2]]", "-u", 2, "--explain", "0", "-f", "json").out)
+    assert "name" not in found["explanations"][0]["features"][0]
+
+
+def test_only_a_softmax_has_a_ratio_of_probabilities(run: Run) -> None:
+    args = ("predict", "[[1, 2]]", "-u", 2, "--explain", "auto")
+    assert " times as likely as " in run(*args).text
+    assert " times as likely as " not in run(*args, "-a", "sigmoid").text
 
 
 def test_a_row_with_infinity_has_no_explanation(run: Run, here: Path):

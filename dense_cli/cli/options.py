@@ -293,6 +293,11 @@ measure_options = _bundle(
         metavar="CLASS",
         help="What a class's logit is made of: a number, a label, or auto (the first against the second).",
     ),
+    click.option(
+        "--feature-names",
+        metavar="FILE",
+        help="Names of the features for --explain, in the forms of --labels; default: a CSV's header.",
+    ),
 )
 
 precision_option = click.option(

@@ -40,6 +40,17 @@ class Columns(NamedTuple):
     numbered: bool = False
     remark: str | None = None
 
+    def names(self, cells: list[str]) -> list[str]:
+        """Return what a header calls the features.
+
+        >>> Columns(True, numbered=True).names(["id", "age", "height"])
+        ['age', 'height']
+        """
+        names = [cell.strip() for cell in cells]
+        if self.values is not None:
+            return [names[i] for i in self.values[self.places :]]
+        return names[self.places or self.numbered :]
+
 
 def columns_of(cells: list[str], request: Request, name: str, *, alone: bool) -> Columns:
     """Return which columns are read of a table whose first row is ``cells``; ``alone``: it is the only row.

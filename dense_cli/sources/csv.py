@@ -105,6 +105,8 @@ class _Table:
             self._columns = columns_of(cells, self.request, self.name, alone=len(rows) == 1)
             if self._columns.header:
                 rows, lines = rows[1:], lines[1:]
+                if self.request.names is not None:
+                    self.request.names.extend(self._columns.names(cells))
         if not rows or self._columns is None:
             return None
         x = self._parsed(rows, lines, self._columns)

@@ -32,7 +32,8 @@ class Request(NamedTuple):
 
     ``values`` says which: among members with densecli's own names, ``probabilities`` also takes
     log-probabilities and logits where there is nothing else. ``dtype``: what the raw bytes of an NPY are.
-    ``columns``: those of a CSV that are read. ``note`` is told what a reader takes for granted.
+    ``columns``: those of a CSV that are read. ``note`` is told what a reader takes for granted, and ``names``
+    gets the names of features, where a header has them, before the first row comes.
     """
 
     key: str | None = None
@@ -41,6 +42,7 @@ class Request(NamedTuple):
     dtype: str | None = None
     columns: str | None = None
     note: Callable[[str], None] = no_note
+    names: list[str] | None = None
 
 
 def open_source(

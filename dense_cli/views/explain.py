@@ -24,6 +24,7 @@ class Explained(NamedTuple):
 
     Shapes: ``classes``, ``against`` (-1: no other class; both -1: nothing to explain), ``logit``,
     ``bias`` and ``rest`` are (rows,); ``features``, ``x``, ``weights`` and ``contributions`` (rows, k).
+    ``weights`` are those of the class, or ``own - other`` where there are two.
     """
 
     classes: NDArray[np.int64]
@@ -33,6 +34,8 @@ class Explained(NamedTuple):
     features: NDArray[np.int64]
     x: NDArray[np.float64]
     weights: NDArray[np.float64]
+    own: NDArray[np.float64]
+    other: NDArray[np.float64]
     contributions: NDArray[np.float64]
     rest: NDArray[np.float64]
     others: int
@@ -74,9 +77,11 @@ def explain(
         target = np.full(len(x), chosen)
     wide = kernel.astype(np.float64)
     offsets = np.zeros(kernel.shape[1]) if bias is None else bias.astype(np.float64)
-    weights, b, logit = wide.T[target], offsets[target], logits[each, target].astype(np.float64)
+    own, b, logit = wide.T[target], offsets[target], logits[each, target].astype(np.float64)
+    weights, other = own, np.zeros_like(own)
     if (against >= 0).any():
-        weights = weights - wide.T[against]
+        other = wide.T[against]
+        weights = own - other
         b = b - offsets[against]
         with np.errstate(invalid="ignore"):  # rows that are lost may hold two infinities
             logit = logit - logits[each, against]
@@ -98,6 +103,8 @@ def explain(
         top,
         values,
         np.take_along_axis(weights, top, axis=1),
+        np.take_along_axis(own, top, axis=1),
+        np.take_along_axis(other, top, axis=1),
         contributions,
         np.array(rest, np.float64),
         x.shape[1] - top.shape[1],

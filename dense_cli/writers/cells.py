@@ -7,15 +7,12 @@ row. Renderers (`rich_table`, `markdown`) turn these into lines.
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import NamedTuple
 
 from dense_cli.run import Run
-from dense_cli.text import axis_names, place_text, printable
+from dense_cli.text import axis_names, printable
 from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.writer import TableOptions
-
-if TYPE_CHECKING:
-    from dense_cli.views.explain import Explained
 
 LONGEST_LABEL = 40  # columns of the terminal
 GAP = 2  # columns between two columns of a table
@@ -276,33 +273,6 @@ class Cells:
             return False
         first, second = result.top_values[i, :2].tolist()
         return bool(first - second < UNSURE)
-
-
-EXPLANATION = [Column("feature", True), Column("x"), Column("weight"), Column("x · weight")]
-
-
-def explanation(cells: Cells, result: Result, i: int) -> tuple[str, list[list[Cell]]]:
-    """Return a line that names a row, and the cells of what its logit is made of; their digits add up."""
-    from dense_cli.views.explain import rounded
-
-    made: Explained | None = result.explained
-    assert made is not None
-    digits = cells.digits
-    axes = place_text(result.places[i].tolist())
-    target, against = cells.name(int(made.classes[i])), int(made.against[i])
-    what = f"logit of {target}" if against < 0 else f"logit of {target} less that of {cells.name(against)}"
-    parts = [float(made.bias[i]), float(made.rest[i]), *made.contributions[i].tolist()]
-    total, (bias, rest, *contributions) = rounded(float(made.logit[i]), parts, digits)
-    columns: list[Any] = [column[i].tolist() for column in (made.features, made.x, made.weights)]
-    rows = [
-        [Cell(str(f)), Cell(f"{x:.{digits}f}"), Cell(f"{w:.{digits}f}"), Cell(part)]
-        for f, x, w, part in zip(*columns, contributions, strict=True)
-    ]
-    if made.others or any(digit in rest for digit in "123456789"):
-        rows.append([Cell("other features" if made.others else "rounding"), Cell(""), Cell(""), Cell(rest)])
-    rows.append([Cell("bias"), Cell(""), Cell(""), Cell(bias)])
-    rows.append([Cell("sum"), Cell(""), Cell(""), Cell(total, likeliest=True)])
-    return f"{axes}: {what} = {total}", rows
 
 
 def _longest(labels: list[str]) -> int:

@@ -25,6 +25,7 @@ class Items:
 
     def __init__(self, run: Run, view: View) -> None:
         self._value = _ONE.get(view.values)
+        self._run = run
         self._names = None if run.labels is None else [orjson.dumps(name) for name in run.labels]
 
     def labels(self, classes: NDArray[np.int64]) -> list[bytes]:
@@ -49,6 +50,7 @@ class Items:
         made = result.explained
         assert made is not None
         rows = []
+        known = self._run.feature_names
         for i in range(len(made.classes)):
             if made.classes[i] < 0:
                 rows.append(b"null")
@@ -60,7 +62,9 @@ class Items:
                 "logit": float(made.logit[i]),
                 "bias": float(made.bias[i]),
                 "features": [
-                    {"feature": f, "x": x, "weight": w, "contribution": c}
+                    {"feature": f}
+                    | ({"name": known[f]} if known else {})
+                    | {"x": x, "weight": w, "contribution": c}
                     for f, x, w, c in zip(*(column.tolist() for column in columns), strict=True)
                 ],
                 "rest": float(made.rest[i]),

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from dense_cli.writers.cells import EXPLANATION, Cell, Column
+from dense_cli.writers.cells import Cell, Column
+from dense_cli.writers.explanation import Explanation
 from dense_cli.writers.table import TableWriter
 
 # What Markdown acts on: escapes, code, emphasis, HTML, entities, links, and the bars of the table itself.
@@ -18,9 +19,10 @@ class Markdown(TableWriter):
         """Return the next lines of a Markdown table."""
         return markdown_lines([] if self.headed else self.cells.columns, rows)
 
-    def lay_explanation(self, rows: list[list[Cell]]) -> list[str]:
-        """Return the lines of a Markdown table of its own."""
-        return markdown_lines(EXPLANATION, rows)
+    def lay_explanation(self, made: Explanation) -> list[str]:
+        """Return the lines of an explanation."""
+        conclusion = ["", made.conclusion] if made.conclusion else []
+        return [made.title, *markdown_lines(made.columns, made.rows), *conclusion]
 
     def finish(self) -> None:
         """End the table with an empty line, after which text is no part of it."""

@@ -15,7 +15,8 @@ from dense_cli.limits import require_bytes
 from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.views.measures import Summary
-from dense_cli.writers.cells import EXPLANATION, UNSURE, Cell, Cells, explanation, layout
+from dense_cli.writers.cells import UNSURE, Cell, Cells, layout
+from dense_cli.writers.explanation import Explanation, explanation
 from dense_cli.writers.rich_table import Grid, render, write_lines, write_wrapped
 from dense_cli.writers.summary import accuracy_line, summary_line
 from dense_cli.writers.writer import TableOptions, Writer, with_arrays
@@ -98,8 +99,7 @@ class TableWriter(Writer):
             self.out.flush()
         if result.explained is not None:
             for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():
-                title, parts = explanation(self.cells, result, i)
-                self.explained.append([title, *self.lay_explanation(parts)])
+                self.explained.append(self.lay_explanation(explanation(self.cells, result, i)))
 
     def end(self) -> None:
         """Print what is left, and how many time steps are not shown."""
@@ -154,9 +154,10 @@ class TableWriter(Writer):
         """Return the lines of the next rows, of the first ones with the header."""
         return self.grid.lines(rows)
 
-    def lay_explanation(self, rows: list[list[Cell]]) -> list[str]:
-        """Return the lines of a table of its own."""
-        return render(EXPLANATION, rows, self.table.screen)
+    def lay_explanation(self, made: Explanation) -> list[str]:
+        """Return the lines of an explanation."""
+        lines = render(made.columns, made.rows, self.table.screen)
+        return [made.title, *lines, *([made.conclusion] if made.conclusion else [])]
 
     def print(self, *lines: str) -> None:
         """Print lines as they are."""
