@@ -67,7 +67,8 @@ def compare(
         first, second: A and B; one of them may be ``-``, standard input.
         kind: ``probabilities``, ``logits`` or ``classes``; None: classes where both hold integers, else
             probabilities.
-        limits: what B may differ by; None: float32's rounding, and no class may change.
+        limits: what B may differ by; where none is named, the rounding of the coarser of the two dtypes, and
+            no class may change.
         top_k: how many of the likeliest classes the overlap looks at.
         most: how many flips, and worst rows, are kept; None: all.
         labels: the path of the classes' names.
@@ -94,8 +95,9 @@ def compare(
     b, b_numbered = _open(second, input_format if second == "-" else of_files, request, memory)
     if kind is None:
         kind = "classes" if a.dtype.kind in "iu" and b.dtype.kind in "iu" else "probabilities"
-    limits = limits or Limits.default()
-    if kind == "classes":
+    if limits is None or not limits.named:
+        limits = Limits.default(limits is not None and limits.equal_nan, a.dtype, b.dtype)
+    elif kind == "classes":
         limits.require_of_classes()
     units = None if kind == "classes" else a.shape[-1]
     names = load_labels(labels, units, key=labels_key, note=note) if labels is not None else None

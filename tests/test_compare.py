@@ -182,22 +182,25 @@ def test_a_head_in_float16_is_within_the_limits_that_are_asked_of_it(run: Run, h
     a, b = np.load("float16.npy").astype(float), np.load("float32.npy").astype(float)
     assert done.code == 0
     lines = done.text.splitlines()
-    assert lines[:4] == [
-        "A = float16.npy (16, 8, 10) float16",
-        "B = float32.npy (16, 8, 10) float32",
-        "",
-        "probabilities: the same class in 128 of 128 rows · mean top-5 overlap 1.0000",
-    ]
     difference = np.abs(a - b)
     place = [int(i) for i in np.unravel_index(difference.argmax(), a.shape)]
-    assert lines[7].split("  ")[0] == "|A − B|"
-    assert lines[7].split()[3:] == [
+    assert lines[:5] == [
+        f"No class changed in 128 rows; the largest change of a probability is {difference.max():.4g}, "
+        f"sample {place[0]}, t {place[1]}.",
+        "within no row that changes class, KL 0.0001",
+        "",
+        "A = float16.npy (16, 8, 10) float16",
+        "B = float32.npy (16, 8, 10) float32",
+    ]
+    assert lines[8].split("  ")[0] == "|A − B|"
+    assert lines[8].split()[3:] == [
         f"{difference.mean():.4g}",
         f"{difference.max():.4g}",
         *str(place).split(),
     ]
-    assert lines[-1] == "within no row that changes class, KL 0.0001"
-    assert run("compare", "float16.npy", "float32.npy").code == 1
+    # The limits that are not named are those of the coarser dtype.
+    assert run("compare", "float16.npy", "float32.npy").code == 0
+    assert run("compare", "float16.npy", "float32.npy", "--atol", "1e-5").code == 1
 
 
 def test_two_swapped_kernel_columns_are_told_as_flips(run: Run, heads: Path):
@@ -215,7 +218,10 @@ def test_two_swapped_kernel_columns_are_told_as_flips(run: Run, heads: Path):
     ]
     assert len(flips) > 5
     assert all({first, second} & {"one", "seven"} for _, _, first, second in told)
-    assert lines[-1] == f"beyond: {len(flips)} of 128 rows change class, allowed are 5"
+    assert lines[0].startswith(
+        f"The class changed in {len(flips)} of 128 rows, the first in sample {flips[0][0]}, t {flips[0][1]}; "
+    )
+    assert lines[1] == f"beyond: {len(flips)} of 128 rows change class, allowed are 5"
     found = json.loads(run(*args, "-f", "json").out)
     assert (found["flips"], found["within"], found["rows"]) == (len(flips), False, 128)
     assert found["beyond"] == [f"{len(flips)} of 128 rows change class, allowed are 5"]
@@ -241,21 +247,40 @@ def test_classes_are_compared_as_classes(run: Run, here: Path):
     done = run("compare", "a.npy", "b.npy", "--labels", "names.txt")
     assert done.code == 1
     assert done.text == (
+        "The class changed in 1 of 6 rows, the first in sample 1, t 1.\n"
+        "beyond: 1 of 6 rows change class, allowed are 0\n"
+        "\n"
         "A = a.npy (2, 3) int64\n"
         "B = b.npy (2, 3) int64\n"
-        "\n"
-        "classes: the same class in 5 of 6 rows\n"
         "\n"
         "Rows that change class:\n"
         "sample  t  A  B\n"
         "───────────────\n"
         "     1  1  z  x\n"
-        "\n"
-        "beyond: 1 of 6 rows change class, allowed are 0\n"
     )
     Path("a.json").write_text('{"layer": null, "probabilities": [[0.5, 0.5], [0.1, 0.9]], "classes": [0, 1]}')
     np.save("c.npy", np.array([0, 1]))
     assert run("compare", "a.json", "c.npy", "--classes").code == 0
+
+
+def test_a_narrow_terminal_does_without_the_columns_that_are_needed_least(here: Path) -> None:
+    from io import BytesIO
+
+    from dense_cli import comparing
+    from dense_cli.writers.compare import write_table
+    from dense_cli.writers.screen import Screen
+
+    rng = np.random.default_rng(0)
+    for name in ("a.npy", "b.npy"):
+        y = rng.random((40, 7, 3))
+        np.save(name, y / y.sum(axis=2, keepdims=True))
+    for width in (40, 60, 80, 200):
+        out = BytesIO()
+        write_table(out, comparing.compare("a.npy", "b.npy"), Screen(width))
+        lines = out.getvalue().decode().splitlines()
+        worst = lines[lines.index("Worst rows, by total variation:") :]
+        assert max(map(len, worst)) <= width
+        assert any(line.startswith("… KL(A‖B)") for line in worst) == (width <= 60)
 
 
 @pytest.mark.parametrize(

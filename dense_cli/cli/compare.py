@@ -77,9 +77,9 @@ def compare(
     """Compare two outputs, such as a port's or a quantised model's with the original's.
 
     A and B hold probabilities, or with --logits logits, or class numbers, in any format; - is standard
-    input. The limits that are named decide; where none is, B may differ by float32's rounding (--atol 1e-5
-    --rtol 1e-5) and no class may change (--max-flips 0). The exit code is 0 within the limits, 1 beyond,
-    and 2 where the two cannot be compared.
+    input. The limits that are named decide; where none is, B may differ by rounding (--atol 1e-5 --rtol 1e-5,
+    or 1e-3 where one is float16) and no class may change (--max-flips 0). The exit code is 0 within the
+    limits, 1 beyond, and 2 where the two cannot be compared.
 
     \b
       densecli compare ours.npy reference.npy
@@ -97,8 +97,6 @@ def compare(
     if logits and classes:
         raise click.UsageError("expected one of --logits and --classes")
     limits = Limits(atol, rtol, max_flips, max_kl, equal_nan)
-    if limits == Limits(equal_nan=equal_nan):  # none is named
-        limits = Limits.default(equal_nan)
     try:
         compared = comparing.compare(
             first,

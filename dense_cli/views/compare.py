@@ -36,9 +36,20 @@ class Limits(NamedTuple):
     equal_nan: bool = False
 
     @classmethod
-    def default(cls, equal_nan: bool = False) -> Limits:
-        """Return the limits where none are named: the same to float32's rounding, and the same classes."""
-        return cls(1e-5, 1e-5, 0, None, equal_nan)
+    def default(cls, equal_nan: bool = False, *dtypes: np.dtype[Any]) -> Limits:
+        """Return the limits where none is named: no flips, and numbers to the coarser dtype's rounding.
+
+        >>> Limits.default(False, np.dtype("float16"), np.dtype("float32")).atol
+        0.001
+        """
+        half = any(dtype.kind == "f" and dtype.itemsize == 2 for dtype in dtypes)
+        tolerance = 1e-3 if half else 1e-5  # about one part in 2**10, and in 2**17
+        return cls(tolerance, tolerance, 0, None, equal_nan)
+
+    @property
+    def named(self) -> bool:
+        """Whether a limit is named."""
+        return self != Limits(equal_nan=self.equal_nan)
 
     def require_of_classes(self) -> None:
         """Refuse limits that do not apply to class numbers.
@@ -46,8 +57,6 @@ class Limits(NamedTuple):
         Raises:
             UsageError: the message names the option.
         """
-        if self == Limits.default(self.equal_nan):
-            return
         apart = {"--atol": self.atol, "--max-kl": self.kl, "--rtol": self.rtol}
         for option, limit in apart.items():
             if limit is not None:

@@ -9,11 +9,14 @@ import orjson
 
 from dense_cli.comparing import ComparedFiles
 from dense_cli.sources.source import Place
-from dense_cli.text import axis_names, encodable, shape_text, shown
+from dense_cli.text import axis_names, encodable, place_text, shape_text, shown
 from dense_cli.views.compare import ComparisonResult, Limits, Row
 from dense_cli.writers.cells import Cell, Column
-from dense_cli.writers.rich_table import render, write_lines
+from dense_cli.writers.rich_table import render, render_fitting, write_lines, write_wrapped
 from dense_cli.writers.screen import Screen
+
+# Columns that a narrow terminal does without, the first one first.
+_LEAST_NEEDED = ("KL(A‖B)", "falls", "total variation")
 
 
 def write_json(out: BinaryIO, files: ComparedFiles) -> None:
@@ -57,11 +60,15 @@ def _row(row: Row, files: ComparedFiles) -> dict[str, Any]:
 
 
 def write_table(out: BinaryIO, files: ComparedFiles, screen: Screen) -> None:
-    """Print the measures, the flips, the worst rows, and in the end whether B is within the limits."""
-    found = files.result
+    """Print the verdict, the measures, the rows that change class, and the worst rows."""
+    found, faults = files.result, files.result.faults(files.limits)
+    write_wrapped(out, screen, _verdict(found))
+    write_wrapped(out, screen, *(f"beyond: {shown(fault)}" for fault in faults))
+    if not faults:
+        write_wrapped(out, screen, f"within {_limits(files.limits, found.kind)}")
+    write_lines(out, screen, "")
     for side, name, shape, dtype in zip("AB", files.names, files.shapes, files.dtypes, strict=True):
         write_lines(out, screen, f"{side} = {shown(name)} {shape_text(shape)} {dtype.name}")
-    write_lines(out, screen, "", _agreement(found))
     if found.kind != "classes":
         write_lines(out, screen, "", *_measures(found, screen))
     rank = len(files.shapes[0]) - (found.kind != "classes")
@@ -71,25 +78,28 @@ def write_table(out: BinaryIO, files: ComparedFiles, screen: Screen) -> None:
         axes = ["", "sample"]
     if found.flipped:
         more = found.flips - len(found.flipped)
-        write_lines(out, screen, "", "Rows that change class:", *_rows(found.flipped, axes, files, screen))
+        _write_rows(out, "Rows that change class:", found.flipped, axes, files, screen)
         write_lines(out, screen, *[f"… {more} more: --all"] * (more > 0))
     if found.worst:
-        write_lines(
-            out, screen, "", "Worst rows, by total variation:", *_rows(found.worst, axes, files, screen)
-        )
-    faults = found.faults(files.limits)
-    write_lines(out, screen, "", *(f"beyond: {shown(fault)}" for fault in faults))
-    if not faults:
-        write_lines(out, screen, f"within {_limits(files.limits, found.kind)}")
+        _write_rows(out, "Worst rows, by total variation:", found.worst, axes, files, screen)
 
 
-def _agreement(found: ComparisonResult) -> str:
-    parts = [f"{found.kind}: the same class in {found.rows - found.flips} of {found.rows} rows"]
-    if found.overlap is not None:
-        parts.append(f"mean top-{found.top_k} overlap {found.overlap:.4f}")
+def _verdict(found: ComparisonResult) -> str:
+    """Return in a sentence how many classes changed, and by how much the numbers did."""
+    parts = [f"No class changed in {found.rows} rows" if not found.flips else _flips(found)]
+    if found.maximum is not None and found.maximum == found.maximum:
+        one = "logit" if found.kind == "logits" else "probability"
+        where = "" if found.maximum_at is None else f", {place_text(found.maximum_at[:-1])}"
+        largest = f"the largest change of a {one} is {_number(found.maximum)}{where}"
+        parts.append(largest if found.maximum else "every number is the same")
     if found.lost:
-        parts.append(f"{found.lost} with NaN or infinity")
-    return " · ".join(parts)
+        parts.append(f"{found.lost} row{'s hold' if found.lost != 1 else ' holds'} NaN or infinity")
+    return "; ".join(parts) + "."
+
+
+def _flips(found: ComparisonResult) -> str:
+    first = f", the first in {place_text(found.flipped[0].place)}" if found.flipped else ""
+    return f"The class changed in {found.flips} of {found.rows} rows{first}"
 
 
 def _measures(found: ComparisonResult, screen: Screen) -> list[str]:
@@ -98,30 +108,33 @@ def _measures(found: ComparisonResult, screen: Screen) -> list[str]:
         ("KL(A‖B), nats", found.mean_kl, found.worst_kl, found.worst_kl_at),
         ("Jensen-Shannon, nats", found.mean_js, found.worst_js, None),
         ("total variation", found.mean_variation, found.worst_variation, None),
-        ("rank of A's class in B, moved by", found.mean_moved, found.most_moved, None),
+        ("places that A's class falls in B", found.mean_moved, found.most_moved, None),
     ]
+    if found.overlap is not None:
+        rows.append((f"share of the top {found.top_k} in both", found.overlap, None, None))
     cells = [
         [Cell(name), Cell(_number(mean)), Cell(_number(most)), Cell(_at(at))] for name, mean, most, at in rows
     ]
     return render([Column("", True), Column("mean"), Column("worst"), Column("at", True)], cells, screen)
 
 
-def _rows(rows: Sequence[Row], axes: list[str], files: ComparedFiles, screen: Screen) -> list[str]:
+def _write_rows(
+    out: BinaryIO, title: str, rows: Sequence[Row], axes: list[str], files: ComparedFiles, screen: Screen
+) -> None:
+    """Print rows with their classes and measures; a narrow terminal does without some of these."""
     named = files.labels is not None
-    kept = [i for i, axis in enumerate(axes) if axis]
-    columns = [*(Column(axes[i]) for i in kept), Column("A", named), Column("B", named)]
-    numeric = files.result.kind != "classes"
-    if numeric:
-        columns += [Column(name) for name in ("max |A − B|", "KL(A‖B)", "total variation", "moved")]
-    cells = []
-    for row in rows:
-        line = [Cell(str(row.place[i])) for i in kept]
-        line += [Cell(files.label(number)) for number in (row.first, row.second)]
-        if numeric:
-            line += [Cell(_number(value)) for value in (row.difference, row.kl, row.variation)]
-            line.append(Cell(str(row.moved)))
-        cells.append(line)
-    return render(columns, cells, screen)
+    columns = {Column(axis): [Cell(str(row.place[i])) for row in rows] for i, axis in enumerate(axes) if axis}
+    columns[Column("A", named)] = [Cell(files.label(row.first)) for row in rows]
+    columns[Column("B", named)] = [Cell(files.label(row.second)) for row in rows]
+    if files.result.kind != "classes":
+        columns[Column("max |A − B|")] = [Cell(_number(row.difference)) for row in rows]
+        columns[Column("KL(A‖B)")] = [Cell(_number(row.kl)) for row in rows]
+        columns[Column("total variation")] = [Cell(_number(row.variation)) for row in rows]
+        columns[Column("falls")] = [Cell(str(row.moved)) for row in rows]
+    lines, left_out = render_fitting(columns, _LEAST_NEEDED, screen)
+    write_lines(out, screen, "", title, *lines)
+    if left_out:
+        write_wrapped(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
 
 
 def _limits(limits: Limits, kind: str) -> str:
