@@ -240,7 +240,7 @@ def test_wrong_usage_is_told_as_click_tells_it(line: str, message: str, files: P
 def test_an_unknown_command_is_wrong_usage(run: Run) -> None:
     ran = run("pedict")
     assert ran.code == 2
-    assert "Error: No such command 'pedict'." in ran.err
+    assert "Error: No such command 'pedict': did you mean 'predict'?" in ran.err
 
 
 def test_text_from_a_file_is_shown_escaped(here: Path, run: Run) -> None:

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 from dense_cli.views.checks import NAMES
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-@click.command()
+@click.command(cls=Command)
 @opts.input_argument
 @click.option(
     "--skip",

@@ -7,13 +7,14 @@ import sys
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 from dense_cli.cli.types import TOLERANCE
 from dense_cli.files.formats import holding
 
 
-@click.command()
-@click.argument("first", metavar="A")
-@click.argument("second", metavar="B")
+@click.command(cls=Command)
+@click.argument("first", metavar="A", shell_complete=opts.complete("arrays"))
+@click.argument("second", metavar="B", shell_complete=opts.complete("arrays"))
 @click.option("--logits", is_flag=True, help="A and B hold logits, not probabilities.")
 @click.option(
     "--classes", is_flag=True, help="A and B hold class numbers.  [default: where both hold integers]"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "jsonl")
 
 
-@click.command()
+@click.command(cls=Command)
 @opts.input_argument
 @click.option("--join", metavar="STR", help="What stands between labels.  [default: a space]")
 @click.option("--eos", metavar="LABEL", help="The label that ends a line.")

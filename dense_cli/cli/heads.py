@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 
 
-@click.command()
-@click.argument("file")
+@click.command(cls=Command)
+@click.argument("file", shell_complete=opts.complete("weights"))
 @opts.output_options("table", "json")
 @opts.memory_option
 def heads(file: str, format: str | None, output: str | None, memory: int | None) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 from dense_cli.files.formats import holding
 
 
-@click.command()
-@click.argument("file")
+@click.command(cls=Command)
+@click.argument("file", shell_complete=opts.complete("anything"))
 @click.option("--input-format", type=click.Choice(holding("arrays")), help="Format of an array file.")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
 @opts.output_options("table", "json")

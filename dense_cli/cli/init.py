@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command, Unbounded
 
 if TYPE_CHECKING:
     from dense_cli.head import HeadOptions
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 
 
-@click.command()
+@click.command(cls=Command)
 @click.option(
     "-i",
     "--input-size",
     type=click.IntRange(1, 2**63 - 1),
+    cls=Unbounded,
     required=True,
     metavar="N",
     help="Number of features.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 from dense_cli.cli.types import TOLERANCE
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 Given = dict[str, str] | str | None
 
 
-@click.command()
-@click.argument("model")
+@click.command(cls=Command)
+@click.argument("model", shell_complete=opts.complete("models"))
 @opts.input_argument
 @opts.named_inputs_option
 @opts.text_options

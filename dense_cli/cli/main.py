@@ -29,7 +29,10 @@ COMMANDS = {
     "compare": "Two outputs, in prediction terms; exit 1 when they differ.",
     "softmax": "A softmax taken apart, step by step.",
     "check": "What is wrong with a layer's outputs; exit 1 when something is.",
+    "completion": "The script that completes densecli in bash, zsh or fish.",
+    "help": "How a command is used.",
 }
+COMPLETE = "_DENSECLI_COMPLETE"  # which a shell sets to ask for completions
 
 _ROOM = 96 << 20  # bytes of address space: NumPy with OpenBLAS takes about 80 MiB before it has done anything
 
@@ -74,7 +77,18 @@ class Commands(click.Group):
                 "please report it with its input; python -X dev -m dense_cli shows where it is",
             )
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in COMMANDS and not ctx.resilient_parsing:
+            from dense_cli.errors import nearest
+
+            ctx.fail(f"No such command {args[0]!r}: {nearest(args[0], list(COMMANDS))}")
+        return super().resolve_command(ctx, args)
+
     def main(self, *args: Any, **extra: Any) -> Any:
+        if COMPLETE in os.environ:
+            from dense_cli.cli import completing  # noqa: F401 - which knows fish
         try:
             return super().main(*args, **extra)
         except OSError as e:  # while --help or --version is printed, which no command does

@@ -11,13 +11,27 @@ from typing import Any, TypeVar
 
 import click
 
+from dense_cli.cli.command import Unbounded
 from dense_cli.cli.types import INDEX, NAMED_FILE, SIZE
 from dense_cli.files.formats import holding
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-input_argument = click.argument("input", metavar="[INPUT]", required=False)
+
+def complete(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return a function of `completing` that is imported when a shell asks."""
+
+    def items(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from dense_cli.cli import completing
+
+        found: list[Any] = getattr(completing, what)(ctx, param, incomplete)
+        return found
+
+    return items
+
+
+input_argument = click.argument("input", metavar="[INPUT]", required=False, shell_complete=complete("arrays"))
 
 
 def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -126,6 +140,7 @@ text_options = _bundle(
     click.option(
         "--input-labels",
         metavar="FILE",
+        shell_complete=complete("names"),
         help="INPUT is text, one sample a line: the vocabulary that makes ids of its words.",
     ),
     click.option(
@@ -141,9 +156,15 @@ holds_options = _bundle(
         "-m",
         "--model",
         metavar="FILE",
+        shell_complete=complete("models"),
         help="INPUT is that of a saved model (.keras, .h5, .onnx).",
     ),
-    click.option("--until", metavar="LAYER", help="The layer of the model whose output is shown."),
+    click.option(
+        "--until",
+        metavar="LAYER",
+        shell_complete=complete("layers"),
+        help="The layer of the model whose output is shown.",
+    ),
     named_inputs_option,
     text_options,
     click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
@@ -157,6 +178,7 @@ layer_options = _bundle(
         "-u",
         "--units",
         type=click.IntRange(1, 2**63 - 1),
+        cls=Unbounded,
         metavar="N",
         help="INPUT is that of a seeded layer with N classes.",
     ),
@@ -164,6 +186,7 @@ layer_options = _bundle(
         "-s",
         "--seed",
         type=click.IntRange(0, 2**32 - 1),
+        cls=Unbounded,
         metavar="N",
         help="Seed of the initializers.  [default: 0]",
     ),
@@ -199,6 +222,7 @@ layer_options = _bundle(
     click.option(
         "--global-seed",
         type=click.IntRange(0, 2**32 - 1),
+        cls=Unbounded,
         metavar="N",
         help="keras.utils.set_random_seed(N) just before the layer is made, in place of --seed.",
     ),
@@ -214,11 +238,13 @@ weight_options = _bundle(
         "-w",
         "--weights",
         metavar="FILE",
+        shell_complete=complete("weights"),
         help="INPUT is that of a trained layer (hidden states): its weights.",
     ),
     click.option(
         "--head",
         metavar="NAME",
+        shell_complete=complete("heads"),
         help="Which head of the weights file; default: the only one, or the model's output.",
     ),
     click.option(
@@ -233,10 +259,16 @@ weight_options = _bundle(
 
 mask_options = _bundle(
     click.option(
-        "--lengths", metavar="FILE", help="Time steps of each sample that are not padding, (batch,)."
+        "--lengths",
+        metavar="FILE",
+        shell_complete=complete("arrays"),
+        help="Time steps of each sample that are not padding, (batch,).",
     ),
     click.option(
-        "--mask", metavar="FILE", help="Which time steps count, (batch, time), true or 1 where they do."
+        "--mask",
+        metavar="FILE",
+        shell_complete=complete("arrays"),
+        help="Which time steps count, (batch, time), true or 1 where they do.",
     ),
     click.option(
         "--mask-value",
@@ -257,6 +289,7 @@ labels_options = _bundle(
     click.option(
         "--labels",
         metavar="FILE",
+        shell_complete=complete("names"),
         help="Names of the classes: one per line, or JSON (a list, word_index, id2label, a tokenizer, …).",
     ),
     click.option(
@@ -285,6 +318,7 @@ measure_options = _bundle(
     click.option(
         "--targets",
         metavar="FILE",
+        shell_complete=complete("arrays"),
         help="The classes that rows should have, numbers or labels: adds rank, loss and the accuracy.",
     ),
     click.option("--ignore-index", type=int, metavar="N", help="Targets that do not count, such as -100."),
@@ -296,6 +330,7 @@ measure_options = _bundle(
     click.option(
         "--feature-names",
         metavar="FILE",
+        shell_complete=complete("names"),
         help="Names of the features for --explain, in the forms of --labels; default: a CSV's header.",
     ),
 )
@@ -350,7 +385,13 @@ def output_options(*formats: str) -> Callable[[F], F]:
             type=click.Choice(formats),
             help=f"Output format; default: by the suffix of -o, else {formats[0]}.",
         ),
-        click.option("-o", "--output", metavar="FILE", help="Write to FILE, whole or not at all."),
+        click.option(
+            "-o",
+            "--output",
+            metavar="FILE",
+            shell_complete=complete("anything"),
+            help="Write to FILE, whole or not at all.",
+        ),
     )
 
 

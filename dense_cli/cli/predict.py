@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-@click.command()
+@click.command(cls=Command)
 @opts.input_argument
 @opts.run_options
 @opts.takes_plan

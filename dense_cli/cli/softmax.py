@@ -5,10 +5,11 @@ from __future__ import annotations
 import click
 
 from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
 
 
-@click.command()
-@click.argument("logits", required=False)
+@click.command(cls=Command)
+@click.argument("logits", required=False, shell_complete=opts.complete("arrays"))
 @click.option(
     "--temperature",
     type=click.FloatRange(0, min_open=True),

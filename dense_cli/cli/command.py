@@ -1,0 +1,80 @@
+"""A command whose --help has its options under headings."""
+
+from __future__ import annotations
+
+import click
+from click.types import OptionHelpExtra
+
+# Where --help shows an option. Commands have the headings of which they have options.
+HEADINGS = {
+    "What INPUT is": (
+        *("units", "weights", "model", "logits", "scores", "classes"),
+        *("input_format", "input_dtype", "key", "columns", "batch"),
+    ),
+    "Layer": (
+        *("input_size", "seed", "layer", "activation", "kernel_initializer", "bias_initializer", "no_bias"),
+        *("rng", "global_seed", "dtype"),
+    ),
+    "Weights": ("head", "bias", "transpose"),
+    "Model": ("until", "inputs", "input_labels", "input_padding", "reverse", "only"),
+    "Padding": ("lengths", "mask", "mask_value"),
+    "Decoding": ("join", "eos", "pad", "ctc", "pieces", "beam"),
+    "View": (
+        *("times", "top_k", "labels", "labels_key", "show", "temperature"),
+        *("measures", "targets", "ignore_index", "explain", "feature_names"),
+        *("sort", "unsure", "wrong", "skip"),
+    ),
+    "Limits": ("against", "atol", "rtol", "max_flips", "max_kl", "equal_nan"),
+    "Output": ("format", "output", "limit", "show_all", "precision"),
+    "Work": ("threads", "memory", "no_progress"),
+    "Other": (),
+}
+_PLACE = {name: heading for heading, names in HEADINGS.items() for name in names}
+
+
+class Command(click.Command):
+    """A command with its options under the headings of `HEADINGS`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            owners = [] if error.possibilities else _owners(ctx, error.option_name)
+            if not owners:
+                raise
+            raise click.UsageError(
+                f"No such option {error.option_name!r} in {self.name}: {' and '.join(owners)} has it", ctx
+            ) from None
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        sections: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
+            if record is not None:
+                sections[_PLACE.get(param.name or "", "Other")].append(record)
+        for heading, records in sections.items():
+            if records:
+                with formatter.section(heading):
+                    formatter.write_dl(records)
+
+
+def _owners(ctx: click.Context, option: str) -> list[str]:
+    """Return the commands that have an option."""
+    group = ctx.find_root()
+    assert isinstance(group.command, click.Group)
+    names = group.command.list_commands(group)
+    commands = [(name, group.command.get_command(group, name)) for name in names]
+    return [
+        name
+        for name, command in commands
+        if command is not None and any(option in param.opts for param in command.params)
+    ]
+
+
+class Unbounded(click.Option):
+    """An option for a number whose bounds nobody meets: --help does not show them."""
+
+    def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
+        extra = super().get_help_extra(ctx)
+        extra.pop("range", None)
+        return extra
