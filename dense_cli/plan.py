@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from dense_cli.sources.fit import Fit
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.open import Request, Values
-    from dense_cli.sources.source import Source
+    from dense_cli.sources.source import Places, Source
     from dense_cli.sources.text_input import TextOptions
     from dense_cli.views.evaluate import Result
 
@@ -144,9 +144,9 @@ class Plan(HeadOptions):
         lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
         if opened is not None:
             lead = (opened.samples, *lead[1:])
-        fit = None
+        fit = known = None
         if not isinstance(source, ArraySource):
-            source, fit = _watched(source, lead)
+            source, fit, known = _watched(source, lead)
         if self.batch is not None and opened is None:
             source = _pick(source, self.batch)
         if self.times is None and not isinstance(source, ArraySource):
@@ -165,6 +165,8 @@ class Plan(HeadOptions):
         run.open_targets(lead)
         if fit is not None:
             fit.mask, fit.targets = mask, run.targets
+            if known is not None:
+                fit.check(known)
         run.take_steps()
         return run
 
@@ -330,15 +332,21 @@ class Plan(HeadOptions):
         return Mask(steps=as_steps(read_array(open_stream(self.mask)), self.mask))
 
 
-def _watched(source: Source, lead: Shape) -> tuple[Source, Fit | None]:
-    """Hold what will be said of a stream's samples, masks and targets, against them as they come."""
+def _watched(source: Source, lead: Shape) -> tuple[Source, Fit | None, Places | None]:
+    """Hold what will be said of a stream's samples, masks and targets, against them as they come.
+
+    Samples that are known, and differ in time steps, are held against it at once: by the places returned.
+    """
     from dense_cli.sources.fit import Fit
+    from dense_cli.sources.placed import PlacedSource
     from dense_cli.sources.streamed import StreamSource
 
-    if not isinstance(source, StreamSource) or lead[0] is not None or source.stated:
-        return source, None
     fit = Fit(source.name)
-    return source.through(fit.watch), fit
+    if isinstance(source, PlacedSource) and source.whole:
+        return source, fit, source.places
+    if not isinstance(source, StreamSource) or lead[0] is not None or source.stated:
+        return source, None, None
+    return source.through(fit.watch), fit, None
 
 
 def _pick(source: Source, batch: int | slice) -> Source:

@@ -545,3 +545,35 @@ def test_one_step_of_lines_that_come_step_by_step_has_the_samples_in_the_order_o
     for times in (["-t", "1"], ["-t", "1:2"]):
         ran = run("slice", "-", *times, "--show", "classes", "-f", "jsonl", stdin=text.encode())
         assert [json.loads(line)["sample"] for line in ran.text.splitlines()] == [1, 0, 2], times
+
+
+@pytest.mark.parametrize(
+    ("option", "wrong", "right", "message"),
+    [
+        ("--lengths", [2, 2], [2, 1], "lengths: expected 0 to 1 time steps, found 2 at [1]"),
+        (
+            "--mask",
+            [[1, 0], [1, 1]],
+            [[1, 0], [1, 0]],
+            "mask: expected false beyond the 1 time steps of sample 1, found true at [1][1]",
+        ),
+        (
+            "--targets",
+            [[0, 1], [1, 1]],
+            [[0, 1], [1]],
+            "wrong.json: expected one target for each class of sample 1, shape (1,), found (2,)",
+        ),
+    ],
+)
+def test_what_a_sample_does_not_have_is_refused_of_a_ragged_document_as_of_lines(
+    option: str, wrong: list[object], right: list[object], message: str, run: Run, here: Path
+) -> None:
+    samples = [[[0.5, 0.5], [0.25, 0.75]], [[1.0, 0.0]]]
+    Path("y.json").write_text(json.dumps({"layer": None, "shape": [2, None, 2], "probabilities": samples}))
+    Path("y.jsonl").write_text("".join(json.dumps(sample) + "\n" for sample in samples))
+    Path("wrong.json").write_text(json.dumps(wrong))
+    Path("right.json").write_text(json.dumps(right))
+    for name in ("y.json", "y.jsonl"):
+        assert run("predict", name, option, "right.json", "-f", "csv").code == 0
+        ran = run("predict", name, option, "wrong.json", "-f", "csv")
+        assert (ran.code, message in ran.err) == (2, True), name

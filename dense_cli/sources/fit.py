@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.sources.masks import Mask
-from dense_cli.sources.source import Chunk
+from dense_cli.sources.source import Chunk, Places
 
 if TYPE_CHECKING:
     from dense_cli.sources.targets import Targets
@@ -27,6 +27,7 @@ class Fit:
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self._samples = self._most = 0
         self.mask: Mask | None = None
         self.targets: Targets | None = None
 
@@ -36,18 +37,27 @@ class Fit:
         Raises:
             ShapeError, DtypeError: a mask, a length or targets do not fit; the message says where.
         """
-        samples = most = 0
         for chunk in chunks:
-            if (self.mask is not None or self.targets is not None) and len(chunk.x):
-                last = np.append(np.flatnonzero(np.diff(chunk.places[:, 0])), len(chunk.x) - 1)
-                numbers, sizes = chunk.places[last, 0], chunk.places[last, 1:] + 1
-                self._check(numbers, sizes)
-                samples = int(numbers[-1]) + 1
-                most = max(most, int(sizes[:, :1].max(initial=0)))
+            self._check(chunk.places)
             yield chunk
-        self._check_end(samples, most)
+        self._check_end(self._samples, self._most)
 
-    def _check(self, numbers: NDArray[np.int64], sizes: NDArray[np.int64]) -> None:
+    def check(self, places: Places) -> None:
+        """Hold what is given against all samples at once: ``places`` (rows, axes) are those of whole ones.
+
+        Raises:
+            ShapeError, DtypeError: as `watch` does.
+        """
+        self._check(places)
+        self._check_end(self._samples, self._most)
+
+    def _check(self, places: Places) -> None:
+        if (self.mask is None and self.targets is None) or not len(places):
+            return
+        last = np.append(np.flatnonzero(np.diff(places[:, 0])), len(places) - 1)
+        numbers, sizes = places[last, 0], places[last, 1:] + 1
+        self._samples = int(numbers[-1]) + 1
+        self._most = max(self._most, int(sizes[:, :1].max(initial=0)))
         if self.mask is not None and self.mask.lengths is not None:
             self._check_lengths(self.mask.lengths, numbers, sizes[:, 0])
         if self.mask is not None and self.mask.steps is not None:

@@ -6,6 +6,7 @@ differ in time steps.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -66,9 +67,10 @@ def _ragged(samples: list[Any], name: str) -> Source:
                 f"expected rank 2 with {arrays[0].shape[-1]} classes"
             )
     places = [np.stack([np.full(len(a), i), np.arange(len(a))], axis=1) for i, a in enumerate(arrays)]
-    from dense_cli.sources.placed import arrange
+    from dense_cli.sources.placed import PlacedSource, arrange
 
-    return arrange(name, ArrayStore(np.concatenate(arrays)), np.concatenate(places))
+    source = arrange(name, ArrayStore(np.concatenate(arrays)), np.concatenate(places))
+    return replace(source, whole=True) if isinstance(source, PlacedSource) else source
 
 
 def member(value: dict[str, Any], request: Request, name: str) -> tuple[Any, str]:

@@ -27,13 +27,14 @@ class PlacedSource:
     """Rows of a store with a place each: samples whose time steps differ, of which any row can be had.
 
     ``at`` (rows, axes) has the rows of a sample together, its steps in the order they are given; ``rows`` are
-    their numbers in the store.
+    their numbers in the store. ``whole`` says that every sample has all its steps, from 0 on.
     """
 
     name: str
     store: Store
     places: Places
     rows: NDArray[np.int64]
+    whole: bool = False
 
     @property
     def dtype(self) -> np.dtype[Any]:

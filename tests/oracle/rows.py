@@ -360,7 +360,7 @@ def check_markdown(case: Case, text: str, rows: list[Row]) -> None:
         axes = [name for name in axes if name != "t"]
     printed = [line for table in from_markdown(text, False) for line in table]
     assert len(printed) == len(rows)
-    step = 0.51 * 10.0**-case.precision
+    step = 0.51 * 10.0**-case.precision  # of a number without an exponent
     for cells, row in zip(printed, rows, strict=True):
         place = [
             n for name, n in zip(["sample", "t", "axis2", "axis3"], row.place, strict=False) if name in axes
@@ -382,4 +382,5 @@ def check_markdown(case: Case, text: str, rows: list[Row]) -> None:
         for c in range(len(row.y)):
             if options.show == "probabilities" and options.top_k is None and str(c) in cells:
                 found = float(cells[str(c)].split()[0])
-                near(found, float(row.y[c]), slack.y[c] + step * 1.0, f"{row.place} {c}")
+                exponent = int(cells[str(c)].split()[0].partition("e")[2] or 0)
+                near(found, float(row.y[c]), slack.y[c] + step * 10.0**exponent, f"{row.place} {c}")
