@@ -283,6 +283,9 @@ def check_explanation(case: Case, record: Record, row: Row, slack: Slack) -> Non
     ):
         assert not row.exact or may_be(row, found["class"], slack), (row.place, found, expected)
         return
+    for feature in found["features"]:
+        name = feature.pop("name", None)  # of a CSV's header
+        assert name in (None, f"f{feature['feature']}"), (row.place, name)
     for key in ("class", "against", "bias", "features"):
         assert found[key] == expected[key], (row.place, key, found[key], expected[key])
     allowed = 2 * slack.logits + slack.out * (abs(expected["logit"]) + 2 * row.magnitude)
