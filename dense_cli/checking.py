@@ -61,7 +61,7 @@ def check(
         layers = _layer_checks(plan, wanted)
         run = replace(plan, labels=None).open(note=note, progress=progress, source=source, seen=layers)
         findings += _of_outputs(run, wanted)
-        if layers is not None and run.model is not None and _has_layers(run):
+        if layers is not None and run.model is not None:
             findings = _with(findings, layers.findings(run.model.part, wanted))
         findings += _of_labels(plan, run) if "labels" in wanted else []
         name, shape = run.input_name, (*run.source.shape[:-1], run.classes)
@@ -79,11 +79,6 @@ def _layer_checks(plan: Plan, wanted: frozenset[str]) -> LayerChecks | None:
     return LayerChecks()
 
 
-def _has_layers(run: Run) -> bool:
-    """Whether what runs is a model of layers, which a model of ONNX is not."""
-    return run.model is not None and hasattr(run.model.part.body, "call_each")
-
-
 def _with(findings: list[Finding], of_layers: list[Finding]) -> list[Finding]:
     """Return all findings, without those of outputs that what is wrong in a layer explains."""
     names = {finding.check for finding in of_layers}
@@ -97,7 +92,7 @@ def _done(plan: Plan, run: Run, wanted: frozenset[str], note: Callable[[str], No
         wanted -= {"labels"}
     if not plan.weights:
         wanted -= {"transposed", "untrained"}
-    if not _has_layers(run):
+    if not plan.model:
         wanted -= OF_MODELS
     if _claims_distributions(run) is False:
         wanted -= OF_DISTRIBUTIONS

@@ -1,11 +1,13 @@
 """Two files of outputs → how they differ, in prediction terms.
 
-In: two paths and what is compared. Out: a `ComparedFiles`. The differences are added up by `views.compare`.
+In: two paths and what is compared; in place of the first, a plan whose outputs are. Out: a `ComparedFiles`.
+The differences are added up by `views.compare`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ShapeError, UsageError
@@ -15,8 +17,10 @@ from dense_cli.text import shown
 if TYPE_CHECKING:
     import numpy as np
 
+    from dense_cli.plan import Plan
+    from dense_cli.run import Run
     from dense_cli.sources.open import Request, Values
-    from dense_cli.sources.source import Block, Source
+    from dense_cli.sources.source import Block, Chunk, Source
     from dense_cli.views.compare import Comparison, ComparisonResult, Limits
 
 
@@ -24,7 +28,10 @@ Shape = tuple[int | None, ...]
 
 
 class ComparedFiles(NamedTuple):
-    """A comparison and what was compared: names, shapes and dtypes of A and B."""
+    """A comparison and what was compared: names, shapes and dtypes of A and B.
+
+    ``model`` is what A went through, as JSON has it; None where A holds outputs.
+    """
 
     names: tuple[str, str]
     shapes: tuple[Shape, Shape]
@@ -32,6 +39,7 @@ class ComparedFiles(NamedTuple):
     result: ComparisonResult
     limits: Limits
     labels: list[str] | None = None
+    model: dict[str, str] | None = None
 
     @property
     def differ(self) -> bool:
@@ -47,7 +55,7 @@ class ComparedFiles(NamedTuple):
 
 
 def compare(
-    first: str,
+    first: str | Plan,
     second: str,
     *,
     kind: Values | None = None,
@@ -64,7 +72,8 @@ def compare(
     """Compare two files of outputs, row by row.
 
     Args:
-        first, second: A and B; one of them may be ``-``, standard input.
+        first: A; a `Plan` of a model stands for its outputs, of which masked steps are not compared.
+        second: B; one of both may be ``-``, standard input.
         kind: ``probabilities``, ``logits`` or ``classes``; None: classes where both hold integers, else
             probabilities.
         limits: what B may differ by; where none is named, the rounding of the coarser of the two dtypes, and
@@ -73,25 +82,34 @@ def compare(
         most: how many flips, and worst rows, are kept; None: all.
         labels: the path of the classes' names.
         labels_key: which member of a JSON object holds them.
-        note: is told where the labels were not taken as they stand.
+        note: is told where the labels were not taken as they stand, and of unknown words in a text.
         input_format: the format of standard input, else of A and B.
         key: which array of a file that holds several.
         memory: bytes that what must be held whole may take; 4 GiB always may be taken.
 
     Raises:
-        UsageError: both are standard input.
+        UsageError: both are standard input, or classes are asked of a model.
         DenseCliError, OSError: a file cannot be read, or the two cannot be compared.
     """
     from dense_cli.sources.labels import load_labels
     from dense_cli.sources.open import Request
     from dense_cli.views.compare import Comparison, Limits
 
-    if first == second == "-":
+    given = first if isinstance(first, str) else first.input
+    if isinstance(given, str) and given == second == "-":
         raise UsageError("A and B are both standard input: expected one file")
     request = Request(key, outputs=True, values=kind or "probabilities")
     # The format is that of standard input, where one of them is; a file has its suffix.
-    of_files = None if "-" in (first, second) else input_format
-    a, a_numbered = _open(first, input_format if first == "-" else of_files, request, memory)
+    of_files = None if "-" in (given, second) else input_format
+    model = None
+    if isinstance(first, str):
+        a, a_numbered = _open(first, input_format if first == "-" else of_files, request, memory)
+    else:
+        plan = replace(first, input_format=input_format if given == "-" else of_files)
+        run = _opened(plan, kind, note)
+        assert run.model is not None
+        a, a_numbered = _outputs(run, kind), False
+        model = {"file": plan.model or "", "until": run.model.part.layer}
     b, b_numbered = _open(second, input_format if second == "-" else of_files, request, memory)
     if kind is None:
         kind = "classes" if a.dtype.kind in "iu" and b.dtype.kind in "iu" else "probabilities"
@@ -104,16 +122,49 @@ def compare(
     comparison = Comparison(kind, limits, top_k, most)
     _add_rows(comparison, a, b, numbered=a_numbered == b_numbered)
     result = comparison.result()
-    return ComparedFiles((a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names)
+    return ComparedFiles(
+        (a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names, model
+    )
+
+
+def _opened(plan: Plan, kind: Values | None, note: Callable[[str], None]) -> Run:
+    """Open a model on A; ``kind`` is what is compared."""
+    if kind == "classes":
+        raise UsageError(
+            "--classes: a model gives probabilities; predict --targets holds them against classes"
+        )
+    return plan.open(note=note)
+
+
+def _outputs(run: Run, kind: Values | None) -> Source:
+    """Return the outputs of a run, or its logits, as a source of rows."""
+    from dense_cli.sources.source import Chunk
+    from dense_cli.sources.streamed import StreamSource
+
+    view = run.view
+    if kind == "logits" and run.head is not None:
+        view = view._replace(show="logits")
+    name = view.values
+
+    def chunks() -> Iterator[Chunk]:
+        for result in run.results(view._replace(arrays=(name,))):
+            yield Chunk(result.arrays[name].copy(), result.places, whole=True, mask=result.mask)
+
+    shape = (*run.shape[:-1], run.head.units) if name == "logits" and run.head is not None else run.shape
+    return StreamSource(run.input_name, run.dtype, chunks(), shape)
 
 
 def _add_rows(comparison: Comparison, a: Source, b: Source, *, numbered: bool) -> None:
     """Compare all rows of two sources; ``numbered``: both say which samples they hold, or neither does."""
     from dense_cli.pipeline import MEMORY
     from dense_cli.sources.pairs import pairs
+    from dense_cli.sources.source import KnownPlaces
 
     rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
     for block, left, right in pairs(a, b, rows, numbered=numbered):
+        if block.mask is not None:
+            block = block._replace(places=KnownPlaces(block.places()[block.mask]))
+            left, right = left[block.mask], right[block.mask]
         if comparison.kind == "probabilities":
             _require_distributions(left, block, a)
             _require_distributions(right, block, b)

@@ -5,8 +5,7 @@ In: a `Plan` with model A and its input, and the path of model B. Out: `Compared
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ConfigError
@@ -16,18 +15,10 @@ from dense_cli.views.differences import Difference, Differences, Tolerance
 
 if TYPE_CHECKING:
     from dense_cli.layers.keras_tensor import Node
-    from dense_cli.models.functional import Functional
     from dense_cli.models.inputs import Samples
-    from dense_cli.models.outputs import ModelLayer
+    from dense_cli.models.outputs import LayeredModel, ModelLayer
+    from dense_cli.models.pairing import Pair
     from dense_cli.plan import Plan
-
-
-class Pair(NamedTuple):
-    """A layer of A and the one of B that is held against it; ``by`` says what pairs them: name, or order."""
-
-    a: ModelLayer
-    b: ModelLayer
-    by: str
 
 
 class ComparedOutput(NamedTuple):
@@ -53,8 +44,12 @@ class ComparedModels(NamedTuple):
 
     @property
     def first(self) -> ComparedOutput | None:
-        """The first output that is beyond the tolerance."""
-        return next((output for output in self.outputs if output.difference.beyond), None)
+        """The first output that is beyond the tolerance; of a model in the model, the first one in it."""
+        beyond = [output for output in self.outputs if output.difference.beyond]
+        for output in beyond:
+            if not any(other.a.startswith(f"{output.a}/") for other in beyond):
+                return output
+        return None
 
 
 def compare_layers(
@@ -70,28 +65,26 @@ def compare_layers(
     Raises:
         DenseCliError, OSError: a model or an input is not what it should be, or no layers can be paired.
     """
-    from dense_cli.models import load_model
-    from dense_cli.models.open import require_inputs
-    from dense_cli.models.outputs import layers_of, runnable_part
+    from dense_cli.models.open import open_layers
 
     file = plan.model or ""
-    models = [load_model(file), load_model(against)]
-    for model, name in zip(models, (file, against), strict=True):
-        require_inputs(model, name)
-    ours, theirs = (
-        [layer for layer in layers_of(model) if layer.refusal is None and layer.node is not None]
-        for model in models
-    )
-    pairs = pair_layers(ours, theirs)
-    if not pairs:
-        raise ConfigError(f"{against}: no layer has the name, or the place and shape, of one of {file}")
-    both = [runnable_part(model) for model in models]
-    found = [[Differences(tolerance) for _ in pair.a.names] for pair in pairs]
+    models = (open_layers(file, plan.memory), open_layers(against, plan.memory))
+    nothing = f"{against}: no layer has the name, or the place and shape, of one of {file}"
+    size = _size(models, against)
+    pairs = _pairs(models)
+    if pairs == []:
+        raise ConfigError(nothing)
+    found = [[Differences(tolerance) for _ in pair.a.names] for pair in pairs or []]
     samples = 0
-    for block in _run(plan, both, against, progress or Progress(), note):
+    for block in _run(plan, models, size, against, progress or Progress(), note):
+        if pairs is None:
+            pairs = _pairs_of_values(models, block, tolerance)
+            found = [[Differences(tolerance) for _ in pair.a.names] for pair in pairs]
         samples += len(block.samples.numbers)
-        for pair, differences in zip(pairs, found, strict=True):
+        for pair, differences in zip(pairs or [], found, strict=True):
             _add(pair, differences, block)
+    if not pairs:
+        raise ConfigError(nothing)
     outputs = [
         ComparedOutput(a, b, pair.by, shape, difference.result())
         for pair, differences in zip(pairs, found, strict=True)
@@ -99,62 +92,39 @@ def compare_layers(
             pair.a.names, pair.b.names, pair.a.shapes, differences, strict=True
         )
     ]
-    paired = ({pair.a.operation.name for pair in pairs}, {pair.b.operation.name for pair in pairs})
-    only_a = [layer.operation.name for layer in layers_of(models[0]) if layer.operation.name not in paired[0]]
-    only_b = [layer.operation.name for layer in layers_of(models[1]) if layer.operation.name not in paired[1]]
+    paired = ({pair.a.name for pair in pairs}, {pair.b.name for pair in pairs})
+    only_a, only_b = (
+        [layer.name for layer in model.layers if layer.name not in names]
+        for model, names in zip(models, paired, strict=True)
+    )
     return ComparedModels(file, against, outputs, only_a, only_b, tolerance, samples)
 
 
-def pair_layers(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> list[Pair]:
-    """Return which layers are held against each other, in the order of ``ours``.
+def _pairs(models: tuple[LayeredModel, LayeredModel]) -> list[Pair] | None:
+    """Return which layers are compared; None: that shows once both have run."""
+    from dense_cli.models.pairing import is_onnx, pair_layers
 
-    Two models of the same names are paired by them. Names that Keras counts up (``dense_1``) differ between
-    copies of one model, so two models of the same classes and shapes in the same order are paired by order.
-    Else layers of one name and shape belong together, and of the others those that follow each other in both.
-    """
-    names = [layer.operation.name for layer in ours]
-    if sorted(names) != sorted(layer.operation.name for layer in theirs) and _alike(ours, theirs):
-        return [
-            Pair(a, b, "name" if a.operation.name == b.operation.name else "order")
-            for a, b in zip(ours, theirs, strict=True)
-        ]
-    by_name = {layer.operation.name: layer for layer in theirs}
-    pairs: dict[str, Pair] = {}
-    for a in ours:
-        b = by_name.get(a.operation.name)
-        if b is not None and _fit(a, b):
-            pairs[a.operation.name] = Pair(a, b, "name")
-    waiting: dict[tuple[Any, ...], deque[tuple[int, ModelLayer]]] = {}
-    for place, b in enumerate(theirs):
-        if b.operation.name not in pairs:
-            waiting.setdefault(tuple(b.shapes), deque()).append((place, b))
-    last = -1
-    for a in ours:
-        fitting = waiting.get(tuple(a.shapes), deque()) if a.operation.name not in pairs else deque()
-        while fitting and fitting[0][0] < last:
-            fitting.popleft()
-        if fitting:
-            last, b = fitting.popleft()
-            pairs[a.operation.name] = Pair(a, b, "order")
-    return [pairs[name] for name in names if name in pairs]
+    ours, theirs = map(_runnable, models)
+    same = {layer.name for layer in ours} == {layer.name for layer in theirs}
+    return pair_layers(ours, theirs) if same or not (is_onnx(ours) or is_onnx(theirs)) else None
 
 
-def _alike(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> bool:
-    return len(ours) == len(theirs) and all(
-        a.class_name == b.class_name and _fit(a, b) for a, b in zip(ours, theirs, strict=True)
+def _pairs_of_values(
+    models: tuple[LayeredModel, LayeredModel], block: _Block, tolerance: Tolerance
+) -> list[Pair]:
+    """Return which layers are compared, where one model is of ONNX; ``block`` is the first one."""
+    from dense_cli.models.pairing import pair_values
+
+    ours, theirs = ([layer for layer in _runnable(model) if len(layer.names) == 1] for model in models)
+    ends = tuple(
+        [layer for layer in layers if id(layer.operation) in model.ends]
+        for layers, model in zip((ours, theirs), models, strict=True)
     )
+    return pair_values(ours, theirs, (block.a, block.b), (ends[0], ends[1]), tolerance)
 
 
-def _fit(a: ModelLayer, b: ModelLayer) -> bool:
-    """Return whether the outputs have shapes that can be the same."""
-    if len(a.shapes) != len(b.shapes):
-        return False
-    for one, other in zip(a.shapes, b.shapes, strict=True):
-        if one is None or other is None or len(one) != len(other):
-            return False
-        if any(m != n and None not in (m, n) for m, n in zip(one, other, strict=True)):
-            return False
-    return True
+def _runnable(model: LayeredModel) -> list[ModelLayer]:
+    return [layer for layer in model.layers if layer.refusal is None and layer.node is not None]
 
 
 class _Block(NamedTuple):
@@ -167,22 +137,21 @@ class _Block(NamedTuple):
 
 def _run(
     plan: Plan,
-    models: list[Functional],
+    models: tuple[LayeredModel, LayeredModel],
+    size: int,
     against: str,
     progress: Progress,
     note: Callable[[str], None],
 ) -> Iterator[_Block]:
     """Run both models on each block of samples."""
     from dense_cli.models.inputs import blocks_of, require_fit
-    from dense_cli.models.outputs import size_of_all
     from dense_cli.models.source import run_padded
 
-    ours, theirs = models
+    ours, theirs = (model.body for model in models)
     inputs = plan.open_inputs(ours, note)
     order = _order_of_inputs(ours, theirs, against)
     require_fit(inputs, ours.inputs)
     require_fit([inputs[i] for i in order], theirs.inputs)
-    size = min(size_of_all(model) for model in models)
     progress.start(inputs[0].shape[0])
     try:
         for block in blocks_of(inputs, size):
@@ -195,6 +164,19 @@ def _run(
         progress.stop()
 
 
+def _size(models: tuple[LayeredModel, LayeredModel], against: str) -> int:
+    """Return how many samples run at once.
+
+    Raises:
+        ConfigError: both take a number of their own.
+    """
+    fixed = {model.size for model in models if model.fixed}
+    if len(fixed) > 1:
+        a, b = (model.size for model in models)
+        raise ConfigError(f"{against}: it takes {b} samples at once, and the other model takes {a}")
+    return fixed.pop() if fixed else min(model.size for model in models)
+
+
 class _Kept:
     """Keeps what each call gives."""
 
@@ -205,7 +187,7 @@ class _Kept:
         self.outputs[id(node)] = outputs
 
 
-def _order_of_inputs(ours: Functional, theirs: Functional, against: str) -> list[int]:
+def _order_of_inputs(ours: Any, theirs: Any, against: str) -> list[int]:
     """Return which of A's inputs each of B's is: that of its name, else that of its place."""
     names = [x.name for x in ours.inputs]
     wanted = [x.name for x in theirs.inputs]
@@ -226,9 +208,12 @@ def _add(pair: Pair, differences: Iterable[Differences], block: _Block) -> None:
 
     outputs = zip(differences, block.a[id(pair.a.node)], block.b[id(pair.b.node)], strict=True)
     for difference, a, b in outputs:
+        if a is None or b is None:  # a shape, or a constant, of ONNX
+            continue
+        b = np.moveaxis(b, 1, -1) if pair.moved else b
         if np.shape(a) != np.shape(b):
             raise ShapeError(
-                f"layers {pair.a.operation.name!r} and {pair.b.operation.name!r}: expected one shape, found "
+                f"layers {pair.a.name!r} and {pair.b.name!r}: expected one shape, found "
                 f"{np.shape(a)} and {np.shape(b)}"
             )
         masks = [mask for mask in (get_mask(a), get_mask(b)) if mask is not None]

@@ -1,4 +1,4 @@
-"""A file → what it holds: its arrays, or its heads, with the ranges of their numbers.
+"""A file → what it holds: its arrays, or a model and its heads, with the ranges of their numbers.
 
 In: a path. Out: `Weights`, or a list of `Array`. What is counted is in `views.describe`.
 """
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from dense_cli.files.tensor import Tensor
     from dense_cli.heads.head import Head, Heads
+    from dense_cli.models.description import ModelDescription
     from dense_cli.sources.source import Place
     from dense_cli.views.describe import Described
 
@@ -43,11 +44,15 @@ class Array(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """A weights file, its heads, and what kernel and bias of each hold."""
+    """A weights file, its heads, and what kernel and bias of each hold.
+
+    ``model`` is None where the file is no whole model.
+    """
 
     file: str
     heads: Heads
     ranges: list[dict[str, Described]]
+    model: ModelDescription | None = None
 
 
 def describe_file(
@@ -64,20 +69,41 @@ def describe_file(
     Raises:
         DenseCliError, OSError: it cannot be read.
     """
-    heads = _heads(file, memory, asked=key is not None or input_format is not None)
+    asked = key is not None or input_format is not None
+    model = None if asked else _model(file, memory)
+    heads = _heads(file, memory, asked=asked, model=model is not None)
     if heads is not None:
-        return Weights(file, heads, [_ranges(head, file, memory) for head in heads])
+        return Weights(file, heads, [_ranges(head, file, memory) for head in heads], model)
     return _arrays(file, input_format, key, memory)
 
 
-def _heads(file: str, memory: int | None, *, asked: bool) -> Heads | None:
+def _model(file: str, memory: int | None) -> ModelDescription | None:
+    """Return what a model is, of a file that Keras or ONNX has saved; None of any other file."""
+    from dense_cli.errors import DenseCliError
+    from dense_cli.heads import format_of
+
+    if file == "-":
+        return None
+    try:
+        name = format_of(file).name
+    except (DenseCliError, OSError):
+        return None  # what is wrong with it is said by who reads it
+    if name not in ("keras", "hdf5", "onnx"):
+        return None
+    from dense_cli.models.description import describe_model
+
+    return describe_model(file, memory, onnx=name == "onnx")
+
+
+def _heads(file: str, memory: int | None, *, asked: bool, model: bool) -> Heads | None:
     """Return the heads of a weights file, by its suffix, else its first bytes; None for arrays.
 
-    ``asked``: an array is asked for.
+    ``asked``: an array is asked for; ``model``: the file is a whole model, which may have no head.
     """
     from dense_cli.errors import DenseCliError
     from dense_cli.files.formats import by_suffix
     from dense_cli.heads import format_of, heads
+    from dense_cli.heads.head import Heads
 
     named = by_suffix(file, "weights") or by_suffix(file, "arrays")
     if (named is None or "arrays" in named.holds) and (asked or file == "-"):
@@ -93,6 +119,8 @@ def _heads(file: str, memory: int | None, *, asked: bool) -> Heads | None:
     try:
         return heads(file, memory=memory)
     except DenseCliError:
+        if model:
+            return Heads()
         if "arrays" not in format.holds:
             raise
         return None  # an NPZ or JSON without a kernel

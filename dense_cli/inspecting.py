@@ -15,8 +15,8 @@ from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
     from dense_cli.layers.keras_tensor import Node, Shape
-    from dense_cli.models.functional import Functional, Seen
-    from dense_cli.models.outputs import ModelLayer, Watch
+    from dense_cli.models.functional import Seen
+    from dense_cli.models.outputs import LayeredModel, ModelLayer, Watch
     from dense_cli.plan import Plan
     from dense_cli.views.layers import Fault, Statistics
 
@@ -40,6 +40,7 @@ class LayerRecord(NamedTuple):
         outputs: what it gives; of a layer that is used more than once, the last time.
         gates: the statistics of the gates of a recurrent layer.
         faults: what first goes wrong here.
+        inside: the name of the model in the model that it is in; None: it is in none.
     """
 
     name: str
@@ -50,6 +51,7 @@ class LayerRecord(NamedTuple):
     outputs: list[OutputRecord]
     gates: Statistics | None
     faults: list[Fault]
+    inside: str | None = None
 
 
 class ModelRecord(NamedTuple):
@@ -59,23 +61,29 @@ class ModelRecord(NamedTuple):
     layers: list[LayerRecord]
     samples: int | None = None
 
+    @property
+    def parameters(self) -> int:
+        """How many numbers the weights of these layers hold, each counted once."""
+        names = {layer.name for layer in self.layers}
+        return sum(layer.parameters or 0 for layer in self.layers if layer.inside not in names)
 
-def list_layers(file: str, only: Sequence[str] = ()) -> ModelRecord:
+
+def list_layers(file: str, only: Sequence[str] = (), memory: int | None = None) -> ModelRecord:
     """Return the layers of a saved model without running it.
 
     Args:
-        file: a ``.keras`` or ``.h5`` file.
+        file: a ``.keras``, ``.h5`` or ``.onnx`` file.
         only: names, or patterns such as ``conv*``, of the layers that are wanted; all of them if empty.
+        memory: bytes that the file may take; 4 GiB always may be taken.
 
     Raises:
         DenseCliError, OSError: the file is no model, or ``only`` names no layer.
     """
-    from dense_cli.models import load_model
-    from dense_cli.models.outputs import layers_of
+    from dense_cli.models import open as models
 
-    layers = layers_of(load_model(file))
+    layers = models.list_layers(file, memory)
     chosen = _chosen(layers, only, file)
-    return ModelRecord(file, [_record(layer, None, {}) for layer in layers if layer.operation.name in chosen])
+    return ModelRecord(file, [_record(layer, None, {}) for layer in layers if layer.name in chosen])
 
 
 def run_layers(
@@ -98,38 +106,36 @@ def run_layers(
     Raises:
         DenseCliError, OSError: the model or an input is not what it should be.
     """
-    from dense_cli.models import load_model
-    from dense_cli.models.open import require_inputs
-    from dense_cli.models.outputs import Watch, layers_of, runnable_part
+    from dense_cli.models.open import open_layers
+    from dense_cli.models.outputs import Watch
 
     file = plan.model or ""
-    model = load_model(file)
-    require_inputs(model, file)
-    layers = layers_of(model)
-    chosen = _chosen(layers, only, file)
+    model = open_layers(file, plan.memory)
+    chosen = _chosen(model.layers, only, file)
     watch = Watch()
     names = {
         id(layer.node): layer.names
-        for layer in layers
-        if keep is not None and layer.refusal is None and layer.operation.name in chosen
+        for layer in model.layers
+        if keep is not None and layer.refusal is None and layer.name in chosen
     }
 
     def seen(node: Node, inputs: list[Any], outputs: list[Any]) -> None:
         watch(node, inputs, outputs)
         for name, y in zip(names.get(id(node), []), outputs, strict=False):
             assert keep is not None
-            keep(name, y)
+            if y is not None:
+                keep(name, y)
 
-    samples = _run(plan, runnable_part(model), seen, progress or Progress(), note)
-    faults = find_faults(watch, {x._keras_history.operation.name for x in model.outputs})
-    records = [_record(layer, watch, faults) for layer in layers if layer.operation.name in chosen]
+    samples = _run(plan, model, seen, progress or Progress(), note)
+    faults = find_faults(watch, model.ends, model.across)
+    records = [_record(layer, watch, faults) for layer in model.layers if layer.name in chosen]
     return ModelRecord(file, records, samples)
 
 
-def _run(plan: Plan, model: Functional, seen: Seen, progress: Progress, note: Callable[[str], None]) -> int:
+def _run(plan: Plan, model: LayeredModel, seen: Seen, progress: Progress, note: Callable[[str], None]) -> int:
     from dense_cli.models.outputs import run_blocks
 
-    inputs = plan.open_inputs(model, note)
+    inputs = plan.open_inputs(model.body, note)
     progress.start(inputs[0].shape[0])
     samples = 0
     try:
@@ -147,7 +153,7 @@ def _chosen(layers: list[ModelLayer], only: Sequence[str], file: str) -> set[str
     Raises:
         ConfigError: a name or pattern fits no layer.
     """
-    names = [layer.operation.name for layer in layers]
+    names = [layer.name for layer in layers]
     if not only:
         return set(names)
     chosen: set[str] = set()
@@ -166,7 +172,7 @@ def _record(layer: ModelLayer, watch: Watch | None, faults: dict[int, list[Fault
         statistics = watch.outputs(node)
     statistics = statistics or [None] * len(layer.names)
     return LayerRecord(
-        name=layer.operation.name,
+        name=layer.name,
         class_name=layer.class_name,
         sources=layer.sources,
         parameters=layer.parameters,
@@ -174,23 +180,26 @@ def _record(layer: ModelLayer, watch: Watch | None, faults: dict[int, list[Fault
         outputs=[OutputRecord(*output) for output in zip(layer.names, layer.shapes, statistics, strict=True)],
         gates=None if watch is None or node is None else watch.gates(node),
         faults=faults.get(id(node), []),
+        inside=layer.path.removesuffix("/") or None,
     )
 
 
-def find_faults(watch: Watch, outputs: set[str]) -> dict[int, list[Fault]]:
+def find_faults(watch: Watch, outputs: set[int], across: dict[int, list[Node]]) -> dict[int, list[Fault]]:
     """Return what goes wrong in the calls that were seen, each where it first appears.
 
     A fault is that of the call whose inputs do not have it yet: what comes after it only passes it on.
 
     Args:
         watch: has seen the model run.
-        outputs: the names of the layers that give the model's outputs, which may be as sure as they like.
+        outputs: the ids of the layers that give the model's outputs, which may be as sure as they like.
+        across: what calls come after beside their parents; see `parents_across`.
     """
     faults: dict[int, list[Fault]] = {}
     passed: dict[int, set[str]] = {}  # the kinds of fault that a call's outputs have, or their sources
     for node in watch.nodes:
-        before = set().union(*(passed.get(id(parent), set()) for parent in node.parent_nodes))
-        own = _faults_of(node, watch, hidden=node.operation.name not in outputs)
+        parents = [*node.parent_nodes, *across.get(id(node), [])]
+        before = set().union(*(passed.get(id(parent), set()) for parent in parents))
+        own = _faults_of(node, watch, hidden=id(node.operation) not in outputs)
         faults[id(node)] = [fault for fault in own if fault.kind not in before]
         passed[id(node)] = before | {fault.kind for fault in own}
     return faults
@@ -201,16 +210,17 @@ def _faults_of(node: Node, watch: Watch, *, hidden: bool) -> list[Fault]:
     from dense_cli.views import layers as views
 
     faults = []
-    statistics = watch.outputs(node)
-    for numbers in statistics:
-        evidence = views.not_finite(numbers)
+    known = watch.outputs(node)
+    for numbers in known:
+        evidence = None if numbers is None else views.not_finite(numbers)
         if evidence is not None:
             faults.append(views.Fault("not-finite", evidence, _why_not_finite(node)))
             break
-    evidence = views.silent_units(statistics[0]) if hidden and statistics else None
+    first = known[0] if known and hidden else None
+    evidence = None if first is None else views.silent_units(first)
     if evidence is not None:
         faults.append(views.Fault("silent", evidence, _SILENT))
-    evidence = views.saturated(statistics[0]) if hidden and statistics else None
+    evidence = None if first is None else views.saturated(first)
     gates = watch.gates(node)
     if evidence is None and gates is not None:
         found = views.saturated(gates)

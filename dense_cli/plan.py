@@ -23,6 +23,7 @@ from dense_cli.head import (
 )
 from dense_cli.run import Progress, Run
 from dense_cli.sources.open import no_note
+from dense_cli.text import shape_text
 
 if TYPE_CHECKING:
     import numpy as np
@@ -296,10 +297,25 @@ class Plan(HeadOptions):
                 return build_activation(self, features, self._dtype(source), source.name)
             require_defaults(self, "INPUT holds finished outputs", but=("dtype", "memory"))
             return None
-        head = build_head(self, features, len(source.shape), source.name)
+        try:
+            head = build_head(self, features, len(source.shape), source.name)
+        except ShapeError as error:
+            raise self._for_model(error, source) from None
         if head.distributed and source.shape[1] == 0:
             raise ShapeError(f"{source.name}: expected at least one time step, found shape {source.shape}")
         return head
+
+    def _for_model(self, error: ShapeError, source: Source) -> ShapeError:
+        """Return an input's error, which says so where the weights are those of a model that it fits."""
+        if self.weights is None:
+            return error
+        from dense_cli.models.open import fitting_input
+
+        name = fitting_input(self.weights, source.shape, self.memory)
+        if name is None:
+            return error
+        fits = f"{source.name} {shape_text(source.shape)} fits the model's input {name!r}: use -m"
+        return ShapeError(str(error), hint=fits)
 
     def _dtype(self, source: Source) -> np.dtype[Any]:
         """Return the dtype of finished outputs and logits: what is asked for, or the input's own."""

@@ -20,6 +20,7 @@ from dense_cli.layers import (
     GlobalAveragePooling1D,
     Input,
     Masking,
+    Normalization,
     Rescaling,
 )
 from dense_cli.models import Model, load_model
@@ -76,9 +77,31 @@ def rescaled() -> Model:
     return Model(i, Dense(3, activation="softmax")(Flatten()(Rescaling(1 / 255, name="scale")(i))))
 
 
+def scaled() -> Model:
+    i = Input((3, 3, 1), name="image")
+    scale = Normalization(axis=None, mean=127.0, variance=73.0**2, name="scale")
+    return Model(i, Dense(3, activation="softmax")(Flatten()(scale(i))))
+
+
+def behind() -> Model:
+    """Return a model whose BatchNormalization comes after a Dense that leaves the numbers as they are."""
+    i = Input((3, 3, 1), name="image")
+    norm = BatchNormalization(name="norm")
+    y = norm(Dense(9, kernel_initializer="identity", name="same")(Flatten()(i)))
+    model = Model(i, Dense(3, activation="softmax")(y))
+    norm.moving_mean.assign(np.full(9, 0.5, "f4"))
+    norm.moving_variance.assign(np.full(9, 0.09, "f4"))
+    return model
+
+
 def flat() -> Model:
     i = Input((3, 3, 1), name="image")
     return Model(i, Dense(3, activation="softmax", name="last")(Flatten()(i)))
+
+
+def mean_of(x: np.ndarray) -> str:
+    wide = x.astype("f8")
+    return f"{wide.mean():.4g} ± {wide.std():.4g}"
 
 
 def nan(model: Any) -> None:
@@ -98,7 +121,7 @@ def ids(*unknown: int) -> np.ndarray:
 
 IMAGES = RNG.integers(0, 256, (10, 3, 3, 1)).astype("f4")
 # Of each check: models with their inputs, the planted fault first, and what is told of it.
-PLANTED: list[tuple[str, Model, np.ndarray, Model, np.ndarray, str]] = [
+PLANTED: list[tuple[str, Model, np.ndarray, Model, np.ndarray, str | None]] = [
     ("layer-finite", mlp(nan), rows(30, 4), mlp(), rows(30, 4), "layer 'hidden': 180 NaN of 180 numbers"),
     (
         "silent-units", mlp(dead), rows(30, 4), mlp(), rows(30, 4),
@@ -131,14 +154,20 @@ PLANTED: list[tuple[str, Model, np.ndarray, Model, np.ndarray, str]] = [
     ),
     (
         "input-range", normalized(100, 25), rows(30, 4), normalized(100, 25), rows(30, 4) * 5 + 100,
-        f"input 'x' holds numbers of mean {rows(30, 4).astype('f8').mean():.4g}, and the first layer, "
-        "BatchNormalization 'norm', was trained on a mean of 100 ± 5",
+        f"input 'x' holds numbers of mean {mean_of(rows(30, 4))}, and the first layer, BatchNormalization "
+        "'norm', was trained on a mean of 100 ± 5",
     ),
     (
-        "input-range", flat(), IMAGES, flat(), IMAGES / 255,
-        f"input 'image' holds whole numbers from {IMAGES.min():.4g} to {IMAGES.max():.4g}, as ids and bytes "
-        "are, and the first layer, Dense 'last', multiplies them by its weights",
+        "input-range", scaled(), IMAGES / 255, scaled(), IMAGES,
+        f"input 'image' holds numbers of mean {mean_of(IMAGES / 255)}, and the first layer, Normalization "
+        "'scale', was trained on a mean of 127 ± 73",
     ),
+    (
+        "input-range", behind(), IMAGES, behind(), IMAGES / 255,
+        f"layer 'norm' is given numbers of mean {mean_of(IMAGES)}, and was trained on 0.5 ± 0.3",
+    ),
+    # Without evidence whole numbers are as good as any: a model may have been trained on counts.
+    ("input-range", rescaled(), IMAGES / 255, flat(), IMAGES, None),
 ]  # fmt: skip
 IDS = [f"{entry[0]}-{i}" for i, entry in enumerate(PLANTED)]
 
@@ -156,7 +185,8 @@ def test_a_check_fires_on_a_planted_fault_and_can_be_skipped(run: Run, here: Pat
     name, model, x, _, _, evidence = planted
     model.save("m.keras")
     np.save("x.npy", x)
-    assert found(run)[name]["evidence"] == evidence
+    told = found(run)[name]["evidence"]
+    assert evidence is None or told == evidence
     assert name not in found(run, "--skip", name)
 
 

@@ -198,6 +198,29 @@ def test_what_does_not_fit_the_model_is_named(run: Run, line: str, message: str)
     assert (ran.code, ran.out, ran.err) == (2, b"", f"Error: {message}\n")
 
 
+def test_an_input_of_the_model_for_a_head_is_told_so_and_the_other_way_round(run: Run) -> None:
+    Path("translate.keras").symlink_to(TRANSLATE)
+    np.save("english.npy", np.load(ENGLISH))
+    states = array(run("predict", "english.npy", "-m", TRANSLATE, "--until", "decoder", "-f", "npy").out)
+    np.save("states.npy", states)
+    for command in ("predict", "slice", "decode", "check"):
+        ran = run(command, "english.npy", "-w", "translate.keras")
+        assert (ran.code, ran.out, ran.err.splitlines()[1:]) == (
+            2,
+            b"",
+            ["Hint: english.npy (20, 5, 32) fits the model's input 'english': use -m"],
+        )
+        ran = run(command, "states.npy", "-m", "translate.keras")
+        assert (ran.code, ran.out, ran.err.splitlines()[1:]) == (
+            2,
+            b"",
+            ["Hint: states.npy (20, 6, 96) fits the model's head 'french': use -w"],
+        )
+    np.save("neither.npy", np.zeros((20, 5, 31), "f4"))
+    for option in ("-w", "-m"):
+        assert "Hint" not in run("predict", "neither.npy", option, "translate.keras").err
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [

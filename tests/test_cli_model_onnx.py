@@ -87,6 +87,15 @@ def test_samples_are_picked_and_pipes_give_the_bytes_of_files(run: Run) -> None:
     assert piped.out == run("predict", "x.npy", "-m", "m.onnx", "-f", "csv").out
 
 
+def test_an_input_of_the_model_for_a_head_is_told_so_and_the_other_way_round(run: Run) -> None:
+    save("m.onnx")
+    ran = run("predict", "x.npy", "-w", "m.onnx")
+    assert ran.err.splitlines()[-1] == "Hint: x.npy (70, 5) fits the model's input 'x': use -m"
+    np.save("h.npy", HIDDEN.astype("f4"))
+    ran = run("predict", "h.npy", "-m", "m.onnx")
+    assert ran.err.splitlines()[-1].startswith("Hint: h.npy (70, 4) fits the model's head '")
+
+
 def test_several_outputs_want_a_name(run: Run) -> None:
     save("m.onnx", outputs=("y", "logits"))
     ran = run("predict", "x.npy", "-m", "m.onnx")

@@ -484,3 +484,93 @@ def test_float16_of_any_byte_order_is_summed_widely_and_has_its_own_tolerance(
         assert run("check", file, "--skip", "uniform").code == 0
         looks = json.loads(run("info", file, "-f", "json").out)["arrays"][0]["looks_like"]
         assert looks.startswith("distributions along the last axis")
+
+
+TRANSLATE = SAMPLES / "translate.keras"
+MODELS = Path(__file__).parent / "data" / "models"
+ENGLISH, FRENCH = MODELS / "translate__input.npy", MODELS / "translate__output0.npy"
+
+
+def test_what_a_model_gives_is_held_against_finished_outputs(run: Run, here: Path):
+    ran = run("compare", ENGLISH, FRENCH, "-m", TRANSLATE, "--atol", "1e-6", "-f", "json")
+    found = json.loads(ran.text)
+    assert (ran.code, ran.err, found["rows"], found["beyond_tolerance"]["count"]) == (0, "", 120, 0)
+    assert found["a"] == {
+        "file": str(ENGLISH),
+        "shape": [20, 6, 30],
+        "dtype": "float32",
+        "model": {"file": str(TRANSLATE), "until": "french"},
+    }
+    lines = run("compare", ENGLISH, FRENCH, "-m", TRANSLATE).text.splitlines()
+    assert f"A = {ENGLISH} through {TRANSLATE}, layer french (20, 6, 30) float32" in lines
+    wrong = np.load(FRENCH)
+    wrong[3, 2] = wrong[3, 2][::-1]
+    np.save("wrong.npy", wrong)
+    ran = run("compare", ENGLISH, "wrong.npy", "-m", TRANSLATE, "-f", "json")
+    assert (ran.code, [row["at"] for row in json.loads(ran.text)["flipped"]]) == (1, [[3, 2]])
+    piped = run("compare", "-", FRENCH, "-m", TRANSLATE, "--input-format", "npy", stdin=ENGLISH.read_bytes())
+    assert piped.code == 0
+
+
+def test_inputs_by_name_text_and_logits_go_through_a_model(run: Run, here: Path):
+    assert run("compare", FRENCH, "-m", TRANSLATE, "--input", f"english={ENGLISH}").code == 0
+    sentences = (SAMPLES / "sentences.txt").read_text()
+    options = ("-m", TRANSLATE, "--input-labels", SAMPLES / "english.json", "--reverse")
+    expected = run("predict", "-", *options, "-f", "npy", stdin=sentences.encode()).out
+    Path("y.npy").write_bytes(expected)
+    assert run("compare", "-", "y.npy", *options, stdin=sentences.encode()).code == 0
+    Path("z.npy").write_bytes(run("predict", ENGLISH, "-m", TRANSLATE, "--show", "logits", "-f", "npy").out)
+    ran = run("compare", ENGLISH, "z.npy", "-m", TRANSLATE, "--logits", "-f", "json")
+    assert (ran.code, json.loads(ran.text)["kind"]) == (0, "logits")
+    Path("h.npy").write_bytes(run("predict", ENGLISH, "-m", TRANSLATE, "--until", "decoder", "-f", "npy").out)
+    assert run("compare", ENGLISH, "h.npy", "-m", TRANSLATE, "--until", "decoder", "--logits").code == 0
+
+
+def test_masked_steps_of_a_model_are_not_compared(run: Run, here: Path):
+    pytest.importorskip("h5py")
+    from dense_cli.layers import Dense, Embedding, Input, TimeDistributed
+    from dense_cli.models import Model
+
+    i = Input((5,), dtype="int32", name="ids")
+    y = TimeDistributed(Dense(3, activation="softmax"))(Embedding(9, 4, mask_zero=True)(i))
+    model = Model(i, y)
+    model.save("m.keras")
+    ids = np.random.default_rng(2).integers(1, 9, (300, 5))
+    ids[:, 3:] = 0
+    np.save("x.npy", ids)
+    expected = model.predict(ids, verbose=0)
+    expected[:, 3:] = [1, 0, 0]
+    np.save("y.npy", expected)
+    found = json.loads(run("compare", "x.npy", "y.npy", "-m", "m.keras", "-f", "json").text)
+    assert (found["rows"], found["flips"], found["within"]) == (900, 0, True)
+    expected[7, 1] = np.roll(expected[7, 1], 1)
+    np.save("y.npy", expected)
+    found = json.loads(run("compare", "x.npy", "y.npy", "-m", "m.keras", "-f", "json").text)
+    assert (found["difference"]["at"][:2], found["within"]) == ([7, 1], False)
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((ENGLISH, FRENCH, "--until", "decoder"), "--until, --input and those about text need --model FILE"),
+        ((ENGLISH,), "expected A and B, or B and --input NAME=FILE of a model of several inputs"),
+        (
+            (ENGLISH, FRENCH, "-m", TRANSLATE, "--input", "english=x.npy"),
+            "expected A and B, or B and --input NAME=FILE of a model of several inputs",
+        ),
+        (
+            (ENGLISH, FRENCH, "-m", TRANSLATE, "--classes"),
+            "--classes: a model gives probabilities; predict --targets holds them against classes",
+        ),
+    ],
+)
+def test_what_cannot_be_compared_through_a_model_is_wrong_usage(run: Run, args, message: str):
+    ran = run("compare", *args)
+    assert (ran.code, ran.err.splitlines()[-1]) == (2, f"Error: {message}")
+
+
+def test_a_layer_that_gives_no_distributions_is_told_so(run: Run, here: Path):
+    Path("h.npy").write_bytes(run("predict", ENGLISH, "-m", TRANSLATE, "--until", "decoder", "-f", "npy").out)
+    ran = run("compare", ENGLISH, "h.npy", "-m", TRANSLATE, "--until", "decoder")
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err.endswith("Hint: logits are compared with --logits, class numbers with --classes\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import zipfile
 from itertools import pairwise
 from pathlib import Path
 
@@ -209,8 +210,128 @@ def test_a_weights_file_tells_its_heads_and_their_ranges(run: Run, name):
         assert head["kernel"][key]["value"] == float(getattr(kernel, key)())
     assert head["kernel"]["mean"] == pytest.approx(float(kernel.astype(float).mean()), rel=1e-9)
     assert head["kernel"]["size"] == kernel.size
-    del head["kernel"], head["bias"]
+    del head["kernel"], head["bias"], found["model"]
     assert found == listed
+
+
+MODELS = DATA / "models"
+
+
+def test_a_model_is_told_in_a_few_lines(run: Run, here: Path):
+    for name in ("c_nested.keras", "c_nested.h5"):
+        Path(name).write_bytes((DATA / "weights" / name).read_bytes())
+    # Adam keeps two numbers for each parameter, beside its steps and its rate.
+    lines = run("info", "c_nested.keras").text.splitlines()
+    assert lines[:8] == [
+        "c_nested.keras: model, Functional 'functional_4', saved by Keras 3.15.1, 2026-11-23@18:10:46",
+        "  input      input_layer_2 (batch, 6) float32",
+        "  output     head (batch, 4) float32",
+        "  layers     4",
+        "  parameters 170",
+        "  optimizer  Adam, 342 numbers",
+        "  runs       all of it",
+        "",
+    ]
+    assert lines[8] == "c_nested.keras: 4 heads"
+    model = info(run, "c_nested.h5")["model"]
+    assert model == {
+        "framework": "Keras",
+        "version": "3.15.1",
+        "class": "Functional",
+        "name": "functional_4",
+        "saved": None,
+        "inputs": [{"name": "input_layer_2", "shape": [None, 6], "dtype": "float32"}],
+        "outputs": [{"name": "head", "shape": [None, 4], "dtype": "float32"}],
+        "layers": 4,
+        "parameters": 170,
+        "not_trained": 0,
+        "optimizer": {"name": "adam", "size": 342},
+        "refused": [],
+        "refusal": None,
+    }
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        (
+            "weights/k2_td.h5",
+            {
+                "version": "2.21.0",
+                "inputs": [{"name": "input_1", "shape": [None, 4], "dtype": "int32"}],
+                "optimizer": None,
+            },
+        ),
+        ("weights/made_multi.keras", {"parameters": 65, "class": "Functional"}),
+        (
+            "models/inner_lambda.keras",
+            {
+                "outputs": [{"name": "out", "shape": None, "dtype": "float32"}],
+                "refused": [{"layer": "encoder/twice", "reason": "it holds Python code, which is not run"}],
+                "parameters": 151,
+            },
+        ),
+        ("models/onnx/cnn.keras", {"not_trained": 8}),  # the moving statistics of 4 channels
+        (
+            "models/onnx/mlp.onnx",
+            {
+                "framework": "pytorch",
+                "version": "2.13.0",
+                "class": "ONNX opset 20",
+                "name": "main_graph",
+                "inputs": [{"name": "x", "shape": [None, 8], "dtype": "float32"}],
+                "outputs": [{"name": "33", "shape": [None, 3], "dtype": "float32"}],
+                "parameters": 8 * 6 + 6 + 6 * 6 + 6 * 3 + 3,  # both biases of zeros are one array
+                "refusal": None,
+            },
+        ),
+    ],
+)
+def test_what_can_be_run_of_a_model_is_told(run: Run, file: str, told: dict[str, object]):
+    if file.endswith(".onnx"):
+        pytest.importorskip("onnxruntime")
+    model = info(run, DATA / file)["model"]
+    assert {key: model[key] for key in told} == told
+
+
+@pytest.mark.parametrize(
+    ("file", "runs"),
+    [
+        ("models/inner_lambda.keras", "up to encoder/twice: it holds Python code, which is not run"),
+        ("models/onnx/two.onnx", "ONNX Runtime, any of its values"),
+    ],
+)
+def test_the_last_line_of_a_model_says_what_runs(run: Run, file: str, runs: str):
+    if file.endswith(".onnx"):
+        pytest.importorskip("onnxruntime")
+    lines = run("info", DATA / file).text.splitlines()
+    assert [line for line in lines if line.startswith("  runs")] == [f"  runs       {runs}"]
+
+
+def test_a_model_that_cannot_be_built_or_has_no_head_is_told_all_the_same(run: Run, here: Path):
+    pytest.importorskip("h5py")
+    from dense_cli.layers import GRU, Input
+    from dense_cli.models import Model
+
+    i = Input((3, 2), name="x")
+    Model(i, GRU(2, name="gru")(i), name="m").save("m.keras")
+    found = info(run, "m.keras")
+    assert (found["heads"], found["model"]["parameters"]) == ([], 36)
+    with zipfile.ZipFile("m.keras") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    members["config.json"] = members["config.json"].replace(b'"gru", 0, 0', b'"gone", 0, 0')
+    with zipfile.ZipFile("bad.keras", "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    model = info(run, "bad.keras")["model"]
+    assert (model["framework"], model["layers"]) == ("Keras", None)
+    assert "gone" in model["refusal"]
+    assert "  runs       no: " in run("info", "bad.keras").text
+
+
+def test_weights_alone_are_no_model(run: Run):
+    for name in ("digits.weights.h5", "digits__head.npz", "k2_td_weights.h5"):
+        assert info(run, DATA / "weights" / name)["model"] is None
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,10 +12,14 @@ from dense_cli.cli.command import Command
 from dense_cli.cli.types import TOLERANCE
 from dense_cli.files.formats import holding
 
+if TYPE_CHECKING:
+    from dense_cli.plan import Plan
+
 
 @click.command(cls=Command)
 @click.argument("first", metavar="A", shell_complete=opts.complete("arrays"))
-@click.argument("second", metavar="B", shell_complete=opts.complete("arrays"))
+@click.argument("second", metavar="B", required=False, shell_complete=opts.complete("arrays"))
+@opts.model_options
 @click.option("--logits", is_flag=True, help="A and B hold logits, not probabilities.")
 @click.option(
     "--classes", is_flag=True, help="A and B hold class numbers.  [default: where both hold integers]"
@@ -56,7 +61,8 @@ from dense_cli.files.formats import holding
 @opts.memory_option
 def compare(
     first: str,
-    second: str,
+    second: str | None,
+    inputs: tuple[tuple[str, str], ...],
     logits: bool,
     classes: bool,
     atol: float | None,
@@ -74,6 +80,7 @@ def compare(
     format: str | None,
     output: str | None,
     memory: int | None,
+    **of_model: Any,
 ) -> None:
     """Compare two outputs, such as a port's or a quantised model's with the original's.
 
@@ -82,9 +89,13 @@ def compare(
     or 1e-3 where one is float16) and no class may change (--max-flips 0). The exit code is 0 within the
     limits, 1 beyond, and 2 where the two cannot be compared.
 
+    With --model A is the model's own input, and what the model gives is held against B; masked steps are not
+    compared. With --input NAME=FILE for each of several inputs, B is the only argument.
+
     \b
       densecli compare ours.npy reference.npy
       densecli compare float32.npz int8.npz --max-flips 3 --max-kl 0.01 --labels names.txt
+      densecli compare x.npy expected.npy -m model.keras
       densecli predict x.npy -w head.npz -f npy | densecli compare - reference.npy
     """
     from dense_cli import comparing
@@ -98,9 +109,13 @@ def compare(
     if logits and classes:
         raise click.UsageError("expected one of --logits and --classes")
     limits = Limits(atol, rtol, max_flips, max_kl, equal_nan)
+    if inputs and second is None:
+        first, second = "", first
+    elif inputs or second is None:
+        raise click.UsageError("expected A and B, or B and --input NAME=FILE of a model of several inputs")
     try:
         compared = comparing.compare(
-            first,
+            _plan(dict(inputs) if inputs else first, key, memory, of_model),
             second,
             kind="logits" if logits else "classes" if classes else None,
             limits=limits,
@@ -123,3 +138,17 @@ def compare(
             write_table(out, compared, screen_of(output))
     if compared.differ:
         sys.exit(1)
+
+
+def _plan(
+    given: str | dict[str, str], key: str | None, memory: int | None, options: dict[str, Any]
+) -> str | Plan:
+    """Return A: a path, or with --model the plan that makes outputs of it."""
+    if options["model"] is None and isinstance(given, str) and not any(options.values()):
+        return given
+    from dense_cli.errors import UsageError
+    from dense_cli.plan import Plan
+
+    if options["model"] is None:
+        raise UsageError("--until, --input and those about text need --model FILE")
+    return Plan(given, key=key, memory=memory, **options)

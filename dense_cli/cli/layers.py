@@ -61,13 +61,14 @@ def layers(
 ) -> None:
     """List the layers of a saved model; with INPUT, say what each puts out.
 
-    MODEL is .keras or .h5. With INPUT, the model's own, the model runs, and the table has of each output
-    the range, mean and standard deviation, the share of zeros and of what is saturated, NaN and infinity;
-    what goes wrong is marked where it first appears, with a word of advice. -o all.npz saves every output
-    under its layer's name.
+    MODEL is .keras, .h5 or .onnx, whose layers are the values of its graph. With INPUT, the model's
+    own, the model runs, and the table has of each output the range, mean and standard deviation, the share of
+    zeros and of what is saturated, NaN and infinity; what goes wrong is marked where it first appears, with a
+    word of advice. -o all.npz saves every output under its layer's name.
 
     With --against B the same INPUT runs through two models, such as a copy with rounded weights: layers are
-    paired by name, else by order and shape. The exit code is 1 where one is beyond --atol and --rtol.
+    paired by name, else by order and shape, or, where one model is ONNX, by their numbers. The exit code is 1
+    where one is beyond --atol and --rtol.
 
     \b
       densecli layers translate.keras
@@ -91,7 +92,7 @@ def layers(
     elif given is not None:
         _run(_plan(given, model, options), only, name, output, not no_progress)
     else:
-        _list(model, only, name, output)
+        _list(model, only, name, output, options["memory"])
 
 
 def _plan(given: Given, model: str, options: dict[str, Any]) -> Plan:
@@ -101,12 +102,12 @@ def _plan(given: Given, model: str, options: dict[str, Any]) -> Plan:
     return Plan(given, model=model, **options)
 
 
-def _list(model: str, only: tuple[str, ...], name: str, output: str | None) -> None:
+def _list(model: str, only: tuple[str, ...], name: str, output: str | None, memory: int | None) -> None:
     from dense_cli.cli.output import open_output, screen_of
     from dense_cli.inspecting import list_layers
     from dense_cli.writers.layers import WRITERS
 
-    record = list_layers(model, only)
+    record = list_layers(model, only, memory)
     with open_output(output, text=name == "table") as out:
         WRITERS[name](out, record, screen_of(output))
 

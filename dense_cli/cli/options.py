@@ -151,7 +151,7 @@ text_options = _bundle(
     click.option("--reverse", is_flag=True, help="The steps of a text in reverse order, padding included."),
 )
 
-holds_options = _bundle(
+model_options = _bundle(
     click.option(
         "-m",
         "--model",
@@ -167,6 +167,10 @@ holds_options = _bundle(
     ),
     named_inputs_option,
     text_options,
+)
+
+holds_options = _bundle(
+    model_options,
     click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
     click.option(
         "--scores", is_flag=True, help="INPUT holds finished scores, each class by itself (sigmoids)."

@@ -81,6 +81,19 @@ def scan(part: Part, memory: int | None) -> Contents:
         )
 
 
+def training_state(part: Part, memory: int | None) -> tuple[str | None, int]:
+    """Return the name of the optimizer whose state a file has, and how many numbers that is.
+
+    The name is that of Keras 2's files; others have it in the model's config.
+    """
+    with open_hdf5(part, ATTRIBUTES) as root:
+        tensors = walk(root, part, memory=memory).tensors
+    state = {tuple(path.split("/")): tensor for path, tensor in tensors.items()}
+    state = {parts: tensor for parts, tensor in state.items() if parts[0] in TRAINING}
+    names = {parts[1] for parts in state if parts[0] == "optimizer_weights" and len(parts) > 2}
+    return (names.pop() if len(names) == 1 else None), sum(tensor.size for tensor in state.values())
+
+
 def _layers(root: Any, found: hdf5.Contents, part: Part) -> dict[str, list[str]] | None:
     """Return the layers of the legacy layout, each with the paths of its weights; None in another layout."""
     base = "model_weights" if "model_weights" in found.groups else ""

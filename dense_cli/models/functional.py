@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import warnings
 from collections.abc import Callable
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,16 @@ from dense_cli.layers.call import CallArguments
 from dense_cli.layers.core.input_layer import Input, InputLayer
 from dense_cli.layers.dtype_policy import FLOATS, array_dtype, round_to
 from dense_cli.layers.input_spec import InputSpec
-from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape
+from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape, UnknownTensor
 from dense_cli.layers.layer import Layer
 from dense_cli.layers.masks import get_mask, with_mask
 from dense_cli.models.config import config_of_model
-from dense_cli.models.graph import Graph, make_graph, node_of
+from dense_cli.models.graph import Graph, graph_of, last_calls, make_graph, node_of
 from dense_cli.models.model import Model, takes_graph
 
 Seen = Callable[[Node, list[Any], list[Any]], None]
+_SEEN: ContextVar[Seen | None] = ContextVar("seen", default=None)
+"""What the calls of the model that is about to be called are handed to."""
 
 
 class Functional(Model):
@@ -162,7 +165,10 @@ class Functional(Model):
         for i, one in enumerate(tree.flatten(mask)[: len(arrays)] if mask is not None else []):
             if one is not None and arrays[i] is not None:
                 arrays[i] = with_mask(arrays[i], one)
-        return self._through_graph(arrays, lambda operation: operation)
+        seen = _SEEN.get()
+        if seen is not None:
+            self._show_inputs(inputs, arrays, seen)
+        return self._through_graph(arrays, lambda operation: operation, seen)
 
     def compute_output_spec(self, inputs: Any, training: bool | None = None, mask: Any = None) -> Any:
         """Return symbolic outputs for symbolic inputs."""
@@ -170,7 +176,7 @@ class Functional(Model):
         for x, own in zip(given, self.inputs, strict=True):
             _check_fits(x, own)
         if all(x.shape == own.shape for x, own in zip(given, self.inputs, strict=True)):
-            return tree.map_structure(lambda x: KerasTensor(x.shape, x.dtype), self._outputs_struct)
+            return tree.map_structure(_alike, self._outputs_struct)
         return self._through_graph(given, lambda operation: operation.compute_output_spec)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
@@ -182,17 +188,25 @@ class Functional(Model):
     def call_each(self, inputs: Any, seen: Seen) -> Any:
         """Return the outputs of arrays; what each call takes and gives is handed to ``seen`` as it comes.
 
+        The calls in a model that is a layer of this one come before its own; of one that is called more than
+        once, those of its last call.
+
         Args:
             inputs: arrays, as `call` takes them.
             seen: gets the call, the arrays that it takes and those that it gives. An input takes the array as
                 it came, and gives it in its own dtype and rank.
         """
-        arrays = self._standardized(inputs)
+        token = _SEEN.set(seen)
+        try:
+            return self.call(inputs)
+        finally:
+            _SEEN.reset(token)
+
+    def _show_inputs(self, inputs: Any, arrays: list[Any], seen: Seen) -> None:
         for x, given, array in zip(self.inputs, self._flat(inputs), arrays, strict=True):
             node = node_of(x)
             assert node is not None
             seen(node, [np.asarray(given)], [array])
-        return self._through_graph(arrays, lambda operation: operation, seen)
 
     def _through_graph(
         self,
@@ -206,11 +220,17 @@ class Functional(Model):
         """
         values = {id(x): value for x, value in zip(self.inputs, inputs, strict=True)}
         uses = self._uses()
+        last = {} if seen is None else last_calls(self._graph)
         for node in self._graph.nodes:
             if node.is_input:
                 continue
             args, kwargs = _filled(node, values)
-            results = function(node.operation)(*args, **kwargs)
+            expand = last.get(id(node.operation)) is node and graph_of(node.operation) is not None
+            token = _SEEN.set(seen if expand else None)
+            try:
+                results = function(node.operation)(*args, **kwargs)
+            finally:
+                _SEEN.reset(token)
             if seen is not None:
                 seen(node, [values[id(x)] for x in node.input_tensors], tree.flatten(results))
             for x in node.input_tensors:
@@ -300,6 +320,11 @@ def _is_input(x: KerasTensor) -> bool:
     if node is None:
         raise ConfigError(f"{x} comes from no layer: a model starts from an Input")
     return node.is_input
+
+
+def _alike(x: KerasTensor) -> KerasTensor:
+    """Return a new tensor that is as little known as ``x``."""
+    return UnknownTensor() if isinstance(x, UnknownTensor) else KerasTensor(x.shape, x.dtype)
 
 
 def _filled(node: Node, values: dict[int, Any]) -> tuple[Any, Any]:

@@ -30,6 +30,23 @@ def node_of(tensor: KerasTensor) -> Node | None:
     return None if history.operation is None else history.operation._inbound_nodes[history.node_index]
 
 
+def graph_of(model: Any) -> Graph | None:
+    """Return the graph of a model; None of a layer, and of a model that has none."""
+    graph: Graph | None = getattr(getattr(model, "_functional", None) or model, "_graph", None)
+    return graph
+
+
+def last_calls(graph: Graph) -> dict[int, Node]:
+    """Return the last call of each layer in a graph, by the layer's id."""
+    last: dict[int, Node] = {}
+    for node in graph.nodes:
+        known = last.get(id(node.operation))
+        calls = node.operation._inbound_nodes
+        if known is None or calls.index(node) > calls.index(known):
+            last[id(node.operation)] = node
+    return last
+
+
 def make_graph(
     inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list[str] | None = None
 ) -> Graph:

@@ -40,9 +40,9 @@ def require_fit(sources: Sequence[Source], inputs: Sequence[Any]) -> None:
         ShapeError: the message has both shapes and the input's name.
     """
     for source, own in zip(sources, inputs, strict=True):
-        if not _fits(source.shape, own.shape):
+        if not fits(source.shape, own.shape):
             hint = None
-            if _fits((None, *source.shape), own.shape):
+            if fits((None, *source.shape), own.shape):
                 hint = "one sample stands in brackets of its own: a batch of one"
             raise ShapeError(
                 f"{source.name}: shape {shape_text(source.shape)} does not fit the model's input "
@@ -51,7 +51,7 @@ def require_fit(sources: Sequence[Source], inputs: Sequence[Any]) -> None:
             )
 
 
-def _fits(shape: Shape, own: Shape) -> bool:
+def fits(shape: Shape, own: Shape) -> bool:
     """Whether an array fits an input; a last axis of 1 that the input does not have is left out by models."""
     if len(shape) == len(own) + 1 and shape[-1] == 1:
         shape = shape[:-1]

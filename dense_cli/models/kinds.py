@@ -22,6 +22,7 @@ from dense_cli.layers.normalization.batch_normalization import BatchNormalizatio
 from dense_cli.layers.regularization.base_noise import BaseNoise
 from dense_cli.layers.rnn.bidirectional import Bidirectional
 from dense_cli.layers.rnn.time_distributed import TimeDistributed
+from dense_cli.models.graph import graph_of, node_of
 from dense_cli.ops import Function
 from dense_cli.views.layers import KINDS, PLAIN, OutputKind
 
@@ -71,6 +72,12 @@ def units_axis(node: Node) -> int:
     """
     while True:
         operation, axis = node.operation, 1
+        if graph_of(operation) is not None:  # a model in a model: what gives its first output
+            inner = node_of(operation.outputs[0])
+            if inner is None:
+                return -1
+            node = inner
+            continue
         while isinstance(operation, TimeDistributed):
             operation, axis = operation.layer, axis + 1
         layout = getattr(operation, "data_format", None)
@@ -84,4 +91,4 @@ def units_axis(node: Node) -> int:
 def _in_place(operation: Any) -> bool:
     if isinstance(operation, Function):
         return to_snake_case(type(operation).__name__) in _FUNCTIONS_IN_PLACE
-    return isinstance(operation, _IN_PLACE)
+    return isinstance(operation, _IN_PLACE) or getattr(operation, "in_place", False)

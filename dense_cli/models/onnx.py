@@ -5,18 +5,23 @@ In: the path of a model and the name of a value. Out: an `OnnxModel`, which runs
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import ConfigError, FileFormatError, MissingExtraError, nearest
+from dense_cli.errors import ConfigError, DenseCliError, FileFormatError, MissingExtraError, nearest
 from dense_cli.files.onnx import read_model
 from dense_cli.heads.onnx.tensors import stored_tensor
 from dense_cli.text import listed
 
-_SAMPLES = 32  # of a block, where the model takes any number
+if TYPE_CHECKING:
+    from dense_cli.models.description import ModelDescription
+
+SAMPLES = 32  # of a block, where the model takes any number
+COUNTS = (6, 7, 8, 9)  # int32, int64, string, bool: shapes, axes and indices, no weights
 _EXTERNAL = 1  # TensorProto.EXTERNAL
 _PLAIN = ("Identity", "Cast")  # nodes that change no number
 _DTYPES = {
@@ -52,10 +57,10 @@ class OnnxModel:
     def __init__(self, session: Any, output: str, file: str) -> None:
         self._session = session
         self._file = file
-        self.inputs = [_value(x, file) for x in session.get_inputs()]
-        self.outputs = [_value(x, file) for x in session.get_outputs() if x.name == output]
+        self.inputs = [value_of(x, file) for x in session.get_inputs()]
+        self.outputs = [value_of(x, file) for x in session.get_outputs() if x.name == output]
         fixed = self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else None
-        self.size = fixed or _SAMPLES
+        self.size = fixed or SAMPLES
 
     def __call__(self, inputs: NDArray[Any] | Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return the output of an array, or of a list of them.
@@ -63,13 +68,26 @@ class OnnxModel:
         Raises:
             FileFormatError: ONNX Runtime cannot run it on them.
         """
-        arrays = inputs if isinstance(inputs, list) else [inputs]
-        feed = {own.name: _standard(x, own) for own, x in zip(self.inputs, arrays, strict=True)}
-        try:
-            (output,) = self._session.run([self.outputs[0].name], feed)
-        except Exception as error:  # whatever the library makes of a model that does not fit itself
-            raise FileFormatError(f"{self._file}: ONNX Runtime: {_first_line(error)}") from error
-        return np.asarray(output)
+        given = feed(self.inputs, inputs)
+        return np.asarray(run_session(self._session, [self.outputs[0].name], given, self._file)[0])
+
+
+def feed(own: Sequence[Any], inputs: NDArray[Any] | Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return the arrays by the names of the model's inputs, each in its dtype."""
+    arrays = inputs if isinstance(inputs, list) else [inputs]
+    return {x.name: _standard(array, x) for x, array in zip(own, arrays, strict=True)}
+
+
+def run_session(session: Any, names: list[str], given: dict[str, NDArray[Any]], file: str) -> list[Any]:
+    """Return the values of these names.
+
+    Raises:
+        FileFormatError: ONNX Runtime cannot run the model on the arrays.
+    """
+    try:
+        return list(session.run(names, given))
+    except Exception as error:  # whatever the library makes of a model that does not fit itself
+        raise FileFormatError(f"{file}: ONNX Runtime: {_first_line(error)}") from error
 
 
 def open_onnx(file: str, until: str | None, memory: int | None) -> tuple[OnnxModel, str, bool]:
@@ -86,19 +104,97 @@ def open_onnx(file: str, until: str | None, memory: int | None) -> tuple[OnnxMod
         FileFormatError: the model is damaged, needs a file outside of its folder, or cannot be run.
     """
     model = read_model(file, memory)
-    name = _output(model.graph, until, file)
-    _take_in(model, file)
-    if name not in [x.name for x in model.graph.output]:
-        import onnx
-
-        model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
-    session = _session(model.SerializeToString(), file)
+    name = output_name(model.graph, until, file)
+    take_in(model, file)
+    session = open_session(with_outputs(model, [name]), file)
     opened = OnnxModel(session, name, file)
-    rank = len(opened.outputs[0].shape)
-    return _with_sizes(opened), name, _is_softmax(model.graph, name, rank)
+    output = opened.outputs[0]
+    opened.outputs = [output._replace(shape=with_sizes(output.shape, opened, opened.inputs, opened.size))]
+    return opened, name, gives_softmax(model, name, len(output.shape))
 
 
-def _session(content: bytes, file: str) -> Any:
+def inputs_of(file: str, memory: int | None) -> list[OnnxValue]:
+    """Return what a model takes, as its graph says it, without opening it in ONNX Runtime.
+
+    Raises:
+        MissingExtraError, FileFormatError: as `open_onnx` does.
+    """
+    graph = read_model(file, memory).graph
+    constants = {tensor.name for tensor in graph.initializer}
+    return [_stated(x, file) for x in graph.input if x.name not in constants]
+
+
+def describe_onnx(file: str, memory: int | None = None) -> ModelDescription:
+    """Return what a model is; ONNX Runtime opens it to see whether it can run it.
+
+    Raises:
+        MissingExtraError, FileFormatError: as `open_onnx` does.
+    """
+    from dense_cli.models.description import ModelDescription, ModelValue
+
+    model = read_model(file, memory)
+    graph = model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    weights = [math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type not in COUNTS]
+    inputs, outputs = (
+        tuple(ModelValue(*_stated(x, file)) for x in values if x.name not in constants)
+        for values in (graph.input, graph.output)
+    )
+    refusal = None
+    try:
+        take_in(model, file)
+        open_session(model.SerializeToString(), file)
+    except DenseCliError as error:
+        refusal = str(error).removeprefix(f"{file}: ")
+        refusal += f" ({error.hint})" if error.hint else ""
+    return ModelDescription(
+        framework=model.producer_name or None,
+        version=model.producer_version or None,
+        class_name=f"ONNX {', '.join(_opsets(model))}",
+        name=graph.name,
+        inputs=inputs,
+        outputs=outputs,
+        layers=len(graph.node),
+        parameters=sum(weights),
+        refusal=refusal,
+    )
+
+
+def _opsets(model: Any) -> list[str]:
+    return [f"{o.domain + ' ' if o.domain else ''}opset {o.version}" for o in model.opset_import]
+
+
+def _stated(x: Any, file: str) -> OnnxValue:
+    """Return a value as the graph states it."""
+    import onnx
+
+    tensor = x.type.tensor_type
+    try:
+        dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
+    except KeyError:
+        raise FileFormatError(f"{file}: {x.name!r}: expected a tensor of numbers") from None
+    sizes = (size.dim_value if size.HasField("dim_value") else 0 for size in tensor.shape.dim)
+    return OnnxValue(x.name, tuple(n if n > 0 else None for n in sizes), dtype)
+
+
+def with_outputs(model: Any, names: Sequence[str]) -> bytes:
+    """Return a model whose outputs are its own and the values of these names, as ONNX Runtime takes it."""
+    import onnx
+
+    known = {x.name for x in model.graph.output}
+    for name in names:
+        if name not in known:
+            model.graph.output.append(onnx.helper.make_empty_tensor_value_info(name))
+    return bytes(model.SerializeToString())
+
+
+def open_session(content: bytes, file: str) -> Any:
+    """Return a session of ONNX Runtime.
+
+    Raises:
+        MissingExtraError: it is not installed.
+        FileFormatError: it cannot run the model.
+    """
     try:
         import onnxruntime
     except ImportError:
@@ -111,8 +207,12 @@ def _session(content: bytes, file: str) -> Any:
         raise FileFormatError(f"{file}: ONNX Runtime cannot run it: {_first_line(error)}") from error
 
 
-def _output(graph: Any, until: str | None, file: str) -> str:
-    """Return the name of the value that is meant."""
+def output_name(graph: Any, until: str | None, file: str) -> str:
+    """Return the name of the value that is meant.
+
+    Raises:
+        ConfigError: there is no such value, or several outputs and none is named.
+    """
     outputs = [x.name for x in graph.output]
     if until is None:
         if len(outputs) == 1:
@@ -127,8 +227,12 @@ def _output(graph: Any, until: str | None, file: str) -> str:
     return until
 
 
-def _take_in(model: Any, file: str) -> None:
-    """Read external data into the model: from inside its folder alone, which the library would not heed."""
+def take_in(model: Any, file: str) -> None:
+    """Read external data into the model: from inside its folder alone, which the library would not heed.
+
+    Raises:
+        FileFormatError: they lie elsewhere, or in a node.
+    """
     import onnx
 
     for tensor in model.graph.initializer:
@@ -148,40 +252,56 @@ def _standard(x: NDArray[Any], own: OnnxValue) -> NDArray[Any]:
     return np.asarray(x[..., 0] if x.ndim == len(own.shape) + 1 else x, own.dtype)
 
 
-def _value(x: Any, file: str) -> OnnxValue:
+def value_of(x: Any, file: str) -> OnnxValue:
+    """Return an input or output as ONNX Runtime tells it.
+
+    Raises:
+        FileFormatError: it is no tensor of numbers.
+    """
     dtype = _DTYPES.get(x.type)
     if dtype is None:
         raise FileFormatError(f"{file}: {x.name!r} is a {x.type}: expected a tensor of numbers")
     return OnnxValue(x.name, tuple(n if isinstance(n, int) and n > 0 else None for n in x.shape or ()), dtype)
 
 
-def _with_sizes(model: OnnxModel) -> OnnxModel:
-    """Find the sizes of the output that the graph does not state, from one block of zeros."""
-    output = model.outputs[0]
-    if len(output.shape) > 1 and output.shape[-1] is not None:
-        return model
-    zeros = [
-        np.zeros([model.size, *(1 if n is None else n for n in x.shape[1:])], x.dtype) for x in model.inputs
-    ]
-    found = model(zeros).shape
-    sizes = tuple(
+def with_sizes(
+    stated: tuple[int | None, ...], call: Callable[[Any], Any], inputs: Sequence[Any], size: int
+) -> tuple[int | None, ...]:
+    """Return an output's shape with the sizes that the graph does not state, from one block of zeros.
+
+    Args:
+        stated: the shape as the graph has it, () where it has none.
+        call: gives the output of arrays.
+        inputs, size: what the model takes, and how many samples at once.
+    """
+    if len(stated) > 1 and stated[-1] is not None:
+        return stated
+    zeros = [np.zeros([size, *(1 if n is None else n for n in x.shape[1:])], x.dtype) for x in inputs]
+    found = np.shape(call(zeros))
+    return tuple(
         n if own is None and axis == len(found) - 1 else own
-        for axis, (n, own) in enumerate(zip(found, output.shape or (None,) * len(found), strict=True))
+        for axis, (n, own) in enumerate(zip(found, stated or (None,) * len(found), strict=True))
     )
-    model.outputs = [output._replace(shape=sizes)]
-    return model
 
 
-def _is_softmax(graph: Any, name: str, rank: int) -> bool:
+def gives_softmax(model: Any, name: str, rank: int) -> bool:
     """Whether a value is the softmax over the last axis of another."""
-    made_by = {output: node for node in graph.node for output in node.output}
+    made_by = {output: node for node in model.graph.node for output in node.output}
+    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
     node = made_by.get(name)
     while node is not None and node.op_type in _PLAIN:
         node = made_by.get(node.input[0])
     if node is None or node.op_type != "Softmax":
         return False
     axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), None)
-    return axis in (-1, rank - 1) or (axis is None and rank == 2)
+    return last_axis_of_softmax(axis, rank, opset)
+
+
+def last_axis_of_softmax(axis: int | None, rank: int | None, opset: int) -> bool:
+    """Whether a Softmax goes along the last axis; without ``axis`` it does as of opset 13."""
+    if axis is None:
+        return opset >= 13 or rank == 2
+    return axis == -1 or (rank is not None and axis == rank - 1)
 
 
 def _first_line(error: Exception) -> str:

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
-from dense_cli.errors import ConfigError
+from dense_cli.errors import ConfigError, DenseCliError, ShapeError
+from dense_cli.layers.keras_tensor import Shape
 from dense_cli.models.functional import Seen
+from dense_cli.models.inputs import fits
+from dense_cli.models.outputs import LayeredModel, ModelLayer, layers_of, output_operations
 from dense_cli.models.parts import Part, part_of
 from dense_cli.models.source import gives_mask, model_source
 from dense_cli.saving.load import load_model
@@ -20,7 +23,7 @@ from dense_cli.sources.arrays import ArraySource
 from dense_cli.sources.open import Request, open_source
 from dense_cli.sources.source import Source
 from dense_cli.sources.streamed import in_order
-from dense_cli.text import listed
+from dense_cli.text import listed, shape_text
 
 if TYPE_CHECKING:
     from dense_cli.sources.text_input import TextOptions
@@ -76,7 +79,7 @@ def open_model(
     Raises:
         DenseCliError, OSError: the model, or an input, is not what it should be.
     """
-    part, size = _open_part(file, until, memory)
+    part, size = _open_part(file, until, memory, watched=seen is not None)
     opened = open_inputs(
         part.body, given, file, input_format=input_format, request=request, memory=memory, text=text
     )
@@ -85,13 +88,69 @@ def open_model(
     numbers = None if total is None else range(total)
     if numbers is not None and batch is not None:
         numbers = numbers[batch] if isinstance(batch, slice) else range(*_one(batch, len(numbers)))
-    source = model_source(part.body, inputs, numbers, size, seen if size is None else None, threads)
+    try:
+        source = model_source(part.body, inputs, numbers, size, seen, threads)
+    except ShapeError as error:
+        hint = error.hint or _hint_of_head(file, inputs, memory)
+        raise ShapeError(str(error), hint=hint) from None
     return OpenedModel(part, source, inputs, total, gives_mask(part.body, size or 1))
 
 
-def _open_part(file: str, until: str | None, memory: int | None) -> tuple[Part, int | None]:
+def _hint_of_head(file: str, inputs: list[Source], memory: int | None) -> str | None:
+    """Say that the one input fits the model's head, where it does."""
+    from dense_cli.heads import heads, select
+
+    if len(inputs) > 1:
+        return None
+    try:
+        head = select(heads(file, memory=memory), None, file)
+    except (DenseCliError, OSError):
+        return None
+    source = inputs[0]
+    if source.shape[-1] != head.kernel_shape[0]:
+        return None
+    return f"{source.name} {shape_text(source.shape)} fits the model's head {head.name!r}: use -w"
+
+
+def open_layers(file: str, memory: int | None = None) -> LayeredModel:
+    """Return a model that shows what each of its layers puts out.
+
+    Raises:
+        DenseCliError, OSError: the model is not what it should be.
+    """
+    if not is_onnx(file):
+        model = load_model(file)
+        require_inputs(model, file)
+        return LayeredModel.of(model)
+    from dense_cli.models.onnx_graph import read_graph
+
+    graph = read_graph(file, memory)
+    graph.open()
+    fixed = graph.inputs[0].shape[0] is not None
+    return LayeredModel(layers_of(graph), graph, output_operations(graph), {}, graph.size, fixed)
+
+
+def list_layers(file: str, memory: int | None = None) -> list[ModelLayer]:
+    """Return the layers of a model, which is not run.
+
+    Raises:
+        DenseCliError, OSError: the model is not what it should be.
+    """
+    if not is_onnx(file):
+        return layers_of(load_model(file))
+    from dense_cli.models.onnx_graph import read_graph
+
+    return layers_of(read_graph(file, memory))
+
+
+def _open_part(file: str, until: str | None, memory: int | None, *, watched: bool) -> tuple[Part, int | None]:
     """Return what is run of a file, and how many samples at once; None: as it suits."""
-    if file.lower().endswith(".onnx"):
+    if is_onnx(file) and watched:
+        from dense_cli.models.onnx_graph import open_watched
+
+        graph, name, distributions = open_watched(file, until, memory)
+        return Part(graph, None, False, name, distributions), graph.size
+    if is_onnx(file):
         from dense_cli.models.onnx import open_onnx
 
         body, name, distributions = open_onnx(file, until, memory)
@@ -137,6 +196,31 @@ def require_inputs(model: Any, file: str) -> None:
     """
     if getattr(model, "inputs", None) is None:
         raise ConfigError(f"{file}: the model was saved without the shape of its input: it cannot be run")
+
+
+def fitting_input(file: str, shape: Shape, memory: int | None = None) -> str | None:
+    """Return the name of the model's one input where an array of ``shape`` fits it.
+
+    None: it does not, or the file is no model.
+    """
+    try:
+        inputs = _inputs_of(file, memory)
+    except (DenseCliError, OSError):
+        return None
+    return inputs[0].name if len(inputs) == 1 and fits(shape, inputs[0].shape) else None
+
+
+def _inputs_of(file: str, memory: int | None) -> list[Any]:
+    if is_onnx(file):
+        from dense_cli.models.onnx import inputs_of
+
+        return list(inputs_of(file, memory))
+    return getattr(load_model(file), "inputs", None) or []
+
+
+def is_onnx(file: str) -> bool:
+    """Whether a model is ONNX Runtime's to run, by its name."""
+    return file.lower().endswith(".onnx")
 
 
 def _one(index: int, size: int) -> tuple[int, int]:

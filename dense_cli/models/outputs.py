@@ -12,11 +12,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape
+from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape, UnknownTensor
 from dense_cli.layers.masks import get_mask
 from dense_cli.layers.unknown import UnknownLayer
 from dense_cli.models.functional import Functional, Seen
 from dense_cli.models.gates import gates_of
+from dense_cli.models.graph import graph_of, last_calls, node_of
 from dense_cli.models.inputs import blocks_of, require_fit
 from dense_cli.models.kinds import kind_of, units_axis
 from dense_cli.models.predict import UNKNOWN_SIZE, block_size
@@ -33,33 +34,46 @@ class ModelLayer(NamedTuple):
         node: its last call in the graph; None: the model has no graph.
         sources: the names of the layers whose outputs it takes, in any of its calls.
         refusal: why it cannot be run; None: it can.
+        path: the names of the models that it is in, each with a slash.
     """
 
     operation: Any
     node: Node | None
     sources: list[str]
     refusal: str | None
+    path: str = ""
+
+    @property
+    def name(self) -> str:
+        """Its name, behind those of the models that it is in: ``encoder/gru``."""
+        return f"{self.path}{self.operation.name}"
 
     @property
     def class_name(self) -> str:
         """The class, as the file names it."""
-        if isinstance(self.operation, UnknownLayer):
-            return self.operation.class_name
-        return type(self.operation).__name__
+        return getattr(self.operation, "class_name", None) or type(self.operation).__name__
+
+    @property
+    def own_refusal(self) -> str | None:
+        """Why the layer itself cannot be run, whatever comes before it."""
+        return self.operation.reason if isinstance(self.operation, UnknownLayer) else None
 
     @property
     def shapes(self) -> list[Shape | None]:
         """The shape of each output; None where it is not known."""
         if self.node is None or self.refusal is not None:
             return [None] * (1 if self.node is None else len(self.node.output_tensors))
-        return [x.shape for x in self.node.output_tensors]
+        return [None if isinstance(x, UnknownTensor) else x.shape for x in self.node.output_tensors]
 
     @property
     def names(self) -> list[str]:
-        """The name of each output: the layer's, with its number where there are several."""
+        """The name of each output: the layer's, with its number where it has several; of ONNX the value's."""
+        own: list[str] | None = getattr(self.operation, "value_names", None)
+        if own is not None and self.node is not None:
+            return own
         if len(self.shapes) == 1:
-            return [self.operation.name]
-        return [f"{self.operation.name}__{i}" for i in range(len(self.shapes))]
+            return [self.name]
+        return [f"{self.name}__{i}" for i in range(len(self.shapes))]
 
     @property
     def parameters(self) -> int | None:
@@ -70,34 +84,45 @@ class ModelLayer(NamedTuple):
 
 
 def layers_of(model: Any) -> list[ModelLayer]:
-    """Return the layers of a model in the order of its graph."""
-    graph = _graph(model)
+    """Return the layers of a model in the order of its graph, those of a model in it right after it."""
+    return list(_layers(model, "", None))
+
+
+def _layers(model: Any, path: str, refusal: str | None) -> Iterator[ModelLayer]:
+    """Give the layers of a model that cannot be run because of ``refusal``."""
+    graph = graph_of(model)
     if graph is None:
-        return [ModelLayer(layer, None, [], _own_refusal(layer)) for layer in model.layers]
-    last: dict[int, Node] = {}
+        yield from (ModelLayer(layer, None, [], _own_refusal(layer), path) for layer in model.layers)
+        return
+    last = last_calls(graph)
+    refused = _refused(graph.nodes)
     sources: dict[int, dict[str, None]] = {}
     for node in graph.nodes:
-        known = last.get(id(node.operation))
-        calls = node.operation._inbound_nodes
-        if known is None or calls.index(node) > calls.index(known):
-            last[id(node.operation)] = node
         names = sources.setdefault(id(node.operation), {})
-        names |= dict.fromkeys(parent.operation.name for parent in node.parent_nodes)
-    refused = _refused(graph.nodes)
-    return [
-        ModelLayer(
-            operation, last[id(operation)], list(sources[id(operation)]), refused.get(id(last[id(operation)]))
-        )
-        for operation in graph.operations
-    ]
+        names |= dict.fromkeys(f"{path}{parent.operation.name}" for parent in node.parent_nodes)
+    for operation in graph.operations:
+        node = last[id(operation)]
+        why = refused.get(id(node)) or refusal
+        yield ModelLayer(operation, node, list(sources[id(operation)]), why, path)
+        if graph_of(operation) is not None:
+            # Of a model that cannot be run because of a layer in it, the layers before that one can.
+            inside = None if why is None or _own_refusal(operation) is None else _IN_PART
+            yield from _layers(operation, f"{path}{operation.name}/", inside or why)
 
 
-def _graph(model: Any) -> Any:
-    return getattr(getattr(model, "_functional", None) or model, "_graph", None)
+_IN_PART = "the model that it is in cannot be run as a whole: --until runs it by its name"
 
 
 def _own_refusal(layer: Any) -> str | None:
-    return layer.reason if isinstance(layer, UnknownLayer) else None
+    """Return why a layer cannot be run, or which layer in it cannot."""
+    if isinstance(layer, UnknownLayer):
+        return layer.reason
+    graph = graph_of(layer)
+    for node in [] if graph is None else graph.nodes:
+        reason = _own_refusal(node.operation)
+        if reason is not None:
+            return f"its layer {node.operation.name!r} cannot be run"
+    return None
 
 
 def _refused(nodes: Sequence[Node]) -> dict[int, str]:
@@ -114,12 +139,44 @@ def _refused(nodes: Sequence[Node]) -> dict[int, str]:
 
 def runnable_part(model: Any) -> Functional:
     """Return the model of all calls that can be run; its outputs are what no other of these calls takes."""
-    graph = _graph(model)
+    graph = graph_of(model)
+    assert graph is not None
     refused = _refused(graph.nodes)
     nodes = [node for node in graph.nodes if id(node) not in refused]
     taken = {id(x) for node in nodes for x in node.input_tensors}
     ends: list[KerasTensor] = [x for node in nodes for x in node.output_tensors if id(x) not in taken]
     return Functional(list(model.inputs), ends)
+
+
+def output_operations(model: Any) -> set[int]:
+    """Return the ids of the layers that give a model's outputs, those in a model at its end among them."""
+    found: set[int] = set()
+    for x in model.outputs:
+        operation = x._keras_history.operation
+        found.add(id(operation))
+        if graph_of(operation) is not None:
+            found |= output_operations(operation)
+    return found
+
+
+def parents_across(model: Any) -> dict[int, list[Node]]:
+    """Return what the calls at the edges of a model in a model come after, by the id of the call.
+
+    Its inputs come after what it is called with, and its own call after the layers that give its outputs.
+    """
+    parents: dict[int, list[Node]] = {}
+    graph = graph_of(model)
+    for node in [] if graph is None else graph.nodes:
+        inner = node.operation
+        if graph_of(inner) is None:
+            continue
+        parents[id(node)] = [end for x in inner.outputs if (end := node_of(x)) is not None]
+        for x, given in zip(inner.inputs, node.input_tensors, strict=False):
+            start, before = node_of(x), node_of(given)
+            if start is not None and before is not None:
+                parents.setdefault(id(start), []).append(before)
+        parents |= parents_across(inner)
+    return parents
 
 
 class Watch:
@@ -145,14 +202,18 @@ class Watch:
             self._outputs[id(node)] = tallies
             self.nodes.append(node)
         for tally, y in zip(tallies, outputs, strict=True):
-            tally.add(np.asarray(y), get_mask(y))
+            if y is not None:
+                tally.add(np.asarray(y), get_mask(y))
         gates = gates_of(node.operation, inputs)
         if gates is not None:
             self._gates.setdefault(id(node), Tally(KINDS["sigmoid"])).add(np.asarray(gates), get_mask(gates))
 
-    def outputs(self, node: Node) -> list[Statistics]:
-        """Return the statistics of each output of a call; none of a call that was not run."""
-        return [tally.result() for tally in self._outputs.get(id(node), [])]
+    def outputs(self, node: Node) -> list[Statistics | None]:
+        """Return the statistics of each output of a call; none of a call that was not run.
+
+        None stands for an output that has no samples.
+        """
+        return [tally.result() if tally.samples else None for tally in self._outputs.get(id(node), [])]
 
     def gates(self, node: Node) -> Statistics | None:
         """Return the statistics of the gates of a call; None of a layer that has none."""
@@ -160,23 +221,48 @@ class Watch:
         return None if tally is None else tally.result()
 
 
-def run_blocks(model: Functional, inputs: Sequence[Source], seen: Seen) -> Iterator[int]:
+class LayeredModel(NamedTuple):
+    """A saved model of which every layer is seen as it runs.
+
+    Attributes:
+        layers: all of them, those that cannot be run among them.
+        body: what runs: a `Functional`, or an `OnnxGraph`.
+        ends: the ids of the layers that give the model's outputs.
+        across: see `parents_across`.
+        size: how many samples run at once.
+        fixed: whether it takes no other number of them.
+    """
+
+    layers: list[ModelLayer]
+    body: Any
+    ends: set[int]
+    across: dict[int, list[Node]]
+    size: int
+    fixed: bool = False
+
+    @classmethod
+    def of(cls, model: Any) -> LayeredModel:
+        """Return that of a model of Keras."""
+        body = runnable_part(model)
+        return cls(layers_of(model), body, output_operations(model), parents_across(model), _size_of(body))
+
+
+def run_blocks(model: LayeredModel, inputs: Sequence[Source], seen: Seen) -> Iterator[int]:
     """Run a model on all samples, a block at a time; yield how many samples there were in each.
 
     Raises:
         ShapeError: an input does not fit.
     """
-    require_fit(inputs, model.inputs)
-    size = block_size(model, BLOCK_BYTES, 1, MOST)
-    for block in blocks_of(inputs, size):
-        run_padded(model, block, size, seen)
+    require_fit(inputs, model.body.inputs)
+    for block in blocks_of(inputs, model.size):
+        run_padded(model.body, block, model.size, seen)
         yield len(block.numbers)
 
 
 _ALL_BYTES = 64 << 20  # of all outputs of a block
 
 
-def size_of_all(model: Functional) -> int:
+def _size_of(model: Functional) -> int:
     """Return how many samples run at once where all outputs are kept for a while."""
     sizes = (
         math.prod(UNKNOWN_SIZE if n is None else n for n in x.shape[1:])

@@ -21,7 +21,7 @@ from dense_cli.layers.layer import Layer
 from dense_cli.layers.rnn.time_distributed import TimeDistributed
 from dense_cli.layers.unknown import UnknownLayer
 from dense_cli.models.functional import Functional
-from dense_cli.models.graph import node_of
+from dense_cli.models.graph import graph_of, node_of
 from dense_cli.models.source import Body
 from dense_cli.text import listed
 
@@ -56,6 +56,8 @@ def part_of(model: Any, until: str | None, file: str) -> Part:
     node = node_of(output)
     operation = None if node is None else node.operation
     name = operation.name if operation is not None else output.name
+    if until is not None and "/" in until:  # a layer of a model in the model
+        name = until
     inputs = model.inputs
     softmax = _activation_after(operation)
     dense = node
@@ -75,8 +77,11 @@ def part_of(model: Any, until: str | None, file: str) -> Part:
     return Part(body, arrays, distributed, name, True)
 
 
-def _output(model: Any, until: str | None, file: str) -> KerasTensor:
-    """Return the tensor that ``until`` names: the output of a layer, or of a model of several outputs."""
+def _output(model: Any, until: str | None, file: str, path: str = "") -> KerasTensor:
+    """Return the tensor that ``until`` names: the output of a layer, or of a model of several outputs.
+
+    ``path`` has the names of the models that ``model`` is in.
+    """
     if until is None:
         if len(model.outputs) == 1:
             output: KerasTensor = model.outputs[0]
@@ -89,19 +94,38 @@ def _output(model: Any, until: str | None, file: str) -> KerasTensor:
     if until in model.output_names and model.output_names.count(until) == 1:
         named: KerasTensor = model.outputs[model.output_names.index(until)]
         return named
+    name, slash, inner = until.partition("/")
     layers = {layer.name: layer for layer in model.layers}
+    if slash and until not in layers and graph_of(layers.get(name)) is not None:
+        return _inside(layers[name], inner, file, f"{path}{name}/")
     name, _, number = until.rpartition("__")
     if until in layers:
         name, number = until, ""
     elif name not in layers or not number.isdecimal():
-        raise ConfigError(f"{file}: no layer {until!r}; {nearest(until, list(layers))}")
+        raise ConfigError(f"{file}: no layer {path + until!r}; {nearest(until, list(layers))}")
     outputs = _outputs(layers[name])
     names = [f"{name}__{i}" for i in range(len(outputs))]
     if len(outputs) == 1 and not number:
         return outputs[0]
     if until not in names:
-        raise ConfigError(f"{file}: layer {name!r} gives {len(outputs)} arrays: expected {listed(names)}")
+        raise ConfigError(
+            f"{file}: layer {path + name!r} gives {len(outputs)} arrays: expected {listed(names)}"
+        )
     return outputs[names.index(until)]
+
+
+def _inside(model: Any, until: str, file: str, path: str) -> KerasTensor:
+    """Return what a layer of a model in the model gives in its last call: the model up to it is called there.
+
+    Raises:
+        ConfigError: there is no such layer, or one that cannot be run is in the way.
+    """
+    output = _output(model, until, file, path)
+    _require_known(output, file, path)
+    tensors = model._inbound_nodes[-1].input_tensors[: len(model.inputs)]
+    part = Functional(list(model.inputs), output, name=f"{model.name}/{until}".replace("/", "."))
+    found: KerasTensor = part(tensors[0] if len(tensors) == 1 else tensors)
+    return found
 
 
 def _outputs(layer: Layer) -> list[KerasTensor]:
@@ -109,8 +133,11 @@ def _outputs(layer: Layer) -> list[KerasTensor]:
     return list(layer._inbound_nodes[-1].output_tensors)
 
 
-def _require_known(output: KerasTensor, file: str) -> None:
-    """Refuse an output behind a layer that cannot be run; the hint names the layer before it."""
+def _require_known(output: KerasTensor, file: str, path: str = "") -> None:
+    """Refuse an output behind a layer that cannot be run; the hint names the layer before it.
+
+    ``path`` has the names of the models that it is in.
+    """
     seen: set[int] = set()
     waiting = [output]
     while waiting:
@@ -121,10 +148,14 @@ def _require_known(output: KerasTensor, file: str) -> None:
         layer = node.operation
         if isinstance(layer, UnknownLayer):
             before = [n.operation.name for n in map(node_of, node.input_tensors) if n is not None]
-            hint = f"what comes before it can be run: --until {before[0]}" if before else None
+            hint = f"what comes before it can be run: --until {path}{before[0]}" if before else None
             raise ConfigError(
-                f"{file}: layer {layer.name!r} ({layer.class_name}) cannot be run: {layer.reason}", hint=hint
+                f"{file}: layer {path + layer.name!r} ({layer.class_name}) cannot be run: {layer.reason}",
+                hint=hint,
             )
+        if graph_of(layer) is not None:
+            for inner in layer.outputs:
+                _require_known(inner, file, f"{path}{layer.name}/")
         waiting += node.input_tensors
     if isinstance(output, UnknownTensor):
         raise ConfigError(f"{file}: nothing is known of the shape of this layer's output")

@@ -36,7 +36,11 @@ def load_model(
 
     Source: https://keras.io/api/models/model_saving_apis/
     """
-    stored = open_stored(os.fspath(filepath))
+    return load_stored(open_stored(os.fspath(filepath)), custom_objects)
+
+
+def load_stored(stored: Stored, custom_objects: dict[str, Any] | None = None) -> Any:
+    """Return the model of an opened file; arguments and errors are those of `load_model`."""
     if stored.config is None:
         raise FileFormatError(
             f"{stored.file}: it holds weights alone, not a model",

@@ -147,7 +147,8 @@ def find_class(name: str, module: str | None = None, custom_objects: dict[str, A
         if operation is not None:
             return operation
     near = nearest(str(name), sorted({n for names in homes.values() for n in names}))
-    raise ConfigError(f"unknown class {shown_value(name)}; {near}")
+    question = f"; {near}" if near.startswith("did you") else ""  # all of Keras' names would say nothing
+    raise ConfigError(f"unknown class {shown_value(name)}{question}")
 
 
 def find_operation(name: str) -> Any:
@@ -256,7 +257,8 @@ class _Deserializer:
                 raise
             from dense_cli.layers.unknown import UnknownLayer
 
-            return UnknownLayer(name, arguments, str(error), layer)
+            reason = "it holds Python code, which is not run" if name == "Lambda" else str(error)
+            return UnknownLayer(name, arguments, reason, layer)
         finally:
             _loading.depth -= 1
 

@@ -25,13 +25,16 @@ class Stored(NamedTuple):
     """What a file holds.
 
     ``config`` is the model's, None where the file has weights alone; ``version`` is that of the Keras that
-    saved it, as far as the file says; ``contents`` has the arrays.
+    saved it and ``saved`` the date, as far as the file says; ``contents`` has the arrays,
+    and ``part`` is where they lie.
     """
 
     file: str
     config: dict[str, Any] | None
     version: str | None
     contents: Contents
+    part: Part
+    saved: str | None = None
 
 
 def open_stored(file: str, memory: int | None = None) -> Stored:
@@ -53,17 +56,21 @@ def open_stored(file: str, memory: int | None = None) -> Stored:
 
 
 def _hdf5(file: str, memory: int | None) -> Stored:
-    contents = scan(Part.whole(File(file)), memory)
+    part = Part.whole(File(file))
+    contents = scan(part, memory)
     config = None if contents.config is None else read_json(contents.config, file)
-    return Stored(file, config, contents.version, contents)
+    return Stored(file, config, contents.version, contents, part)
 
 
 def _archive(file: str, memory: int | None) -> Stored:
     texts, part = open_keras(file, memory)
     config = read_json(texts[_CONFIG], f"{file}: {_CONFIG}")
     metadata = read_json(texts.get(_METADATA, b"{}"), f"{file}: {_METADATA}")
-    version = metadata.get("keras_version")
-    return Stored(file, config, version if isinstance(version, str) else None, scan(part, memory))
+    version, saved = (
+        value if isinstance(value := metadata.get(key), str) else None
+        for key in ("keras_version", "date_saved")
+    )
+    return Stored(file, config, version, scan(part, memory), part, saved)
 
 
 def open_keras(file: str, memory: int | None = None) -> tuple[dict[str, bytes], Part]:

@@ -19,7 +19,7 @@ from dense_cli.text import shape_text
 def pairs(
     a: Source, b: Source, rows: int, *, numbered: bool = True
 ) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
-    """Give the rows of two sources side by side: a block of ``a``'s, and both blocks' numbers.
+    """Give the rows of two sources side by side: a block of ``a``'s, with its mask, and both blocks' numbers.
 
     Without ``numbered`` one of them does not say which samples it holds: their order is what counts.
 
@@ -73,5 +73,6 @@ def _require_same_places(a: Source, first: Block, b: Source, second: Block, numb
 def _split(block: Block, count: int) -> tuple[Block, Block]:
     """Return the first ``count`` rows of a block and the others."""
     places = block.places()
-    first = Block(block.x[:count], block.start, KnownPlaces(places[:count]))
-    return first, Block(block.x[count:], block.start + count, KnownPlaces(places[count:]))
+    masks = (None, None) if block.mask is None else (block.mask[:count], block.mask[count:])
+    first = Block(block.x[:count], block.start, KnownPlaces(places[:count]), mask=masks[0])
+    return first, Block(block.x[count:], block.start + count, KnownPlaces(places[count:]), mask=masks[1])

@@ -80,12 +80,12 @@ class Statistics(NamedTuple):
 
 
 class Tally:
-    """Adds up what an output holds, block by block."""
+    """Adds up what an output holds, block by block; ``samples`` counts those that came."""
 
     def __init__(self, kind: OutputKind = PLAIN) -> None:
         self._kind = kind
         self._inner: tuple[int | None, ...] | None = None
-        self._samples = self._rows = self._size = self._zeros = self._near = self._nan = self._inf = 0
+        self.samples = self._rows = self._size = self._zeros = self._near = self._nan = self._inf = 0
         self._low, self._high = math.inf, -math.inf
         self._moments = Moments()
         self._fired: NDArray[np.bool_] | None = None
@@ -99,7 +99,7 @@ class Tally:
             mask: of fewer axes, those of the units left out; False where a step does not count.
         """
         values = np.asarray(y)
-        self._samples += len(values)
+        self.samples += len(values)
         inner = values.shape[1:]
         if self._inner is None:
             self._inner = inner
@@ -163,7 +163,7 @@ class Tally:
         bounded = self._kind.high is not None and self._size > 0
         of = self._rows if self._kind.rows else self._size
         return Statistics(
-            shape=(self._samples, *(self._inner or ())),
+            shape=(self.samples, *(self._inner or ())),
             rows=self._rows,
             size=self._size,
             minimum=self._low if some else None,

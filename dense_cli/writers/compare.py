@@ -26,6 +26,8 @@ def write_json(out: BinaryIO, files: ComparedFiles) -> None:
         side: {"file": encodable(name), "shape": shape, "dtype": dtype.name}
         for side, name, shape, dtype in zip("ab", files.names, files.shapes, files.dtypes, strict=True)
     }
+    if files.model is not None:
+        document["a"]["model"] = {name: encodable(text) for name, text in files.model.items()}
     document |= {"kind": found.kind, "rows": found.rows, "rows_without_class": found.lost}
     document |= {"flips": found.flips, "agreement": found.agreement}
     if found.kind != "classes":
@@ -68,7 +70,10 @@ def write_table(out: BinaryIO, files: ComparedFiles, screen: Screen) -> None:
         write_wrapped(out, screen, f"within {_limits(files.limits, found.kind)}")
     write_lines(out, screen, "")
     for side, name, shape, dtype in zip("AB", files.names, files.shapes, files.dtypes, strict=True):
-        write_lines(out, screen, f"{side} = {shown(name)} {shape_text(shape)} {dtype.name}")
+        through = ""
+        if side == "A" and files.model is not None:
+            through = shown(f" through {files.model['file']}, layer {files.model['until']}")
+        write_lines(out, screen, f"{side} = {shown(name)}{through} {shape_text(shape)} {dtype.name}")
     if found.kind != "classes":
         write_lines(out, screen, "", *_measures(found, screen))
     rank = len(files.shapes[0]) - (found.kind != "classes")

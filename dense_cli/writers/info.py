@@ -12,7 +12,8 @@ from dense_cli.text import encodable, shape_text, shown
 from dense_cli.views.describe import Described
 from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.heads import as_json, document, write_table
-from dense_cli.writers.rich_table import render, write_lines
+from dense_cli.writers.model import model_as_json, model_lines
+from dense_cli.writers.rich_table import render, write_lines, write_wrapped
 from dense_cli.writers.screen import Screen
 
 _BAR = 40  # columns of the longest bar
@@ -117,7 +118,12 @@ def _described(found: Described, array: Array | None = None) -> dict[str, Any]:
 
 
 def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
-    """Print what `heads` says, and the range of each head's arrays."""
+    """Print what the model is, what `heads` says, and the range of each head's arrays."""
+    if weights.model is not None:
+        write_wrapped(out, screen, *model_lines(weights.file, weights.model))
+        if not weights.heads:
+            return
+        write_lines(out, screen, "")
     write_table(out, weights.file, weights.heads, screen)
     rows = []
     for head, ranges in zip(weights.heads, weights.ranges, strict=True):
@@ -133,12 +139,13 @@ def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
 
 
 def write_weights_json(out: BinaryIO, weights: Weights, screen: Screen) -> None:
-    """Write what `heads` writes, with ``"kernel"`` and ``"bias"`` for the numbers of each head."""
+    """Write what `heads` writes, with the ``"model"``, and ``"kernel"`` and ``"bias"`` of each head."""
     rows = [
         as_json(head) | {name: _described(found) for name, found in ranges.items()}
         for head, ranges in zip(weights.heads, weights.ranges, strict=True)
     ]
-    out.write(orjson.dumps(document(weights.file, weights.heads, rows)) + b"\n")
+    model = None if weights.model is None else model_as_json(weights.model)
+    out.write(orjson.dumps(document(weights.file, weights.heads, rows) | {"model": model}) + b"\n")
 
 
 def _number(value: float | None) -> str:

@@ -117,9 +117,8 @@ def _as_json(numbers: Statistics | None) -> dict[str, Any]:
 
 def _title(model: ModelRecord) -> str:
     n = len(model.layers)
-    parameters = sum(layer.parameters or 0 for layer in model.layers)
     ran = "" if model.samples is None else f", {model.samples} sample{'s' * (model.samples != 1)}"
-    return shown(f"{model.file}: {n} layer{'s' * (n != 1)}, {parameters:,} parameters{ran}")
+    return shown(f"{model.file}: {n} layer{'s' * (n != 1)}, {model.parameters:,} parameters{ran}")
 
 
 def _columns(model: ModelRecord) -> dict[Column, list[Cell]]:

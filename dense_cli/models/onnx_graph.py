@@ -1,0 +1,363 @@
+"""Every value of an ONNX graph: listed as the layers of a model are, and seen as the model runs.
+
+In: the path of a model. Out: an `OnnxGraph`, whose calls are nodes; each has the name of the first value that
+it makes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import ConfigError, FileFormatError
+from dense_cli.files.onnx import read_model
+from dense_cli.heads.onnx.graph import DamagedNodeError
+from dense_cli.heads.onnx.graph import Graph as FileGraph
+from dense_cli.heads.onnx.graph import Node as FileNode
+from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape, UnknownTensor
+from dense_cli.models.graph import Graph
+from dense_cli.models.onnx import (
+    COUNTS,
+    SAMPLES,
+    feed,
+    gives_softmax,
+    last_axis_of_softmax,
+    open_session,
+    output_name,
+    run_session,
+    take_in,
+    value_of,
+    with_outputs,
+    with_sizes,
+)
+from dense_cli.models.predict import UNKNOWN_SIZE
+
+_BYTES = 64 << 20  # of all values of a block
+_ACTIVATIONS = {
+    "Relu": "relu",
+    "Tanh": "tanh",
+    "Sigmoid": "sigmoid",
+    "HardSigmoid": "hard_sigmoid",
+    "Softsign": "softsign",
+    "Softmax": "softmax",
+}
+_CHANNELS_FIRST = {
+    *("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "BatchNormalization", "InstanceNormalization"),
+    *("GroupNormalization", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool"),
+}
+_IN_PLACE = {
+    *("Relu", "Tanh", "Sigmoid", "HardSigmoid", "Softsign", "Clip"),
+    *("Add", "Sub", "Mul", "Div", "Max", "Min", "Identity"),
+}
+_NO_TENSORS = ("ai.onnx.ml.ZipMap", "SequenceConstruct", "SequenceEmpty", "SplitToSequence", "SequenceInsert")
+
+
+class OnnxWeight:
+    """An array that a graph holds, read when its numbers are asked for."""
+
+    trainable = True
+
+    def __init__(self, tensor: Any) -> None:
+        self.tensor = tensor
+        self.shape = tuple(tensor.dims)
+        self.size = math.prod(self.shape)
+
+    @property
+    def value(self) -> NDArray[Any]:
+        """The numbers."""
+        import onnx
+
+        return np.asarray(onnx.numpy_helper.to_array(self.tensor))
+
+
+class OnnxOperation:
+    """A node of a graph, or one of its inputs.
+
+    Attributes:
+        name: that of the first value it makes.
+        class_name: its operator.
+        value_names: the names of its values.
+        weights: the arrays that no node before it takes.
+        activation: Keras' name of what it is, where it is an activation alone.
+        data_format: ``channels_first`` where the units are its channels.
+        in_place: whether it leaves the units on the axis on which they come.
+        input_dim: how many ids it knows, where it is an Embedding.
+        moving_statistics: mean and variance of a BatchNormalization.
+    """
+
+    _layers: tuple[Any, ...] = ()
+
+    def __init__(self, class_name: str, names: Sequence[str], weights: Sequence[OnnxWeight] = ()) -> None:
+        self.name = names[0]
+        self.class_name = class_name
+        self.value_names = list(names)
+        self.weights = list(weights)
+        self.activation: str | None = None
+        self.data_format = "channels_first" if class_name in _CHANNELS_FIRST else None
+        self.in_place = class_name in _IN_PLACE
+        self.input_dim: int | None = None
+        self.moving_statistics: tuple[OnnxWeight, OnnxWeight] | None = None
+        self._inbound_nodes: list[Node] = []
+        self._outbound_nodes: list[Node] = []
+
+
+class OnnxGraph:
+    """The values of a model that depend on its input.
+
+    Attributes:
+        inputs: what it takes.
+        outputs: what it gives.
+        size: how many samples run at once.
+    """
+
+    def __init__(self, model: Any, file: str) -> None:
+        self.file = file
+        self._model = model
+        self._shapes = _shapes(model)
+        self._tensors: dict[str, KerasTensor] = {}
+        self._constants: dict[str, list[OnnxWeight]] = {}
+        self._axes: dict[str, tuple[int, int] | None] | None = None
+        self._session: Any = None
+        self._fetched: list[str] = []
+        try:
+            self._graph = Graph(list(self._nodes()), {}, [])
+        except DamagedNodeError as error:
+            raise FileFormatError(f"{file}: damaged ONNX model: {error}") from error
+        self._graph.operations.extend(node.operation for node in self._graph.nodes)
+        self.inputs = [node.output_tensors[0] for node in self._graph.nodes if node.is_input]
+        names = [x.name for x in model.graph.output]
+        self.outputs = [self._tensors[name] for name in names if name in self._tensors]
+        self.size = SAMPLES
+
+    @property
+    def _layers(self) -> list[Any]:
+        return self._graph.operations
+
+    # --- what the file says
+
+    def _nodes(self) -> Iterator[Node]:
+        """Give the inputs, then the nodes that depend on them, in the order of the file."""
+        graph = FileGraph(self._model, self.file)
+        used: dict[int, list[str]] = {}
+        for name, users in graph.users.items():
+            for user in users:
+                used.setdefault(id(user), []).append(name)
+        weights = {name: OnnxWeight(tensor) for name, tensor in graph.initializers.items()}
+        self._constants = {name: [weight] for name, weight in weights.items()}
+        for x in self._model.graph.input:
+            if x.name not in weights:
+                yield Node(OnnxOperation("Input", [x.name]), (), {}, [self._tensor(x.name)])
+        taken: set[str] = set()
+        for node in graph.nodes:
+            names = [name for name in node.outputs if name]
+            given = list(dict.fromkeys([*node.inputs, *used.get(id(node), [])]))
+            own = [weight for name in given for weight in self._constants.get(name, [])]
+            before = [self._tensors[name] for name in given if name in self._tensors]
+            if not before:
+                self._constants |= dict.fromkeys(names, own)
+                continue
+            new = [w for w in own if w.tensor.name not in taken and _holds_weights(w)]
+            taken |= {weight.tensor.name for weight in new}
+            operation = OnnxOperation(node.op, names, new)
+            self._tell_kind(operation, node, graph)
+            yield Node(operation, (before,), {}, [self._tensor(name) for name in names])
+
+    def _tensor(self, name: str) -> KerasTensor:
+        shape = self._shapes.get(name)
+        tensor = UnknownTensor() if shape is None else KerasTensor(shape)
+        tensor.name = name
+        return self._tensors.setdefault(name, tensor)
+
+    def _tell_kind(self, operation: OnnxOperation, node: FileNode, graph: FileGraph) -> None:
+        """Say what is known of an operator."""
+        rank = graph.rank(node.outputs[0])
+        if node.op != "Softmax" or last_axis_of_softmax(node.attributes.get("axis"), rank, graph.opset):
+            operation.activation = _ACTIVATIONS.get(node.op)
+        tables = [self._constants.get(name, []) for name in node.inputs]
+        if node.op == "Gather" and len(tables) > 1 and len(tables[0]) == 1 and not tables[1]:
+            table = tables[0][0]
+            if len(table.shape) == 2 and node.integer("axis", 0) == 0 and _holds_weights(table):
+                operation.input_dim = table.shape[0]
+        if node.op == "BatchNormalization" and len(tables) > 4 and len(tables[3]) == len(tables[4]) == 1:
+            operation.moving_statistics = (tables[3][0], tables[4][0])
+
+    # --- running
+
+    def open(self, until: str | None = None) -> None:
+        """Get ready to run.
+
+        Args:
+            until: the value that is the output; None: the graph's own outputs.
+
+        Raises:
+            MissingExtraError: ONNX Runtime is not installed.
+            ConfigError: the value does not depend on the input, or an input stands for no samples.
+            FileFormatError: the model cannot be run.
+        """
+        take_in(self._model, self.file)
+        values = [name for node in self._graph.nodes if not node.is_input for name in _values_of(node)]
+        if until is not None:
+            if until not in self._tensors:
+                raise ConfigError(f"{self.file}: value {until!r} does not depend on the input")
+            self.outputs = [self._tensors[until]]
+        session = open_session(with_outputs(self._model, values), self.file)
+        for x in session.get_inputs():
+            found = value_of(x, self.file)
+            if not found.shape:
+                raise ConfigError(f"{self.file}: input {x.name!r} is a single number: expected samples")
+            tensor = self._tensors[x.name]
+            tensor._shape, tensor._dtype = found.shape, found.dtype
+        self._session = session
+        self._fetched = values
+        self.size = self.inputs[0].shape[0] or _block_size(self._graph)
+        if until is None:
+            return
+        (own,) = (value_of(x, self.file) for x in session.get_outputs() if x.name == until)
+        output = self.outputs[0]
+        output._shape, output._dtype = own.shape, own.dtype
+        output._shape = with_sizes(own.shape, self, self.inputs, self.size)
+
+    def __call__(self, inputs: Any) -> Any:
+        """Return the outputs of arrays."""
+        names = [x.name for x in self.outputs]
+        arrays = run_session(self._session, names, feed(self.inputs, inputs), self.file)
+        return arrays[0] if len(arrays) == 1 else arrays
+
+    def call_each(self, inputs: Any, seen: Any) -> Any:
+        """Return the outputs of arrays; what each node takes and gives is handed to ``seen``.
+
+        Where samples are not the first axis of a value they are made it; a value that has no axis of samples,
+        such as a shape, is None. An input takes the array as it came.
+        """
+        given = feed(self.inputs, inputs)
+        came = iter(inputs if isinstance(inputs, list) else [inputs])
+        arrays = run_session(self._session, self._fetched, given, self.file)
+        raw = given | dict(zip(self._fetched, arrays, strict=True))
+        if self._axes is None:
+            self._axes = self._find_axes(given)
+        count = len(next(iter(given.values())))
+        values = {name: _by_sample(y, self._axes[name], count) for name, y in raw.items()}
+        for node in self._graph.nodes:
+            outputs = [values.get(x.name) for x in node.output_tensors]
+            taken = [next(came)] if node.is_input else [values.get(x.name) for x in node.input_tensors]
+            seen(node, taken, outputs)
+        results = [raw[x.name] for x in self.outputs]
+        return results[0] if len(results) == 1 else results
+
+    def _find_axes(self, given: dict[str, NDArray[Any]]) -> dict[str, tuple[int, int] | None]:
+        """Return of each value the axis of samples, and how many of its rows are one sample's.
+
+        Where the model takes any number of samples, that shows on two and on three of them.
+        """
+        fixed = self.inputs[0].shape[0]
+        sizes = [2, 3] if fixed is None else [fixed]
+        shapes: list[dict[str, Shape]] = []
+        for size in sizes:
+            some = {name: np.resize(x[:1], (size, *x.shape[1:])) for name, x in given.items()}
+            arrays = run_session(self._session, self._fetched, some, self.file)
+            shapes.append(
+                {name: np.shape(y) for name, y in some.items()}
+                | {name: np.shape(y) for name, y in zip(self._fetched, arrays, strict=True)}
+            )
+        axes: dict[str, tuple[int, int] | None] = {}
+        for node in self._graph.nodes:
+            before = [axes.get(x.name) for x in node.input_tensors]
+            first = all(axis is None or axis[0] == 0 for axis in before)
+            for x in node.output_tensors:
+                if x.name in shapes[0]:
+                    axes[x.name] = _axis([found[x.name] for found in shapes], sizes, first)
+        return axes
+
+
+def read_graph(file: str, memory: int | None = None) -> OnnxGraph:
+    """Return the graph of a file, which can be listed; `OnnxGraph.open` makes it one that runs.
+
+    Raises:
+        MissingExtraError: onnx is not installed.
+        FileFormatError, SizeError: the file is no ONNX model, or a damaged or too large one.
+    """
+    return OnnxGraph(read_model(file, memory), file)
+
+
+def open_watched(file: str, until: str | None, memory: int | None) -> tuple[OnnxGraph, str, bool]:
+    """Return a graph that runs, the name of its output, and whether the model says that it is distributions.
+
+    Raises:
+        DenseCliError: as `onnx.open_onnx` does.
+    """
+    model = read_model(file, memory)
+    name = output_name(model.graph, until, file)
+    graph = OnnxGraph(model, file)
+    graph.open(name)
+    return graph, name, gives_softmax(model, name, len(graph.outputs[0].shape))
+
+
+def _values_of(node: Node) -> list[str]:
+    return [] if node.operation.class_name in _NO_TENSORS else [x.name for x in node.output_tensors]
+
+
+def _shapes(model: Any) -> dict[str, Shape]:
+    """Return the shapes that the graph states, and those that follow from them."""
+    import onnx
+
+    with suppress(Exception):  # whatever the library makes of a damaged model: what is stated is left
+        model = onnx.shape_inference.infer_shapes(model)
+    graph = model.graph
+    return {
+        x.name: tuple(
+            size.dim_value if size.HasField("dim_value") and size.dim_value > 0 else None
+            for size in x.type.tensor_type.shape.dim
+        )
+        for x in (*graph.input, *graph.value_info, *graph.output)
+        if x.type.tensor_type.HasField("shape")
+    }
+
+
+def _holds_weights(weight: OnnxWeight) -> bool:
+    return weight.tensor.data_type not in COUNTS
+
+
+def _block_size(graph: Graph) -> int:
+    """Return how many samples run at once, where all values are kept for a while."""
+    sizes = (
+        math.prod(UNKNOWN_SIZE if n is None else n for n in x.shape[1:])
+        for node in graph.nodes
+        for x in node.output_tensors
+        if not isinstance(x, UnknownTensor)
+    )
+    return min(max(_BYTES // (4 * max(sum(sizes), 1)), 1), SAMPLES)
+
+
+def _axis(shapes: Sequence[Shape], sizes: Sequence[int], first: bool) -> tuple[int, int] | None:
+    """Return the axis of samples, and how many rows of it are one sample's; None: there is none.
+
+    Args:
+        shapes: a value's shape for each number of samples in ``sizes``.
+        sizes: one number where the model takes no other.
+        first: whether samples are the first axis of all that the value is made of.
+    """
+    if len(sizes) == 1:
+        return (0, 1) if shapes[0] and shapes[0][0] == sizes[0] else None
+    one, other = shapes
+    apart = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
+    if len(one) != len(other) or len(apart) != 1:
+        return None
+    axis = apart[0]
+    rows, left = divmod(one[axis] or 0, sizes[0])
+    if left or other[axis] != rows * sizes[1] or not (rows == 1 or (axis == 0 and first)):
+        return None
+    return axis, rows
+
+
+def _by_sample(y: Any, axis: tuple[int, int] | None, count: int) -> NDArray[Any] | None:
+    """Return a value with its samples first; None of one that has none, or holds no numbers."""
+    if axis is None or not isinstance(y, np.ndarray) or y.dtype.kind not in "biuf":
+        return None
+    if axis[1] > 1:
+        return y.reshape(count, axis[1], *y.shape[1:])
+    return np.moveaxis(y, axis[0], 0)
