@@ -10,7 +10,6 @@ Source: interface/openblas_set_num_threads.c of OpenBLAS; the names are those of
 from __future__ import annotations
 
 import functools
-import os
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -67,10 +66,3 @@ def one_thread() -> Iterator[bool]:
             _users -= 1
             if not _users:
                 put(_before)
-
-
-def processors() -> int:
-    """Return how many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -173,8 +173,8 @@ class Plan(HeadOptions):
 
     def _open_model(self, seen: Seen | None, note: Callable[[str], None]) -> OpenedModel:
         """Open the model and its inputs; the arguments are those of `open`."""
-        from dense_cli import blas
         from dense_cli.models.open import open_model
+        from dense_cli.portable import processors
 
         assert self.model is not None
         self._check_holds()
@@ -191,7 +191,7 @@ class Plan(HeadOptions):
             text=self._text_options(note),
             batch=self.batch,
             seen=seen,
-            threads=self.threads or blas.processors(),
+            threads=self.threads or processors(),
         )
 
     def open_inputs(self, model: Functional, note: Callable[[str], None] = no_note) -> list[Source]:

@@ -7,12 +7,12 @@ rows or of one time step after another.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dense_cli.errors import ConfigError, UsageError
+from dense_cli.portable import processors
 from dense_cli.text import place_text, shape_text, shown
 
 if TYPE_CHECKING:
@@ -332,7 +332,7 @@ class Run:
                 self.mask,
                 activation=None if self.head is None else self.head.activation,
                 targets=self.targets,
-                threads=self.plan.threads or _processors(),
+                threads=self.plan.threads or processors(),
                 memory=self.plan.memory or MEMORY,
                 most=most,
                 scores=self.plan.scores or self.shows_values,
@@ -408,10 +408,3 @@ class _Classless:
         rows = "1 row has" if self.rows == 1 else f"{self.rows} rows have"
         first = place_text(self._first)
         return f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {first}"
-
-
-def _processors() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1

@@ -20,7 +20,7 @@ from hostile import seeds
 from hostile.process import Ended, densecli, end, environment, peak, start
 from hostile.promise import require_kept
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.posix, pytest.mark.slow]
 
 
 OLD = b"precious old content"

@@ -23,7 +23,7 @@ from hostile.promise import require_kept
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.posix, pytest.mark.slow]
 
 
 _SECONDS = 30  # a run of a few kilobytes takes some hundredths

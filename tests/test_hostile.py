@@ -13,7 +13,7 @@ from hostile import files, seeds
 from hostile.process import densecli
 from hostile.promise import require_kept
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.posix, pytest.mark.slow]
 
 
 _PLAIN = {"FORCE_COLOR": None}

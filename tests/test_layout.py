@@ -16,7 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # those above it. The table of folders in CONTRIBUTING.md says the same.
 ORDER = (
     "dense_cli errors",
-    "limits random text",
+    "limits portable random text",
     "files initializers utils",
     "activations blas preprocessing sources",
     "dense",

@@ -17,6 +17,8 @@ from conftest import Run
 
 from dense_cli.writers.target import open_output
 
+pytestmark = pytest.mark.posix
+
 
 def fail_halfway(file: BinaryIO, error: type[BaseException]) -> None:
     file.write(b"half")

@@ -19,6 +19,8 @@ from helpers import refused
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError, ShapeError, SizeError
 from dense_cli.heads import heads, load_weights
 
+pytestmark = pytest.mark.posix
+
 DATA = Path(__file__).parent / "data" / "weights"
 K, B = np.arange(12, dtype=np.float32).reshape(4, 3), np.ones(3, np.float32)
 

@@ -63,9 +63,11 @@ class Commands(click.Group):
             raise _printable(e) from None
         except DenseCliError as e:
             _fail(str(e), e.hint)
-        except BrokenPipeError:
-            sys.exit(0)  # the reader has seen enough
         except OSError as e:
+            from dense_cli.portable import is_closed_pipe
+
+            if is_closed_pipe(e):
+                sys.exit(0)  # the reader has seen enough
             _fail_as(e)
         except Exception as e:
             if _is_lack_of_memory(e):
@@ -118,9 +120,9 @@ def _require_room() -> None:
     Raises:
         OSError: there is too little.
     """
-    from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
+    from dense_cli.portable import memory_is_bounded
 
-    if getrlimit(RLIMIT_AS)[0] != RLIM_INFINITY:
+    if memory_is_bounded():
         from mmap import mmap
 
         mmap(-1, _ROOM).close()
@@ -205,16 +207,18 @@ def _take_signals() -> None:
     """
     import signal
 
+    from dense_cli import portable
+
     def stop(signum: int, frame: object) -> NoReturn:
-        for name in getattr(sys.modules.get("dense_cli.writers.target"), "half_written", ()):
-            with suppress(OSError):
-                os.unlink(name)
+        half_written = getattr(sys.modules.get("dense_cli.writers.target"), "half_written", {})
+        for name, fd in half_written.items():
+            portable.remove_open(fd, name)
         if signum == signal.SIGINT:
             with suppress(OSError):
                 os.write(2, b"\n" * os.isatty(2) + b"Interrupted.\n")  # below a progress bar, or the ^C
         os._exit(128 + signum)
 
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in portable.ending_signals():
         if signal.getsignal(signum) != signal.SIG_IGN:  # as nohup, and a shell's &, have it
             signal.signal(signum, stop)
 
@@ -228,9 +232,11 @@ def _open_standard_streams() -> None:
     still an error. What does not wait is made to, and what cannot be encoded is shown escaped. An output
     without a buffer (PYTHONUNBUFFERED) gets one: it may take a part of what is written and not say so.
     """
+    from dense_cli.portable import wait_for_reads
+
     for number, mode in ((0, os.O_WRONLY), (1, os.O_RDONLY), (2, os.O_RDWR)):
         try:
-            os.set_blocking(number, True)
+            wait_for_reads(number)
         except OSError:
             os.open(os.devnull, mode)  # gets the lowest number that is free
     if sys.stdout is None or isinstance(sys.stdout.buffer, RawIOBase):

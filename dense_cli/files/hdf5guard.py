@@ -14,7 +14,6 @@ III.E (global heaps) and IV.A.2.m (attribute messages)
 from __future__ import annotations
 
 import math
-import os
 import re
 import struct
 from collections.abc import Iterator
@@ -22,6 +21,7 @@ from typing import Any
 
 from dense_cli.errors import FileFormatError, naming
 from dense_cli.files.stream import File, Section
+from dense_cli.portable import read_at
 
 _AHEAD = 1 << 16  # an attribute message is no longer than that
 _MOST = 1 << 20  # texts; a model of a thousand layers has some thousands
@@ -78,7 +78,7 @@ class GuardedSection(Section):
     def _bytes(self, at: int, size: int) -> bytes:
         """Return bytes of the section, fewer only at its end; HDF5's place in it stays."""
         with naming(self._label):
-            return os.pread(self.file.fileno(), min(size, max(self.size - at, 0)), self.start + at)
+            return read_at(self.file.fileno(), min(size, max(self.size - at, 0)), self.start + at)
 
     def _require_end(self, address: int) -> None:
         """Refuse a local heap whose list of free places goes round."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import io
 import os
-import select
 import stat
 from contextlib import suppress
 from itertools import repeat
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli import portable
 from dense_cli.errors import FileFormatError, naming
 from dense_cli.limits import TEXT_COST, allowed, require_bytes
 
@@ -51,7 +51,7 @@ class File(io.FileIO):
         view = out.view(np.uint8).reshape(-1).data
         while view:
             with naming(self.label):
-                got = os.preadv(self.fileno(), [view], at)
+                got = portable.read_into_at(self.fileno(), view, at)
             if not got:
                 raise FileFormatError(f"{self.label}: the file ended at byte {at} while it was read")
             view, at = view[got:], at + got
@@ -60,7 +60,7 @@ class File(io.FileIO):
         """Return so many bytes from each of these places, joined."""
         file = self.fileno()
         with naming(self.label):
-            data = b"".join(map(os.pread, repeat(file), lengths, places))
+            data = b"".join(map(portable.read_at, repeat(file), lengths, places))
         if len(data) < sum(lengths):
             raise FileFormatError(f"{self.label}: the file ended while it was read")
         return data
@@ -93,7 +93,9 @@ class Section(io.RawIOBase):
     def readinto(self, buffer: Any, /) -> int:
         wanted = min(len(buffer), max(self.size - self._at, 0))
         with naming(self.file.label):
-            got = os.preadv(self.file.fileno(), [memoryview(buffer)[:wanted]], self.start + self._at)
+            got = portable.read_into_at(
+                self.file.fileno(), memoryview(buffer)[:wanted], self.start + self._at
+            )
         self._at += got
         return got
 
@@ -157,7 +159,7 @@ class ByteStream:
 
     def start(self, size: int) -> bytes:
         """Return up to ``size`` bytes from its beginning, without taking them, before anything is taken."""
-        return self.peek(size) if self._whole is None else os.pread(self._whole.fileno(), size, 0)
+        return self.peek(size) if self._whole is None else portable.read_at(self._whole.fileno(), size, 0)
 
     def ready(self, size: int) -> bytes:
         """Return up to ``size`` of the next bytes without taking them: fewer at the end or of a line.
@@ -236,7 +238,7 @@ class ByteStream:
         self._held = self._held[done:]
         while done < len(view):
             with naming(self.name):
-                got = os.readv(self._fd, [view[done:]])
+                got = portable.read_into(self._fd, view[done:])
             if not got:
                 break
             done += got
@@ -264,13 +266,7 @@ class ByteStream:
         whole, _, rest = parts[-1].rpartition(b"\n")
         self._held = rest
         lines = (b"".join(parts[:-1]) + whole).split(b"\n")
-        return lines, not self._ready()
-
-    def _ready(self) -> bool:
-        try:
-            return bool(select.select([self._fd], [], [], 0)[0])
-        except (OSError, ValueError):
-            return False
+        return lines, not portable.is_ready(self._fd)
 
 
 def open_stream(path: str, memory: int | None = None) -> ByteStream:

@@ -26,6 +26,7 @@ from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor, require_size
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.pairs import find_heads
+from dense_cli.portable import read_at
 from dense_cli.text import listed
 
 __all__ = [
@@ -301,7 +302,7 @@ def format_of(path: str) -> Format:
         raise FileFormatError(f"{path}: not a regular file: weights are read from files, not from pipes")
     file = File(path)
     with naming(path):
-        start = os.pread(file.fileno(), 64, 0)
+        start = read_at(file.fileno(), 64, 0)
     if not start:
         raise FileFormatError(f"{path}: empty file: expected weights, found 0 bytes")
     require_readable_kind(path, start)

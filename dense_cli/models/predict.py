@@ -16,6 +16,7 @@ from dense_cli import blas
 from dense_cli.errors import ShapeError
 from dense_cli.layers import tree
 from dense_cli.layers.layer import Layer
+from dense_cli.portable import processors
 
 _BLOCK_BYTES = 16 << 20  # of the largest output between the layers
 _FEWEST, _MOST = 32, 4096
@@ -51,7 +52,7 @@ def predict(model: Any, x: Any, batch_size: int | None, steps: int | None) -> An
             f"'x' sizes: {', '.join(str(np.shape(a)[:1]) for a in flat)}"
         )
     count = len(flat[0])
-    size = batch_size or min(block_size(model), max(_FEWEST, math.ceil(count / blas.processors())))
+    size = batch_size or min(block_size(model), max(_FEWEST, math.ceil(count / processors())))
     if steps is not None:
         count = min(count, steps * size)
     return _filled(model, arrays, count, size)
@@ -107,7 +108,7 @@ def _filled(model: Any, arrays: Any, count: int, size: int) -> Any:
             for out, block in zip(tree.flatten(whole), tree.flatten(y), strict=True):
                 out[start : start + size] = block
 
-        with ThreadPoolExecutor(blas.processors() if alone and is_ours(model) else 1) as pool:
+        with ThreadPoolExecutor(processors() if alone and is_ours(model) else 1) as pool:
             list(pool.map(fill, range(0, count, size)))  # raises what a block raised
     return whole
 

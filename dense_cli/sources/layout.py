@@ -9,6 +9,7 @@ from dense_cli.errors import DenseCliError, naming
 from dense_cli.files.formats import by_content, by_suffix, load
 from dense_cli.files.stream import File
 from dense_cli.files.tensor import Tensor
+from dense_cli.portable import read_at
 
 
 def layouts(path: str) -> dict[str, Tensor]:
@@ -22,7 +23,7 @@ def layouts(path: str) -> dict[str, Tensor]:
         return readable
     file = File(path)
     with naming(path):
-        start = os.pread(file.fileno(), 16, 0)
+        start = read_at(file.fileno(), 16, 0)
     row = by_suffix(path, "arrays") or by_content(start, lambda: file, "arrays")
     if row is None or row.tensors is None or row.name == "json":
         return readable

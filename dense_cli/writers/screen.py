@@ -25,7 +25,8 @@ class Screen(NamedTuple):
         from rich.console import Console
 
         console = Console(file=stream)
-        styled = console.is_terminal and not console.is_dumb_terminal
+        # An old Windows console shows escape sequences as text.
+        styled = console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
         return cls(
             width=(console.width or None) if stream.isatty() else None,  # COLUMNS=0 says nothing
             colors=console.color_system if styled and not console.no_color else None,

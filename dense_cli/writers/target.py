@@ -5,16 +5,20 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
+from dense_cli import portable
 from dense_cli.errors import naming
 
+_NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 _LINKS = 40  # as many as Linux follows
 
-half_written: set[str] = set()  # the names that files have while they are not whole, for who ends the process
+# The names that files have while they are not whole, and their descriptors, for who ends the process.
+half_written: dict[str, int | None] = {}
 
 
 @contextmanager
@@ -45,18 +49,19 @@ def open_output(path: str) -> Iterator[BinaryIO]:
     folder = os.path.dirname(place)
     _require_writable(path, folder, old)
     beside = os.path.join(folder, f".densecli-{os.urandom(8).hex()}")
-    half_written.add(beside)
-    unnamed = None
+    half_written[beside] = unnamed = None
     try:
         fd, named = _create(folder, beside)
+        half_written[beside] = fd
         unnamed = f"/proc/self/fd/{fd}"
         with os.fdopen(fd, "wb", buffering=1 << 20) as file:
             yield file
             file.flush()
             if old is not None:
-                os.fchmod(fd, stat.S_IMODE(old.st_mode))
-            os.fsync(fd)
+                portable.keep_mode(fd, beside, stat.S_IMODE(old.st_mode))
+            portable.flush_to_disk(fd)
             named = named or _named(fd, beside, place, free=old is None)
+        half_written[beside] = None
         if named:
             os.replace(beside, place)
     except BaseException as e:
@@ -66,7 +71,7 @@ def open_output(path: str) -> Iterator[BinaryIO]:
             e.filename = path
         raise
     finally:
-        half_written.discard(beside)
+        half_written.pop(beside, None)
 
 
 def _require_writable(path: str, folder: str, old: os.stat_result | None) -> None:
@@ -83,9 +88,19 @@ def _named(fd: int, beside: str, place: str, *, free: bool) -> bool:
     """Give a file without a name its place where that is ``free``, else the name ``beside``: whether it has.
 
     A free name is taken in one step. Linux has none that puts a file without a name where another is: that
-    takes a name beside it for a moment, which SIGKILL in this moment leaves behind.
+    takes a name beside it for a moment, which SIGKILL in this moment leaves behind. Where no name can be
+    given, the file is copied to ``beside``.
     """
-    return not (free and _linked(fd, place)) and _linked(fd, beside)
+    try:
+        return not (free and _linked(fd, place)) and _linked(fd, beside)
+    except OSError:  # some sandboxes do not allow it
+        with os.fdopen(os.open(beside, _NEW, 0o666), "wb") as copy, open(fd, "rb", closefd=False) as file:
+            file.seek(0)
+            shutil.copyfileobj(file, copy, 1 << 20)
+            copy.flush()
+            portable.keep_mode(copy.fileno(), beside, stat.S_IMODE(os.fstat(fd).st_mode))
+            portable.flush_to_disk(copy.fileno())
+        return True
 
 
 def _descriptor(path: str) -> int | None:
@@ -113,21 +128,17 @@ def _holds_descriptors(folder: str) -> bool:
 
 
 def _create(folder: str, beside: str) -> tuple[int, bool]:
-    """Return a new file's descriptor and whether it is named ``beside``.
-
-    A file without a name is gone with the process, however it ends; not every file system has them.
-    """
-    with suppress(AttributeError, OSError):
-        if os.path.exists("/proc/self/fd"):
-            return os.open(folder, os.O_TMPFILE | os.O_WRONLY, 0o666), False
-    return os.open(beside, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666), True
+    """Return a new file's descriptor and whether it is named ``beside``."""
+    fd = portable.create_unnamed(folder)
+    if fd is not None:
+        return fd, False
+    return os.open(beside, _NEW, 0o666), True
 
 
 def _linked(fd: int, name: str) -> bool:
     """Give a file without a name this one; False where there is a file of that name."""
     try:
-        # With a descriptor, which an absolute name does not need, Python follows the link.
-        os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=fd, follow_symlinks=True)
+        portable.name_unnamed(fd, name)
     except FileExistsError:
         return False
     return True

@@ -1,0 +1,151 @@
+"""What differs between operating systems, in one place: nothing else asks what it runs on.
+
+Each function uses what Linux has where it is there, and else a form that runs everywhere: Windows has no
+reading at a place, no change of an open file's mode, and does not replace or remove a file that is open;
+macOS keeps what is flushed in the drive's cache, and has no files without a name.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import threading
+from contextlib import suppress
+
+_position = threading.Lock()  # of files that are read at a place by moving to it
+
+
+def processors() -> int:
+    """Return how many processors this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def read_at(fd: int, size: int, at: int) -> bytes:
+    """Return up to ``size`` bytes that begin at ``at``; where the next read begins stays as it was."""
+    if hasattr(os, "pread"):
+        return os.pread(fd, size, at)
+    with _position:
+        back = os.lseek(fd, 0, os.SEEK_CUR)
+        os.lseek(fd, at, os.SEEK_SET)
+        try:
+            return os.read(fd, size)
+        finally:
+            os.lseek(fd, back, os.SEEK_SET)
+
+
+def read_into_at(fd: int, out: memoryview, at: int) -> int:
+    """Fill ``out`` with bytes that begin at ``at``, as far as one read goes; return how many these are."""
+    if hasattr(os, "preadv"):
+        return os.preadv(fd, [out], at)
+    return _fill(out, read_at(fd, min(len(out), 1 << 24), at))
+
+
+def read_into(fd: int, out: memoryview) -> int:
+    """Fill ``out`` with the next bytes, as far as one read goes; return how many these are."""
+    if hasattr(os, "readv"):
+        return os.readv(fd, [out])
+    return _fill(out, os.read(fd, min(len(out), 1 << 24)))
+
+
+def _fill(out: memoryview, data: bytes) -> int:
+    out[: len(data)] = data
+    return len(data)
+
+
+def is_ready(fd: int) -> bool:
+    """Whether a read would give something, or the end, at once; where that cannot be told, it would not."""
+    import select
+
+    try:
+        return bool(select.select([fd], [], [], 0)[0])
+    except (OSError, ValueError):  # Windows asks only sockets
+        return False
+
+
+def wait_for_reads(fd: int) -> None:
+    """Let reads and writes of a descriptor wait for the other side.
+
+    Raises:
+        OSError: there is no such descriptor.
+    """
+    os.fstat(fd)
+    if hasattr(os, "set_blocking"):
+        os.set_blocking(fd, True)
+
+
+def ending_signals() -> list[signal.Signals]:
+    """Return the signals that end a process and that it can take: Windows has other ones."""
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")
+    return [getattr(signal, name) for name in names if hasattr(signal, name)]
+
+
+def is_closed_pipe(error: OSError) -> bool:
+    """Whether an error says that nobody reads a pipe any more: on Windows it is another one."""
+    return isinstance(error, BrokenPipeError) or (sys.platform == "win32" and error.errno == errno.EINVAL)
+
+
+def memory_is_bounded() -> bool:
+    """Whether the address space of this process is bounded."""
+    try:
+        from resource import RLIM_INFINITY, RLIMIT_AS, getrlimit
+    except ImportError:
+        return False
+    return bool(getrlimit(RLIMIT_AS)[0] != RLIM_INFINITY)
+
+
+def create_unnamed(folder: str) -> int | None:
+    """Return the descriptor of a new file without a name in a folder; None where there are no such files.
+
+    It is gone with the process, however that ends, unless `name_unnamed` gives it a name.
+    """
+    with suppress(AttributeError, OSError):
+        if os.path.exists("/proc/self/fd"):
+            return os.open(folder, os.O_TMPFILE | os.O_RDWR, 0o666)
+    return None
+
+
+def name_unnamed(fd: int, name: str) -> None:
+    """Give a file without a name this one.
+
+    Raises:
+        FileExistsError: there is such a file.
+        OSError: this system, or what bounds this process, does not allow it.
+    """
+    # With a descriptor, which an absolute name does not need, Python follows the link.
+    os.link(f"/proc/self/fd/{fd}", name, src_dir_fd=fd, follow_symlinks=True)
+
+
+def keep_mode(fd: int, name: str, mode: int) -> None:
+    """Give an open file, whose name is ``name`` where it has one, the mode of another."""
+    if hasattr(os, "fchmod"):
+        os.fchmod(fd, mode)
+    else:
+        os.chmod(name, mode)
+
+
+def flush_to_disk(fd: int) -> None:
+    """Wait until what was written to a file is on its disk, and not only in the drive's cache."""
+    if sys.platform == "darwin":
+        import fcntl
+
+        with suppress(OSError):  # not every file system has it
+            fcntl.fcntl(fd, fcntl.F_FULLFSYNC)
+            return
+    os.fsync(fd)
+
+
+def remove_open(fd: int | None, name: str) -> None:
+    """Remove a file that this process may have open, just before it ends."""
+    try:
+        os.unlink(name)
+    except PermissionError:  # Windows removes no file that is open
+        with suppress(OSError):
+            if fd is not None:
+                os.close(fd)
+            os.unlink(name)
+    except OSError:
+        pass
