@@ -289,6 +289,7 @@ def check_explanation(case: Case, record: Record, row: Row, slack: Slack) -> Non
     for key in ("class", "against", "bias", "features"):
         assert found[key] == expected[key], (row.place, key, found[key], expected[key])
     allowed = 2 * slack.logits + slack.out * (abs(expected["logit"]) + 2 * row.magnitude)
+    allowed += slack.least  # which a subnormal logit may be rounded by
     if found["logit"] is not None:
         near(found["logit"], expected["logit"], allowed, f"{row.place} logit")
         total = math.fsum([found["bias"], found["rest"], *(f["contribution"] for f in found["features"])])
