@@ -74,30 +74,38 @@ def compare_layers(
     pairs = _pairs(models)
     if pairs == []:
         raise ConfigError(nothing)
-    found = [[Differences(tolerance) for _ in pair.a.names] for pair in pairs or []]
+    compared = _with_differences(pairs or [], tolerance)
     samples = 0
     for block in _run(plan, models, size, against, progress or Progress(), note):
         if pairs is None:
             pairs = _pairs_of_values(models, block, tolerance)
-            found = [[Differences(tolerance) for _ in pair.a.names] for pair in pairs]
+            compared = _with_differences(pairs, tolerance)
         samples += len(block.samples.numbers)
-        for pair, differences in zip(pairs or [], found, strict=True):
+        for pair, differences in compared:
             _add(pair, differences, block)
     if not pairs:
         raise ConfigError(nothing)
-    outputs = [
-        ComparedOutput(a, b, pair.by, shape, difference.result())
-        for pair, differences in zip(pairs, found, strict=True)
-        for a, b, shape, difference in zip(
-            pair.a.names, pair.b.names, pair.a.shapes, differences, strict=True
-        )
-    ]
-    paired = ({pair.a.name for pair in pairs}, {pair.b.name for pair in pairs})
-    only_a, only_b = (
-        [layer.name for layer in model.layers if layer.name not in names]
-        for model, names in zip(models, paired, strict=True)
-    )
+    outputs = [output for pair, differences in compared for output in _outputs(pair, differences)]
+    only_a = _others(models[0], {pair.a.name for pair in pairs})
+    only_b = _others(models[1], {pair.b.name for pair in pairs})
     return ComparedModels(file, against, outputs, only_a, only_b, tolerance, samples)
+
+
+def _with_differences(pairs: list[Pair], tolerance: Tolerance) -> list[tuple[Pair, list[Differences]]]:
+    """Return each pair with what counts the differences of each of its outputs."""
+    return [(pair, [Differences(tolerance) for _ in pair.a.names]) for pair in pairs]
+
+
+def _outputs(pair: Pair, differences: Iterable[Differences]) -> Iterator[ComparedOutput]:
+    """Give a record for each output of a pair of layers."""
+    outputs = zip(pair.a.names, pair.b.names, pair.a.shapes, differences, strict=True)
+    for a, b, shape, difference in outputs:
+        yield ComparedOutput(a, b, pair.by, shape, difference.result())
+
+
+def _others(model: LayeredModel, paired: set[str]) -> list[str]:
+    """Return the names of the layers that are in no pair."""
+    return [layer.name for layer in model.layers if layer.name not in paired]
 
 
 def _pairs(models: tuple[LayeredModel, LayeredModel]) -> list[Pair] | None:

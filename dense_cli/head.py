@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dense_cli.activations import Activation
     from dense_cli.dense import DenseArrays
     from dense_cli.heads import LoadedHead
+    from dense_cli.initializers.initializer import Initializer
     from dense_cli.layers.core.dense import Dense
     from dense_cli.layers.rnn.time_distributed import TimeDistributed
     from dense_cli.models.parts import Part
@@ -255,9 +256,7 @@ def load_head(
 
 def _seeded(options: HeadOptions, features: int) -> _Made:
     """Return a layer with the numbers of its seed."""
-    from dense_cli import initializers
     from dense_cli.dense import DenseArrays, as_dtype
-    from dense_cli.initializers.spec import backend_of
     from dense_cli.random import default
 
     for name in ("head", "bias", "transpose"):
@@ -268,18 +267,12 @@ def _seeded(options: HeadOptions, features: int) -> _Made:
     where, shape = f"--units {options.units}", (features, options.units)
     require_bytes(features * options.units * dtype.itemsize, where, f"the kernel {shape}", options.memory)
     require_bytes(options.units * ROW_COST, where, "a row of as many classes", options.memory)
-    seed = _seed(options)
     rng = options.rng or default(options.keras_backend)
-    kernel, bias = (
-        initializers.get(spec, seed=seed, rng=options.rng or backend_of(spec.strip()) or rng)
-        for spec in (options.kernel_initializer, options.bias_initializer)
-    )
+    kernel, bias = _initializers(options, rng)
     arrays = kernel(shape, dtype=dtype), None if options.no_bias else bias((options.units,), dtype=dtype)
     dense = DenseArrays.of(*arrays, options.activation or "softmax", dtype)
     _require_finite(dense, kernel, bias)
-    used = (kernel, bias) if dense.use_bias else (kernel,)
-    drawn = [i.rng for i in used if isinstance(i, initializers.RandomInitializer)]
-    rngs = list(dict.fromkeys(drawn)) or [rng]  # two where pasted names tell two
+    rngs = _rngs((kernel, bias) if dense.use_bias else (kernel,)) or [rng]
     config = {
         "kernel_initializer": _config(kernel),
         "bias_initializer": _config(bias),
@@ -288,6 +281,26 @@ def _seeded(options: HeadOptions, features: int) -> _Made:
     line = f"kernel {dense.kernel.shape} {kernel!r}"
     line += f" · bias ({dense.units},) {bias!r}" if dense.use_bias else " · no bias"
     return _Made(dense, config, f"{line} · rng {' and '.join(rngs)}")
+
+
+def _initializers(options: HeadOptions, rng: str) -> tuple[Initializer, Initializer]:
+    """Return those of kernel and bias; ``rng`` is the backend where neither an option nor a name says it."""
+    from dense_cli import initializers
+    from dense_cli.initializers.spec import backend_of
+
+    seed = _seed(options)
+    kernel, bias = (
+        initializers.get(spec, seed=seed, rng=options.rng or backend_of(spec.strip()) or rng)
+        for spec in (options.kernel_initializer, options.bias_initializer)
+    )
+    return kernel, bias
+
+
+def _rngs(used: tuple[Initializer, ...]) -> list[str]:
+    """Return whose random numbers the initializers draw: two where pasted names say two."""
+    from dense_cli.initializers import RandomInitializer
+
+    return list(dict.fromkeys(i.rng for i in used if isinstance(i, RandomInitializer)))
 
 
 def _seed(options: HeadOptions) -> int | None:
@@ -302,11 +315,11 @@ def _seed(options: HeadOptions) -> int | None:
     return None
 
 
-def _config(initializer: Any) -> dict[str, Any]:
+def _config(initializer: Initializer) -> dict[str, Any]:
     return {"class_name": type(initializer).__name__, "config": initializer.get_config()}
 
 
-def _require_finite(dense: DenseArrays, kernel: Any, bias: Any) -> None:
+def _require_finite(dense: DenseArrays, kernel: Initializer, bias: Initializer) -> None:
     import numpy as np
 
     parts = (("kernel", kernel, dense.kernel), ("bias", bias, dense.bias))

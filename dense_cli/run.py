@@ -161,26 +161,35 @@ class Run:
         Raises:
             UsageError, ConfigError: they do not fit.
         """
-        plan, head = self.plan, self.head
-        if plan.show == "logits" and head is None:
-            raise UsageError(
-                "--show logits: INPUT holds finished outputs, not logits or the input of a layer"
-            )
+        plan = self.plan
+        if plan.show == "logits":
+            self._require_logits()
         if plan.scores and (plan.show == "log-probabilities" or plan.measures or plan.targets is not None):
             raise UsageError(
                 "--scores: each class is scored by itself, and what is asked for is of distributions"
             )
-        if plan.show == "logits" and head is not None and head.classes != head.units:
-            raise ConfigError(f"--show logits: {head.activation.name} has not a class for each logit")
-        if self.shows_values and self.model is not None:
-            asked = (plan.top_k, plan.measures, plan.targets, plan.labels, plan.explain)
-            if any(asked) or plan.show != "probabilities":
-                layer = self.model.part.layer
-                raise UsageError(f"layer {layer!r} gives no classes: nothing of classes can be asked of it")
+        if self.shows_values:
+            self._require_nothing_of_classes()
         if plan.top_k is not None and plan.top_k > self.classes:
             raise ConfigError(f"--top-k {plan.top_k}: there are only {self.classes} classes")
         if plan.ignore_index is not None and plan.targets is None:
             raise UsageError("--ignore-index is about targets: it needs --targets FILE")
+
+    def _require_logits(self) -> None:
+        head = self.head
+        if head is None:
+            raise UsageError(
+                "--show logits: INPUT holds finished outputs, not logits or the input of a layer"
+            )
+        if head.classes != head.units:
+            raise ConfigError(f"--show logits: {head.activation.name} has not a class for each logit")
+
+    def _require_nothing_of_classes(self) -> None:
+        plan = self.plan
+        asked = (plan.top_k, plan.measures, plan.targets, plan.labels, plan.explain)
+        if self.model is not None and (any(asked) or plan.show != "probabilities"):
+            layer = self.model.part.layer
+            raise UsageError(f"layer {layer!r} gives no classes: nothing of classes can be asked of it")
 
     def open_labels(self) -> None:
         """Read the names of the classes."""

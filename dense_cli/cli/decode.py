@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -76,29 +77,32 @@ def decode(
     run = plan.open(note=note, progress=ProgressBar(shown=not no_progress))
     if name == "jsonl" and beam is None:
         require_confidence(run)
-    names = run.labels
     end, padding, blank = (
-        class_number(label, option, run.classes, names, plan.labels, note)
+        class_number(label, option, run.classes, run.labels, plan.labels, note)
         for option, label in (("eos", eos), ("pad", pad), ("ctc", ctc))
     )
     joined = pieces_of(pieces, plan.labels)
-    if name == "text" and names is not None and joined is None:
-        names = [printable(label) for label in names]  # --join is the user's own and stays as it is
-    rules = Rules(names, " " if join is None else encodable(join), end, padding, blank, joined)
+    labels = run.labels
+    if name == "text" and labels is not None and joined is None:
+        labels = [printable(label) for label in labels]  # --join is the user's own and stays as it is
+    rules = Rules(labels, " " if join is None else encodable(join), end, padding, blank, joined)
     with open_output(output, text=name == "text") as out:
         writer = WRITERS[name](out, rules)
-        if beam is not None:
-            for ranked, pause in likeliest(run, rules, beam):
-                for each in ranked:
-                    writer.write_ranked(each)
-                if pause:
-                    out.flush()
-            return
-        for lines, pause in decode(run, rules):
-            for line in lines:
-                writer.write(line)
-            if pause:
-                out.flush()
+        if beam is None:
+            _write_each(out, writer.write, decode(run, rules))
+        else:
+            _write_each(out, writer.write_ranked, likeliest(run, rules, beam))
+
+
+def _write_each(
+    out: BinaryIO, write: Callable[[Any], None], blocks: Iterable[tuple[Iterable[Any], bool]]
+) -> None:
+    """Write the lines of each block; where the input pauses, what is written so far goes out."""
+    for lines, pause in blocks:
+        for line in lines:
+            write(line)
+        if pause:
+            out.flush()
 
 
 def _require_together(

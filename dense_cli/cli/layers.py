@@ -82,17 +82,21 @@ def layers(
         raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
     name = format or format_of(output)
     given: Given = dict(inputs) if inputs else input
-    if given is None and (against is not None or name == "npz"):
-        what = "an NPZ holds what the layers put out" if against is None else "--against runs both models"
-        raise click.UsageError(f"{what}: INPUT is missing")
-    if against is not None and (only or name == "npz"):
-        raise click.UsageError(f"--against compares all layers: it takes no {'--only' if only else 'NPZ'}")
+    _require_together(given, against, only, name)
     if against is not None:
         _compare(_plan(given, model, options), against, (atol, rtol), name, output, not no_progress)
     elif given is not None:
         _run(_plan(given, model, options), only, name, output, not no_progress)
     else:
         _list(model, only, name, output, options["memory"])
+
+
+def _require_together(given: Given, against: str | None, only: tuple[str, ...], format: str) -> None:
+    if given is None and (against is not None or format == "npz"):
+        what = "an NPZ holds what the layers put out" if against is None else "--against runs both models"
+        raise click.UsageError(f"{what}: INPUT is missing")
+    if against is not None and (only or format == "npz"):
+        raise click.UsageError(f"--against compares all layers: it takes no {'--only' if only else 'NPZ'}")
 
 
 def _plan(given: Given, model: str, options: dict[str, Any]) -> Plan:

@@ -139,26 +139,28 @@ def _value(tokens: _Tokens) -> Any:
             tokens.advance()
             if tokens.token != _CLOSING[lists[-1][0]]:
                 continue
-            value: Any = None
         else:
             value = _number(tokens)
             if not lists:
                 return value
             lists[-1][1].append(value)
-        while True:  # after a value: a comma, or the end of one list after another
-            comma = tokens.take(",") if lists[-1][1] else False
-            bracket, items = lists[-1]
-            if tokens.token != _CLOSING[bracket]:
-                if not comma:
-                    raise tokens.error(f"a comma or {_CLOSING[bracket]!r}")
-                break
-            tokens.advance()
+        while (value := _closed(tokens, *lists[-1])) is not None:
             lists.pop()
-            # A number in parentheses is that number; with a comma behind it, it is a tuple.
-            value = items[0] if bracket == "(" and len(items) == 1 and not comma else items
             if not lists:
                 return value
             lists[-1][1].append(value)
+
+
+def _closed(tokens: _Tokens, bracket: str, items: list[Any]) -> Any:
+    """Return a list or tuple that ends here; None where a comma leads to its next item."""
+    comma = tokens.take(",") if items else False
+    if tokens.token != _CLOSING[bracket]:
+        if not comma:
+            raise tokens.error(f"a comma or {_CLOSING[bracket]!r}")
+        return None
+    tokens.advance()
+    # A number in parentheses is that number; with a comma behind it, it is a tuple.
+    return items[0] if bracket == "(" and len(items) == 1 and not comma else items
 
 
 def _number(tokens: _Tokens) -> Any:

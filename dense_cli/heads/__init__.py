@@ -114,12 +114,9 @@ def _only(heads: Sequence[Head], file: str) -> Head:
 
 def _called(heads: Sequence[Head], name: str, file: str) -> Head:
     """Return the head of a name."""
-    named = [head for head in heads if name in (head.name, head.path)]
-    choice = (
-        named
-        or [head for head in heads if name in head.aliases]
-        or [head for head in heads if name == head.last]
-    )
+    choice: list[Head] = []
+    for is_called in (_by_name, _by_alias, _by_last_part):
+        choice = choice or [head for head in heads if is_called(head, name)]
     if len(choice) == 1:
         return choice[0]
     tied = _tied(heads) if name == "lm_head" else None
@@ -134,6 +131,18 @@ def _called(heads: Sequence[Head], name: str, file: str) -> Head:
             f"{file}: {name!r} is no Dense layer but a {others[name]}: expected one of {_listed(heads)}"
         )
     raise ConfigError(f"{file}: no head named {name!r}: expected one of {_listed(heads)}")
+
+
+def _by_name(head: Head, name: str) -> bool:
+    return name in (head.name, head.path)
+
+
+def _by_alias(head: Head, name: str) -> bool:
+    return name in head.aliases
+
+
+def _by_last_part(head: Head, name: str) -> bool:
+    return name == head.last
 
 
 def _tied(heads: Sequence[Head]) -> Head | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 MAX_CONFIG = 64 << 20
@@ -92,11 +93,10 @@ def _ends(model: dict[str, Any], follows: str | None = None) -> dict[str, str | 
     """
     known = {_name(layer): layer for layer in _layers(model)}
     sequence = list(known)
-    places = {name: at for at, name in enumerate(sequence)}
-    if _class(model) == "Sequential":
-        waiting = [(name, follows) for name in sequence[-1:]]
-    else:
-        waiting = [(name, follows) for name in _references(_config(model).get("output_layers"))]
+    sequential = _class(model) == "Sequential"
+    previous = {name: before for before, name in pairwise(sequence)}
+    outputs = sequence[-1:] if sequential else _references(_config(model).get("output_layers"))
+    waiting = [(name, follows) for name in outputs]
     ends: dict[str, str | None] = {}
     seen: set[str] = set()
     while waiting:
@@ -104,28 +104,32 @@ def _ends(model: dict[str, Any], follows: str | None = None) -> dict[str, str | 
         if name in seen or name not in known:
             continue
         seen.add(name)
-        layer = known[name]
-        kind, config = _class(layer), _config(layer)
-        if kind == "Activation":
-            this: str | None = _activation(config.get("activation"))
-        elif kind == "Softmax" and config.get("axis", -1) == -1:
-            this = "softmax"
-        elif kind in _PASS:
-            this = "linear"
-        else:
+        activation = _applied_by(known[name])
+        if activation is None:
             ends[name] = then
             continue
-        if this == "linear":
-            this = then
-        elif then is not None:  # two activations in a row: no Dense ends like that
+        if activation != "linear" and then is not None:  # two in a row: no Dense ends like that
             continue
-        if _class(model) == "Sequential":
-            before = sequence[max(places[name] - 1, 0) : places[name]]
-        else:
-            before = list(dict.fromkeys(_inbound(layer.get("inbound_nodes"))))
-        if len(before) == 1:
-            waiting.append((before[0], this))
+        before = previous.get(name) if sequential else _only_input(known[name])
+        if before is not None:
+            waiting.append((before, then if activation == "linear" else activation))
     return ends
+
+
+def _applied_by(layer: dict[str, Any]) -> str | None:
+    """Return the activation that is all that a layer applies; None of a layer that does more."""
+    kind, config = _class(layer), _config(layer)
+    if kind == "Activation":
+        return _activation(config.get("activation"))
+    if kind == "Softmax" and config.get("axis", -1) == -1:
+        return "softmax"
+    return "linear" if kind in _PASS else None
+
+
+def _only_input(layer: dict[str, Any]) -> str | None:
+    """Return the one layer that feeds another; None where there are several, or none."""
+    names = set(_inbound(layer.get("inbound_nodes")))
+    return names.pop() if len(names) == 1 else None
 
 
 def _references(value: object) -> Iterator[str]:

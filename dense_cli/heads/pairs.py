@@ -179,19 +179,21 @@ def _one_unit(pair: Pair, kernel: Tensor) -> str | None:
 def _unowned(heads: Heads, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
     """Return the biases that belong to no kernel and have as many numbers as a head without one has units."""
     bare = {head.kernel.name: head.kernel_shape[1] for head in heads if not head.bias and not head.refusal}
-    known = {name for head in heads if head.bias for name in (head.kernel.name, head.bias.name)}
-    found = []
-    for name in tensors if bare else ():
-        match = _BIAS_LIKE.fullmatch(name)
-        if match is None or name in known:
-            continue
-        beside = {f"{match['start'] or ''}{other}" for other in _WITH_BIAS} - bare.keys()
-        if any(other in tensors for other in beside):
-            continue
-        tensor = tensors[name]
-        if len(tensor.shape) == 1 and tensor.size in bare.values():
-            found.append(tensor)
-    return tuple(found)
+    if not bare:
+        return ()
+    owned = {name for head in heads if head.bias for name in (head.kernel.name, head.bias.name)}
+    free = [tensors[name] for name in tensors if name not in owned and _belongs_to_none(name, tensors, bare)]
+    sizes = set(bare.values())
+    return tuple(tensor for tensor in free if len(tensor.shape) == 1 and tensor.size in sizes)
+
+
+def _belongs_to_none(name: str, tensors: Mapping[str, Tensor], bare: Mapping[str, int]) -> bool:
+    """Return whether a tensor is named like a bias, and nothing beside it but kernels without one."""
+    match = _BIAS_LIKE.fullmatch(name)
+    if match is None:
+        return False
+    beside = (f"{match['start'] or ''}{other}" for other in _WITH_BIAS)
+    return not any(other in tensors and other not in bare for other in beside)
 
 
 def distinct(heads: Heads) -> Heads:

@@ -84,16 +84,20 @@ def assert_input_compatibility(spec: Any, inputs: Any, layer_name: str) -> None:
     for index, (x, one) in enumerate(zip(given, specs, strict=True)):
         if one is None or (x is None and one.optional):
             continue
-        if x is None and one.name:
-            raise ShapeError(
-                f"The input '{one.name}' is not optional, but None was passed. Please provide a valid tensor."
-            )
-        if not hasattr(x, "shape"):
-            raise ShapeError(
-                f"Inputs to a layer should be tensors. Got '{x}' (of type {type(x)}) as input for layer "
-                f"'{layer_name}'."
-            )
+        _require_tensor(x, one, layer_name)
         _check(one, tuple(x.shape), x.dtype, f"Input {index} with name '{one.name}' of layer '{layer_name}'")
+
+
+def _require_tensor(x: Any, spec: InputSpec, layer_name: str) -> None:
+    if x is None and spec.name:
+        raise ShapeError(
+            f"The input '{spec.name}' is not optional, but None was passed. Please provide a valid tensor."
+        )
+    if not hasattr(x, "shape"):
+        raise ShapeError(
+            f"Inputs to a layer should be tensors. Got '{x}' (of type {type(x)}) as input for layer "
+            f"'{layer_name}'."
+        )
 
 
 def _by_name(inputs: dict[str, Any], names: list[Any]) -> list[Any]:

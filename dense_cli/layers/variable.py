@@ -102,37 +102,37 @@ class Variable(np.lib.mixins.NDArrayOperatorsMixin):
         self.constraint: Any = None
         self.is_set = True
         if callable(initializer):
-            if shape is None:
-                raise ConfigError(
-                    "When creating a Variable from an initializer, the `shape` argument should be "
-                    "specified. "
-                    f"Received: initializer={initializer} and shape={shape}"
-                )
-            sizes = tuple(n for n in standardize_shape(shape) if n is not None)
-            if len(sizes) != len(shape):
-                raise ShapeError(
-                    f"{self.path}: shapes used to initialize variables must be fully-defined (no `None` "
-                    f"dimensions). Received: shape={tuple(shape)}"
-                )
             self.dtype = standardize_dtype(dtype)
-            if _loading.on:
-                self._value = np.broadcast_to(np.zeros((), array_dtype(self.dtype)), sizes)
-                self.is_set = False
-                return
-            made = np.asarray(initializer(sizes, dtype=array_dtype(self.dtype).name))
-            if made.shape != sizes:
-                raise ShapeError(
-                    f"{self.path}: expected shape {sizes} of the initializer, found {made.shape}"
-                )
-            self._value = round_to(made, self.dtype)
+            self._value = self._initialized(initializer, shape)
         else:
             array = np.asarray(initializer)
-            if dtype is None and array.dtype.kind == "f":
-                dtype = None if array.dtype == np.float64 else array.dtype.name
-            elif dtype is None:
+            if dtype is None and array.dtype != np.float64:  # which is the default, float32
                 dtype = array.dtype.name
             self.dtype = standardize_dtype(dtype)
             self._value = np.array(array, array_dtype(self.dtype))
+
+    def _initialized(self, initializer: Any, shape: Any) -> NDArray[Any]:
+        """Return the first numbers; while a model is loaded, zeros that take no memory."""
+        if shape is None:
+            raise ConfigError(
+                "When creating a Variable from an initializer, the `shape` argument should be "
+                "specified. "
+                f"Received: initializer={initializer} and shape={shape}"
+            )
+        sizes = tuple(n for n in standardize_shape(shape) if n is not None)
+        if len(sizes) != len(shape):
+            raise ShapeError(
+                f"{self.path}: shapes used to initialize variables must be fully-defined (no `None` "
+                f"dimensions). Received: shape={tuple(shape)}"
+            )
+        dtype = array_dtype(self.dtype)
+        if _loading.on:
+            self.is_set = False
+            return np.broadcast_to(np.zeros((), dtype), sizes)
+        made = np.asarray(initializer(sizes, dtype=dtype.name))
+        if made.shape != sizes:
+            raise ShapeError(f"{self.path}: expected shape {sizes} of the initializer, found {made.shape}")
+        return round_to(made, self.dtype)
 
     @property
     def value(self) -> NDArray[Any]:

@@ -201,19 +201,18 @@ class _Maker:
 
         if depth > DEEPEST:
             raise ConfigError(f"a config is nested deeper than {DEEPEST} levels")
-        if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
-            history = value.get("config", {}).get("keras_history")
-            return self.tensor(history)
-        if isinstance(value, dict) and value.get("class_name") == "__tuple__":
-            items = value.get("items") or value.get("config") or []
-            return tuple(self.filled(x, depth + 1) for x in items)
-        if isinstance(value, dict) and "class_name" in value:
-            return deserialize_keras_object(value, custom_objects=self.custom_objects)
-        if isinstance(value, dict):
-            return {key: self.filled(x, depth + 1) for key, x in value.items()}
         if isinstance(value, list):
             return [self.filled(x, depth + 1) for x in value]
-        return value
+        if not isinstance(value, dict):
+            return value
+        if "class_name" not in value:
+            return {key: self.filled(x, depth + 1) for key, x in value.items()}
+        if value["class_name"] == "__keras_tensor__":
+            return self.tensor(value.get("config", {}).get("keras_history"))
+        if value["class_name"] == "__tuple__":
+            items = value.get("items") or value.get("config") or []
+            return tuple(self.filled(x, depth + 1) for x in items)
+        return deserialize_keras_object(value, custom_objects=self.custom_objects)
 
     def legacy(self, value: Any, kwargs: dict[str, Any], depth: int = 0) -> Any:
         """Return the inputs of a call of Keras 2; its keyword arguments go into ``kwargs``."""

@@ -251,19 +251,17 @@ class Functional(Model):
 
     def _flat(self, inputs: Any, warn: bool = True) -> list[Any]:
         """Return the inputs in the order of the model's, taken by name from a dictionary."""
-        if isinstance(inputs, dict) and not isinstance(self._inputs_struct, dict):
-            names = self.input_names
+        named = isinstance(self._inputs_struct, dict)
+        if isinstance(inputs, dict):
+            names = list(self._inputs_struct) if named else self.input_names
             if not set(names) <= set(inputs):
                 raise ShapeError(self._mismatch(inputs))
-            return [inputs[name] for name in names]
-        if isinstance(inputs, dict):
-            missing = set(self._inputs_struct) - set(inputs)
-            if missing:
-                raise ShapeError(self._mismatch(inputs))
-            if warn and len(inputs) > len(self._inputs_struct):
+            if not named:
+                return [inputs[name] for name in names]
+            if warn and len(inputs) > len(names):
                 warnings.warn(self._mismatch(inputs), stacklevel=5)
-            inputs = {key: inputs[key] for key in self._inputs_struct}
-        elif isinstance(self._inputs_struct, dict) and tree.is_nested(inputs):
+            inputs = {name: inputs[name] for name in names}
+        elif named and tree.is_nested(inputs):
             if list(self._inputs_struct) != sorted(self._inputs_struct):
                 raise ShapeError(self._mismatch(inputs))
             warnings.warn(self._mismatch(inputs), stacklevel=5)

@@ -148,9 +148,8 @@ def _check_connected(
     for path, output in zip(paths, outputs, strict=True):
         if id(output) not in computable:
             given = {id(x) for x in inputs}
-            starts = [
-                x.name for node in nodes if node.is_input for x in node.output_tensors if id(x) not in given
-            ]
+            tensors = [x for node in nodes if node.is_input for x in node.output_tensors]
+            starts = [x.name for x in tensors if id(x) not in given]
             raise ConfigError(
                 f"Output with path `{path}` is not connected to `inputs`: it also comes from "
                 f"{', '.join(starts)}"

@@ -55,18 +55,7 @@ def pair_layers(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> lis
         ]
     pairs = _by_name(ours, theirs)
     taken = {pair.b.name for pair in pairs.values()}
-    waiting: dict[tuple[Any, ...], deque[tuple[int, ModelLayer]]] = {}
-    for place, b in enumerate(theirs):
-        if b.name not in taken:
-            waiting.setdefault(tuple(b.shapes), deque()).append((place, b))
-    last = -1
-    for a in ours:
-        fitting = waiting.get(tuple(a.shapes), deque()) if a.name not in pairs else deque()
-        while fitting and fitting[0][0] < last:
-            fitting.popleft()
-        if fitting:
-            last, b = fitting.popleft()
-            pairs[a.name] = Pair(a, b, "order")
+    pairs |= _by_order([a for a in ours if a.name not in pairs], [b for b in theirs if b.name not in taken])
     return [pairs[name] for name in names if name in pairs]
 
 
@@ -146,6 +135,23 @@ def _by_name(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> dict[s
         for a in ours
         if a.name in by_name and _fit(a, by_name[a.name])
     }
+
+
+def _by_order(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> dict[str, Pair]:
+    """Pair each layer with the next one of its shapes that follows the partner of the layer before."""
+    waiting: dict[tuple[Any, ...], deque[tuple[int, ModelLayer]]] = {}
+    for place, b in enumerate(theirs):
+        waiting.setdefault(tuple(b.shapes), deque()).append((place, b))
+    pairs: dict[str, Pair] = {}
+    last = -1
+    for a in ours:
+        fitting = waiting.get(tuple(a.shapes), deque())
+        while fitting and fitting[0][0] < last:
+            fitting.popleft()
+        if fitting:
+            last, b = fitting.popleft()
+            pairs[a.name] = Pair(a, b, "order")
+    return pairs
 
 
 def _known(layer: ModelLayer, outputs: Outputs) -> NDArray[Any] | None:

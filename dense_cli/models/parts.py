@@ -60,12 +60,9 @@ def part_of(model: Any, until: str | None, file: str) -> Part:
         name = until
     inputs = model.inputs
     softmax = _activation_after(operation)
-    dense = node
-    if softmax is not None and node is not None:
-        before = node_of(node.input_tensors[0])
-        dense = before if before is not None and _linear(before.operation) else None
-    arrays = None if dense is None else _arrays(dense.operation)
-    if arrays is None or dense is None or not _takes_one(dense):
+    dense = node if softmax is None or node is None else _linear_before(node)
+    arrays = None if dense is None or not _takes_one(dense) else _arrays(dense.operation)
+    if arrays is None or dense is None:
         gives = softmax is not None and softmax.name == "softmax" and not softmax.config
         return Part(Functional(inputs, output), None, False, name, gives)
     if softmax is not None:
@@ -75,6 +72,12 @@ def part_of(model: Any, until: str | None, file: str) -> Part:
     body = Functional(inputs, dense.input_tensors[0])
     distributed = isinstance(dense.operation, TimeDistributed)
     return Part(body, arrays, distributed, name, True)
+
+
+def _linear_before(node: Node) -> Node | None:
+    """Return the call of a layer without activation whose output is the input of ``node``."""
+    before = node_of(node.input_tensors[0])
+    return before if before is not None and _linear(before.operation) else None
 
 
 def _output(model: Any, until: str | None, file: str, path: str = "") -> KerasTensor:

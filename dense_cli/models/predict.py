@@ -41,17 +41,10 @@ def predict(model: Any, x: Any, batch_size: int | None, steps: int | None) -> An
     Raises:
         ShapeError: the inputs have different numbers of samples, or none was given.
     """
-    if hasattr(x, "__next__") or (hasattr(x, "__getitem__") and hasattr(x, "__len__") and _is_sequence(x)):
+    if hasattr(x, "__next__") or _is_sequence(x):
         return _joined([model(as_arrays(_inputs(block))) for block in _blocks_of(x, steps)])
     arrays = as_arrays(x)
-    flat = [a for a in tree.flatten(arrays) if a is not None]
-    counts = {len(a) if np.ndim(a) else None for a in flat}
-    if len(counts) != 1 or None in counts:
-        raise ShapeError(
-            "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. "
-            f"'x' sizes: {', '.join(str(np.shape(a)[:1]) for a in flat)}"
-        )
-    count = len(flat[0])
+    count = _sample_count(arrays)
     size = batch_size or min(block_size(model), max(_FEWEST, math.ceil(count / processors())))
     if steps is not None:
         count = min(count, steps * size)
@@ -60,7 +53,21 @@ def predict(model: Any, x: Any, batch_size: int | None, steps: int | None) -> An
 
 def _is_sequence(x: Any) -> bool:
     """Return whether ``x`` gives blocks by number, as Keras' PyDataset does."""
-    return not isinstance(x, (list, tuple, dict)) and not hasattr(x, "__array__")
+    if isinstance(x, (list, tuple, dict)) or hasattr(x, "__array__"):
+        return False
+    return hasattr(x, "__getitem__") and hasattr(x, "__len__")
+
+
+def _sample_count(arrays: Any) -> int:
+    """Return how many samples the inputs have, all of them the same number."""
+    flat = [a for a in tree.flatten(arrays) if a is not None]
+    shapes = [np.shape(a)[:1] for a in flat]
+    if len(set(shapes)) != 1 or not shapes[0]:
+        raise ShapeError(
+            "Data cardinality is ambiguous. Make sure all arrays contain the same number of samples. "
+            f"'x' sizes: {', '.join(map(str, shapes))}"
+        )
+    return int(shapes[0][0])
 
 
 def _blocks_of(x: Any, steps: int | None) -> Iterator[Any]:

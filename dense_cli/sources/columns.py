@@ -60,9 +60,11 @@ def columns_of(cells: list[str], request: Request, name: str, *, alone: bool) ->
     """
     named = not any(map(is_number, cells)) and any(map(_LETTER.search, cells))
     indexed = cells[0].strip().lower() in _INDEX and len(cells) > 1
-    header = named or (indexed and _counts_up(cells[1:])) or (not alone and counts_up(cells))
-    taken = f"its first line, 0 to {len(cells) - 1}, is taken for a header"
-    remark = taken if header and not named and not indexed else None
+    header, remark = named, None
+    if not named and indexed:
+        header = _counts_up(cells[1:])
+    elif not named and not alone and counts_up(cells):
+        header, remark = True, f"its first line, 0 to {len(cells) - 1}, is taken for a header"
     if request.columns is not None:
         return Columns(header, _picked(request.columns, cells, header, name), remark=remark)
     if _is_own(cells, request):

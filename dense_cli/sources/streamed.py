@@ -209,18 +209,25 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
         if chunk.mask is not None:
             masks.append(chunk.mask)
     with naming(f"{stream.name} in the temporary folder"):
-        whole = file.reopened(stream.name)
-    tensor = Extent.of(whole, 0, (rows, features), stream.dtype).tensor(stream.name)
+        kept = file.reopened(stream.name)
+    tensor = Extent.of(kept, 0, (rows, features), stream.dtype).tensor(stream.name)
     store = TensorStore(tensor, features, np.concatenate(masks) if masks else None)
-    if len(runs) == 1 and isinstance(runs[0], range):
-        return ArraySource.over(stream.name, store, (rows,), (runs[0],))
     if None in shape:
-        none = np.empty((0, len(shape) - 1), np.int64)
-        places = [np.arange(run.start, run.stop)[:, None] if isinstance(run, range) else run for run in runs]
-        return arrange(stream.name, store, np.concatenate([none, *places]))
+        return _placed(stream.name, store, runs, rows, len(shape) - 1)
     lead = tuple(n or 0 for n in shape[:-1])
     samples = range(lead[0]) if stream.samples is None else stream.samples
     return ArraySource.over(stream.name, store, lead, (samples, *map(range, lead[1:])))
+
+
+def _placed(
+    name: str, store: TensorStore, runs: list[Places | range], rows: int, axes: int
+) -> ArraySource | PlacedSource:
+    """Return the source of rows that stand at the places that the stream gave."""
+    if len(runs) == 1 and isinstance(runs[0], range):
+        return ArraySource.over(name, store, (rows,), (runs[0],))
+    none = np.empty((0, axes), np.int64)
+    places = [np.arange(run.start, run.stop)[:, None] if isinstance(run, range) else run for run in runs]
+    return arrange(name, store, np.concatenate([none, *places]))
 
 
 def _extend(runs: list[Places | range], places: Places) -> None:

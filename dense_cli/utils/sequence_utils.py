@@ -57,18 +57,21 @@ def pad_sequences(
     out = np.full((len(sequences), length, *inner), value, dtype=dtype)
     for row, x in zip(out, sequences, strict=True):
         kept = x[-length:] if truncating == "pre" else x[:length]
-        if not length or not len(kept):
-            continue
-        array = np.asarray(kept, dtype=dtype)
-        if array.shape[1:] != inner:
-            raise ShapeError(
-                f"Shape of sample {array.shape[1:]} of sequence is different from expected shape {inner}"
-            )
-        if padding == "post":
-            row[: len(array)] = array
-        else:
-            row[-len(array) :] = array
+        if length and len(kept):
+            _fill(row, np.asarray(kept, dtype=dtype), padding)
     return out
+
+
+def _fill(row: NDArray[Any], x: NDArray[Any], padding: str) -> None:
+    """Write a sequence into its row, which keeps its value where padding is."""
+    if x.shape[1:] != row.shape[1:]:
+        raise ShapeError(
+            f"Shape of sample {x.shape[1:]} of sequence is different from expected shape {row.shape[1:]}"
+        )
+    if padding == "post":
+        row[: len(x)] = x
+    else:
+        row[-len(x) :] = x
 
 
 def _require_sequences(sequences: Any) -> None:

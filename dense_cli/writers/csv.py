@@ -47,6 +47,13 @@ class Csv(Writer):
         """Write a line for each row: its columns are made one by one, for all rows."""
         if not len(result.classes):
             return
+        columns = [*self._of_rows(result), *self._of_classes(result)]
+        self.out.write(b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n")
+        if result.pause:
+            self.out.flush()
+
+    def _of_rows(self, result: Result) -> list[list[bytes]]:
+        """Return the columns of places, class, label, mask and measures."""
         columns: list[list[bytes]] = [[b"%d" % n for n in axis] for axis in result.places.T.tolist()]
         if not self.run.shows_values:
             columns.append(_numbers(result.classes, none=-1))
@@ -57,13 +64,13 @@ class Csv(Writer):
         for name in self.run.measures:
             values = result.measures[name]
             columns.append(_numbers(values, none=0) if name == "rank" else _values(values[:, None]))
+        return columns
+
+    def _of_classes(self, result: Result) -> list[list[bytes]]:
+        """Return one column, whose cells have the commas between the numbers of all classes; or none."""
         if result.top_classes is not None and result.top_values is not None:
-            columns.append(self._top(result.top_classes, result.top_values))
-        elif self.view.show != "classes":
-            columns.append(_values(result.arrays[self.view.values]))
-        self.out.write(b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n")
-        if result.pause:
-            self.out.flush()
+            return [self._top(result.top_classes, result.top_values)]
+        return [] if self.view.show == "classes" else [_values(result.arrays[self.view.values])]
 
     def _top(self, classes: NDArray[np.int64], values: NDArray[Any]) -> list[bytes]:
         rows = []

@@ -25,6 +25,7 @@ from dense_cli.writers.screen import Screen
 
 _LONGEST = 60  # characters of a name in a table
 _NUMBERS = ("min", "max", "mean", "std")
+_STATISTICS = (*_NUMBERS, "zeros", "saturated", "NaN", "Inf")
 # Columns that a narrow terminal does without, the first one first.
 _LEAST_NEEDED = ("from", "parameters", "Inf", "class", "zeros", "std", "shape")
 
@@ -122,23 +123,32 @@ def _title(model: ModelRecord) -> str:
 
 
 def _columns(model: ModelRecord) -> dict[Column, list[Cell]]:
-    rows = [(layer, i, output) for layer in model.layers for i, output in enumerate(layer.outputs)]
-    columns = {
-        Column("layer", True): [Cell(shown(output.name, _LONGEST)) for _, _, output in rows],
-        Column("class", True): [Cell("" if i else shown(layer.class_name, _LONGEST)) for layer, i, _ in rows],
-        Column("shape", True): [Cell(_shape(output)) for _, _, output in rows],
-        Column("parameters"): [Cell("" if i else _count(layer.parameters)) for layer, i, _ in rows],
-        Column("from", True): [Cell("" if i else _sources(layer)) for layer, i, _ in rows],
-    }
-    if model.samples is not None:
-        numbers = [_texts(output.statistics) for _, _, output in rows]
-        for header in (*_NUMBERS, "zeros", "saturated", "NaN", "Inf"):
-            columns[Column(header)] = [Cell(texts.get(header, "-")) for texts in numbers]
-        columns[Column("", True)] = [
-            Cell("" if i else ", ".join(fault.kind for fault in layer.faults), likeliest=True)
-            for layer, i, _ in rows
-        ]
-    return columns
+    ran = model.samples is not None
+    columns = [Column("layer", True), Column("class", True), Column("shape", True), Column("parameters")]
+    columns.append(Column("from", True))
+    if ran:
+        columns += [*map(Column, _STATISTICS), Column("", True)]
+    rows = [
+        _row(layer, output, ran, first=not i)
+        for layer in model.layers
+        for i, output in enumerate(layer.outputs)
+    ]
+    return {column: [row[i] for row in rows] for i, column in enumerate(columns)}
+
+
+def _row(layer: LayerRecord, output: OutputRecord, ran: bool, *, first: bool) -> list[Cell]:
+    """Return the cells of an output; what is said of its layer stands beside the ``first`` one."""
+    of_layer = [shown(layer.class_name, _LONGEST), _count(layer.parameters), _sources(layer)]
+    kind, parameters, sources = of_layer if first else ("", "", "")
+    texts = [shown(output.name, _LONGEST), kind, _shape(output), parameters, sources]
+    if ran:
+        numbers = _texts(output.statistics)
+        texts += [numbers.get(header, "-") for header in _STATISTICS]
+    cells = [Cell(text) for text in texts]
+    if ran:
+        faults = ", ".join(fault.kind for fault in layer.faults) if first else ""
+        cells.append(Cell(faults, likeliest=True))
+    return cells
 
 
 def _sources(layer: LayerRecord) -> str:

@@ -127,21 +127,25 @@ def _fold(product: Product, steps: tuple[_Step, ...]) -> tuple[Tensor, Tensor | 
             array = _apply(step.op, array, factor[:, None] if transposed else factor)
         return array
 
-    def add(array: NDArray[Any]) -> NDArray[Any]:
+    bias = _folded_bias(product, steps)
+    return derived(kernel, kernel.shape, change) if factors else kernel, bias
+
+
+def _folded_bias(product: Product, steps: tuple[_Step, ...]) -> Tensor | None:
+    """Return what the steps make of the product's bias, or of zeros; None where nothing is added."""
+
+    def change(array: NDArray[Any]) -> NDArray[Any]:
         for step in steps:
             array = _apply(step.op, array, step.constant.read())
         return array
 
-    def from_zero() -> NDArray[Any]:
-        return add(np.zeros(product.units, np.float32))
-
-    bias = product.bias
-    if bias is not None:
-        bias = derived(bias, bias.shape, add)
-    elif len(factors) < len(steps):
-        first = next(step.constant for step in steps if step.op in ("Add", "Sub"))
-        bias = Tensor(first.name, first.shape, first.dtype, from_zero)
-    return derived(kernel, kernel.shape, change) if factors else kernel, bias
+    if product.bias is not None:
+        return derived(product.bias, product.bias.shape, change)
+    added = [step.constant for step in steps if step.op in ("Add", "Sub")]
+    if not added:
+        return None
+    zeros = np.zeros(product.units, np.float32)
+    return Tensor(added[0].name, added[0].shape, added[0].dtype, lambda: change(zeros))
 
 
 def _apply(op: str, array: NDArray[Any], constant: NDArray[Any]) -> NDArray[Any]:

@@ -97,55 +97,79 @@ class Graph:
             node = _node(proto, own)
             inside = [name for attribute in proto.attribute for name in _names_inside(attribute)]
             self._require_text((proto.op_type, proto.domain, node.name, *node.inputs, *node.outputs, *inside))
-            if not any(node.outputs):  # of no use to others
-                continue
-            self.nodes.append(node)
-            for name in dict.fromkeys((*node.inputs, *inside)):
-                self.users.setdefault(name, []).append(node)
-            for name in filter(None, node.outputs):
-                if name in self.makers:
-                    raise FileFormatError(f"{file}: damaged ONNX model: two nodes make {name!r}")
-                self.makers[name] = node
+            if any(node.outputs):  # others are of no use
+                self._add(node, inside)
         self.initializers = {tensor.name: tensor for tensor in graph.initializer}
         self._require_text(self.initializers)
         self.outputs = {value.name for value in graph.output}
         self.shapes = {
-            value.name: tuple(
-                size.dim_value if size.HasField("dim_value") else None
-                for size in value.type.tensor_type.shape.dim
-            )
+            value.name: _shape(value)
             for value in (*graph.input, *graph.value_info, *graph.output)
             if value.type.tensor_type.HasField("shape")
         }
 
+    def _add(self, node: Node, inside: list[str]) -> None:
+        """Take a node that uses its inputs, and the values ``inside`` of its bodies."""
+        self.nodes.append(node)
+        for name in dict.fromkeys((*node.inputs, *inside)):
+            self.users.setdefault(name, []).append(node)
+        for name in filter(None, node.outputs):
+            if name in self.makers:
+                raise FileFormatError(f"{self.file}: damaged ONNX model: two nodes make {name!r}")
+            self.makers[name] = node
+
+    def made_by(self, name: str, op: str) -> Node | None:
+        """Return the node that makes a value, if it is an ``op``."""
+        maker = self.makers.get(name)
+        return maker if maker is not None and maker.op == op else None
+
+    def only_user(self, name: str, op: str) -> Node | None:
+        """Return the node that uses a value, if it is the only one and an ``op``."""
+        users = self.users.get(name, [])
+        return users[0] if len(users) == 1 and users[0].op == op else None
+
     def rank(self, name: str) -> int | None:
         """Return how many axes a value has, as far as the graph says so near it."""
-        at = name
-        for _ in range(_SEARCHED):  # back to what it is made of
-            if at in self.shapes:
-                return len(self.shapes[at])
-            maker = self.makers.get(at)
-            if maker is not None and maker.op in _RANK_2:
+        rank = self._rank_from_inputs(name)
+        return self._rank_from_users(name) if rank is None else rank
+
+    def _rank_from_inputs(self, name: str) -> int | None:
+        """Return the rank of a value from what it is made of."""
+        for _ in range(_SEARCHED):
+            if name in self.shapes:
+                return len(self.shapes[name])
+            maker = self.makers.get(name)
+            if maker is None:
+                return None
+            if maker.op in _RANK_2:
                 return 2
-            if maker is not None and maker.op == "Conv" and maker.input(1) in self.initializers:
+            if maker.op == "Conv" and maker.input(1) in self.initializers:
                 return len(self.initializers[maker.input(1)].dims)
-            if maker is None or maker.op not in _SAME_RANK_OPS:
-                break
-            at = next((i for i in maker.inputs[:2] if i not in self.initializers), "")
-        at = name
-        for _ in range(_SEARCHED):  # on to what is made of it
-            if at in self.shapes:
-                return len(self.shapes[at])
-            users = self.users.get(at, ())[:_SEARCHED]
+            if maker.op not in _SAME_RANK_OPS:
+                return None
+            name = next((i for i in maker.inputs[:2] if i not in self.initializers), "")
+        return None
+
+    def _rank_from_users(self, name: str) -> int | None:
+        """Return the rank of a value from what is made of it."""
+        for _ in range(_SEARCHED):
+            if name in self.shapes:
+                return len(self.shapes[name])
+            users = self.users.get(name, ())[:_SEARCHED]
             user = next((node for node in users if node.op in _ELEMENTWISE_OPS), None)
             if user is None:
-                break
-            at = user.outputs[0]
+                return None
+            name = user.outputs[0]
         return None
 
     def _require_text(self, names: Any) -> None:
         if not all(isinstance(name, str) for name in names):
             raise FileFormatError(f"{self.file}: damaged ONNX model: a name in it is not UTF-8")
+
+
+def _shape(value: Any) -> tuple[int | None, ...]:
+    sizes = value.type.tensor_type.shape.dim
+    return tuple(size.dim_value if size.HasField("dim_value") else None for size in sizes)
 
 
 def _node(proto: Any, own: set[tuple[str, str]]) -> Node:

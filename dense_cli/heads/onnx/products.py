@@ -165,22 +165,27 @@ def _scale_after(constants: Constants, node: Node) -> tuple[str, Tensor | None]:
     The pattern is DynamicQuantizeLinear → MatMulInteger → Cast → Mul by (the input's scale · the kernel's).
     """
     output = node.outputs[0]
-    quantised = constants.graph.makers.get(node.input(0))
-    if quantised is None or quantised.op != "DynamicQuantizeLinear" or len(quantised.outputs) < 2:
+    graph = constants.graph
+    quantised = graph.made_by(node.input(0), "DynamicQuantizeLinear")
+    if quantised is None or len(quantised.outputs) < 2:
         return output, None
     if node.input(2) and node.input(2) not in quantised.outputs[2:]:
         return output, None
-    for op in ("Cast", "Mul"):
-        users = constants.graph.users.get(output, [])
-        if len(users) != 1 or users[0].op != op:
-            return output, None
-        last, output = output, users[0].outputs[0]
-    [factor] = [name for name in users[0].inputs[:2] if name != last] or [""]
-    maker = constants.graph.makers.get(factor)
-    if maker is None or maker.op != "Mul" or quantised.outputs[1] not in maker.inputs[:2]:
+    cast = graph.only_user(output, "Cast")
+    product = None if cast is None else graph.only_user(cast.outputs[0], "Mul")
+    if cast is None or product is None:
         return output, None
-    [scale] = [name for name in maker.inputs[:2] if name != quantised.outputs[1]] or [""]
-    return output, constants.get(scale)
+    output = product.outputs[0]
+    scales = graph.made_by(_other_factor(product, cast.outputs[0]), "Mul")
+    if scales is None or quantised.outputs[1] not in scales.inputs[:2]:
+        return output, None
+    return output, constants.get(_other_factor(scales, quantised.outputs[1]))
+
+
+def _other_factor(product: Node, factor: str) -> str:
+    """Return what a Mul multiplies ``factor`` by."""
+    [other] = [name for name in product.inputs[:2] if name != factor] or [""]
+    return other
 
 
 _POST = {"NONE": "linear", "SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
@@ -191,8 +196,7 @@ def _linear_model(constants: Constants, node: Node) -> Product | None:
     coefficients, intercepts = node.numbers("coefficients"), node.numbers("intercepts")
     classifier = node.op.endswith("Classifier")
     output = node.outputs[1] if classifier and len(node.outputs) > 1 else node.outputs[0]
-    labels = node.attributes.get("classlabels_ints") or node.attributes.get("classlabels_strings") or ()
-    units = len(intercepts or ()) or (len(labels) if classifier else node.integer("targets", 1))
+    units = len(intercepts or ()) or (_class_count(node) if classifier else node.integer("targets", 1))
     if not coefficients or not units or len(coefficients) % units or not output:
         return None
     shape = (units, len(coefficients) // units)
@@ -210,6 +214,10 @@ def _linear_model(constants: Constants, node: Node) -> Product | None:
     elif classifier and units == 1:
         refusal = f"{node.label}: one row of coefficients for two classes: expected one for each"
     return Product(node, output, kernel, True, bias, activation=_POST.get(post, "linear"), refusal=refusal)
+
+
+def _class_count(node: Node) -> int:
+    return len(node.attributes.get("classlabels_ints") or node.attributes.get("classlabels_strings") or ())
 
 
 def _refused(kernel: int, transposed: bool = False) -> Callable[[Constants, Node], Product | None]:
