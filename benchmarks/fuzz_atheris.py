@@ -1,8 +1,8 @@
 """Coverage-guided fuzzing of the readers: ``pip install atheris``, then
 ``python benchmarks/fuzz_atheris.py READER CORPUS_FOLDER -max_total_time=600``.
 
-READER is json, jsonl, csv, npy, npz, safetensors, torch, labels or weights. The one promise: the input
-is read to its end, or a DenseCliError says why not. Anything else is a crash, which libFuzzer saves.
+READER is json, jsonl, csv, npy, npz, safetensors, torch, parquet, arrow, labels or weights. The one promise:
+the input is read to its end, or a DenseCliError says why not. Anything else is a crash, which is saved.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ import atheris
 
 with atheris.instrument_imports(include=["dense_cli", "zipfile", "csv", "ast"]):
     from dense_cli.errors import DenseCliError
-    from dense_cli.files import json, nested, npy, npz, pickles, safetensors, stream, torch  # noqa: F401
+    from dense_cli.files import arrow, json, nested, npy, npz, parquet, pickles, safetensors, stream, torch  # noqa: F401
     from dense_cli.heads import heads, load_weights
-    from dense_cli.sources import csv, jsonl, source, tensors  # noqa: F401
+    from dense_cli.sources import csv, jsonl, source, tables, tensors  # noqa: F401
     from dense_cli.sources.labels import load_labels
     from dense_cli.sources.open import Request, open_source
 

@@ -5,6 +5,7 @@ In: a path. Out: `Weights`, or a list of `Array`. What is counted is in `views.d
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -16,12 +17,13 @@ if TYPE_CHECKING:
 
 
 class Array(NamedTuple):
-    """An array and where it lies; ``header`` is None for text and pipes, ``size`` that of the file."""
+    """An array and where it lies; ``header`` is None for text and pipes, ``size`` that of file or folder."""
 
     name: str
     content: Described
     header: Tensor | None
     size: int | None
+    kind: str = "file"
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -101,10 +103,12 @@ def _heads(file: str, memory: int | None, *, asked: bool, model: bool) -> Heads 
     ``asked``: an array is asked for; ``model``: the file is a whole model, which may have no head.
     """
     from dense_cli.errors import DenseCliError
-    from dense_cli.files.formats import by_suffix
+    from dense_cli.files.formats import by_suffix, folder_format
     from dense_cli.heads import format_of, heads
     from dense_cli.heads.head import Heads
 
+    if os.path.isdir(file) and folder_format(file) is not None:
+        return None
     named = by_suffix(file, "weights") or by_suffix(file, "arrays")
     if (named is None or "arrays" in named.holds) and (asked or file == "-"):
         return None
@@ -142,15 +146,14 @@ def _ranges(head: Head, file: str, memory: int | None) -> dict[str, Described]:
 
 
 def _arrays(file: str, input_format: str | None, key: str | None, memory: int | None) -> list[Array]:
-    import os
-
     from dense_cli.sources.layout import layouts
     from dense_cli.sources.open import Request, open_source
     from dense_cli.sources.streamed import in_order
     from dense_cli.views.describe import Description
 
     headers = layouts(file)
-    size = os.stat(file).st_size if file != "-" else None
+    kind = "folder" if os.path.isdir(file) else "file"
+    size = None if file == "-" else _folder_size(file) if os.path.isdir(file) else os.stat(file).st_size
     keys = [key] if key is not None or len(headers) < 2 else list(headers)
     arrays = []
     for name in keys:
@@ -159,5 +162,12 @@ def _arrays(file: str, input_format: str | None, key: str | None, memory: int | 
         for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
             description.add(block.x, block.places())
         header = headers.get(name or "") or (next(iter(headers.values())) if len(headers) == 1 else None)
-        arrays.append(Array(source.name, description.result(), header, size))
+        arrays.append(Array(source.name, description.result(), header, size, kind))
     return arrays
+
+
+def _folder_size(folder: str) -> int:
+    """Return the bytes of all files in a folder."""
+    return sum(
+        os.lstat(os.path.join(path, name)).st_size for path, _, names in os.walk(folder) for name in names
+    )

@@ -335,17 +335,17 @@ class Plan(HeadOptions):
             return None
         import numpy as np
 
-        from dense_cli.files.stream import open_stream
         from dense_cli.sources.masks import Mask, as_lengths, as_steps
+        from dense_cli.sources.open import open_source
         from dense_cli.sources.whole import read_array
 
         if self.mask_value is not None:
             with np.errstate(over="ignore"):
                 return Mask(value=float(dtype.type(self.mask_value)))
         if self.lengths is not None:
-            return Mask(lengths=as_lengths(read_array(open_stream(self.lengths)), self.lengths))
+            return Mask(lengths=as_lengths(read_array(open_source(self.lengths)), self.lengths))
         assert self.mask is not None
-        return Mask(steps=as_steps(read_array(open_stream(self.mask)), self.mask))
+        return Mask(steps=as_steps(read_array(open_source(self.mask)), self.mask))
 
 
 def _watched(source: Source, lead: Shape) -> tuple[Source, Fit | None, Places | None]:

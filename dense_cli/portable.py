@@ -139,7 +139,12 @@ def flush_to_disk(fd: int) -> None:
 
 
 def remove_open(fd: int | None, name: str) -> None:
-    """Remove a file that this process may have open, just before it ends."""
+    """Remove a file that this process may have open, or a folder, just before it ends."""
+    if os.path.isdir(name):
+        import shutil
+
+        shutil.rmtree(name, ignore_errors=True)
+        return
     try:
         os.unlink(name)
     except PermissionError:  # Windows removes no file that is open

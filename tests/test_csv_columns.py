@@ -148,7 +148,10 @@ def test_a_row_that_is_longer_than_the_first_is_ragged_whichever_columns_are_rea
     assert refusal(run, "a,b,c\n1,2,3\n1,2,3,4\n", "--columns", "a") == said
 
 
-def test_columns_are_those_of_a_csv(run: Run) -> None:
+def test_columns_are_those_of_a_table(run: Run) -> None:
     Path("x.json").write_text("[[1, 2]]")
     ran = run("predict", "x.json", "--logits", "--columns", "0")
-    assert (ran.code, ran.err) == (2, "Error: x.json: --columns is about a CSV, found json\n")
+    assert (ran.code, ran.err) == (
+        2,
+        "Error: x.json: --columns is about a table (csv, parquet, arrow), found json\n",
+    )

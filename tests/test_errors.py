@@ -81,7 +81,7 @@ def files(here: Path) -> Path:
             "predict ragged.jsonl -u 2 -f npy -o y.npy",
             "ragged.jsonl: an array needs samples of one shape: sample 1 (line 2, blank lines not counted) "
             "has 1 time step, sample 0 has 2 time steps\n"
-            "Hint: JSON Lines (-f jsonl) and JSON take samples of any length",
+            "Hint: JSON Lines (-f jsonl), JSON, CSV and Parquet take samples of any length",
         ),
         # finished outputs and time steps
         (
@@ -192,7 +192,7 @@ def test_a_mistake_is_told_in_one_line(line: str, message: str, files: Path, run
         (
             "predict batch.json -u 2 -f xml",
             "Invalid value for '-f' / '--format': 'xml' is not one of "
-            "'table', 'json', 'jsonl', 'csv', 'npy', 'npz', 'markdown'.",
+            "'table', 'json', 'jsonl', 'csv', 'npy', 'npz', 'safetensors', 'parquet', 'zarr', 'markdown'.",
         ),
         (
             "predict batch.json -u 2 --dtype bfloat16",

@@ -78,7 +78,10 @@ def damaged(draw: st.DrawFn, files: dict[str, bytes]) -> tuple[str, bytes]:
     suffix = os.path.splitext(name)[1]
     # Now and then under the suffix of another format, or none.
     other = draw(
-        st.sampled_from([None] * 6 + ["", ".npy", ".npz", ".json", ".jsonl", ".csv", ".h5", ".safetensors"])
+        st.sampled_from(
+            [None] * 6
+            + ["", ".npy", ".npz", ".json", ".jsonl", ".csv", ".h5", ".safetensors", ".parquet", ".arrow"]
+        )
     )
     return "fuzz" + (suffix if other is None else other), bytes(content)
 

@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.posix, pytest.mark.slow]
 
 
 _PLAIN = {"FORCE_COLOR": None}
-_FORMATS = {".pt": "torch"}
+_FORMATS = {".pt": "torch", ".arrows": "arrow"}
 _INPUTS = [
     pytest.param(suffix, content, words, id=f"{suffix}: {name}")
     for suffix, cases in {
@@ -28,6 +28,8 @@ _INPUTS = [
         ".csv": files.csv(),
         ".safetensors": files.safetensors(),
         ".pt": files.torch(),
+        ".parquet": files.parquet(),
+        ".arrows": files.arrow(),
     }.items()
     for name, (content, words) in cases.items()
 ]

@@ -16,7 +16,7 @@ from conftest import Run
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.files.formats import FORMATS
-from dense_cli.files.stream import ByteStream, File, open_stream
+from dense_cli.files.stream import ByteStream, File
 from dense_cli.sources.open import Request, open_source, sniff
 from dense_cli.sources.source import Source
 from dense_cli.sources.streamed import StreamSource, in_order, spool
@@ -339,11 +339,11 @@ def test_samples_of_outputs_that_come_step_by_step_are_found_in_every_step(here:
 
 def test_a_small_array_is_read_whole(here: Path) -> None:
     np.save("x.npy", np.array([3, 1]))
-    assert read_array(open_stream("x.npy")).tolist() == [3, 1]
+    assert read_array(open_source("x.npy")).tolist() == [3, 1]
     np.save("x.npy", X3)
-    assert read_array(open_stream("x.npy")).tolist() == X3.tolist()
+    assert read_array(open_source("x.npy")).tolist() == X3.tolist()
     Path("x.jsonl").write_text("[1,2]\n[3,4]\n")
-    assert read_array(open_stream("x.jsonl")).tolist() == [[1, 2], [3, 4]]
+    assert read_array(open_source("x.jsonl")).tolist() == [[1, 2], [3, 4]]
 
 
 # --- what is refused -----------------------------------------------------------------------------
@@ -464,7 +464,8 @@ REFUSED: list[tuple[str, bytes, type[DenseCliError], str]] = [
         "x",
         b"hello world",
         FileFormatError,
-        "expected an array as json, jsonl, npy, npz, csv, python, hdf5, safetensors, torch, "
+        "expected an array as json, jsonl, npy, npz, csv, python, hdf5, safetensors, zarr, "
+        "parquet, arrow, torch, "
         "found 'hello world'",
     ),
 ]

@@ -116,7 +116,7 @@ input_options = _bundle(
     click.option(
         "--columns",
         metavar="COLUMNS",
-        help="Which columns of a CSV, with commas between them: names, positions, slices such as 1:.",
+        help="Which columns of a table, with commas between them: names, positions, slices such as 1:.",
     ),
     click.option(
         "-b",

@@ -38,6 +38,17 @@ def open_output(path: str | None, *, text: bool = False, binary: str | None = No
         raise
 
 
+@contextmanager
+def open_folder(path: str | None, format: str) -> Iterator[str]:
+    """Make the folder that an output of ``format`` is, which is whole or not there."""
+    from dense_cli.writers import target
+
+    if path in (None, "-"):
+        raise click.UsageError(f"{format} is a folder: name it with -o")
+    with target.open_folder(path) as folder:
+        yield folder
+
+
 def screen_of(path: str | None) -> Screen:
     """Return the screen that text for ``path`` is shown on: none where it goes into a file."""
     from dense_cli.writers.screen import Screen

@@ -31,8 +31,8 @@ def predict(
     With --units or --weights INPUT goes through a Dense or TimeDistributed layer, with --logits through the
     softmax alone; with none of them it holds finished distributions.
 
-    INPUT is a JSON, JSON Lines, NPY, NPZ or CSV file, or - for standard input: one sample of features, a
-    batch of them (batch, features), or time steps (batch, time, …, features).
+    INPUT is JSON, JSON Lines, CSV, NPY, NPZ, Parquet, Zarr, …, or - for standard input: one sample of
+    features, a batch of them (batch, features), or time steps (batch, time, …, features).
 
     \b
       densecli predict x.json --units 4 --seed 6000

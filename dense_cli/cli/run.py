@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dense_cli.cli.notes import note
-from dense_cli.cli.output import open_output, screen_of
+from dense_cli.cli.output import open_folder, open_output, screen_of
 from dense_cli.cli.progress import ProgressBar
 from dense_cli.plan import Plan
 from dense_cli.writers.formats import FORMATS, format_of
@@ -21,5 +21,10 @@ def run_to(
     run = plan.open(note=note, progress=ProgressBar(shown=progress))
     require_fit(run, name)
     screen = screen_of(output) if on_screen else Screen()
+    options = TableOptions(limit, precision, screen)
+    if FORMATS[name].folder:
+        with open_folder(output, name) as folder:
+            write(run, folder, name, options)
+        return
     with open_output(output, text=on_screen, binary=name if binary else None) as out:
-        write(run, out, name, TableOptions(limit, precision, screen))
+        write(run, out, name, options)

@@ -35,6 +35,7 @@ class Format(NamedTuple):
         weights: the reader of its heads, where they are not simply named tensors.
         holds: ``arrays``, ``weights`` or both.
         extra: what is installed for it: ``densecli[extra]``.
+        folder: whether it is a folder, whose path then stands for the file.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Format(NamedTuple):
     weights: str | None = None
     holds: tuple[str, ...] = ("arrays", "weights")
     extra: str | None = None
+    folder: bool = False
 
     def fits(self, start: bytes) -> bool:
         """Whether a file of this format may begin like that."""
@@ -96,6 +98,30 @@ FORMATS = {
             rb".{5}\0{3}\{",
             tensors="dense_cli.files.safetensors:tensors",
         ),
+        Format(
+            "zarr",
+            (".zarr",),
+            tensors="dense_cli.files.zarr:tensors",
+            holds=("arrays",),
+            extra="zarr",
+            folder=True,
+        ),
+        Format(
+            "parquet",
+            (".parquet", ".pq"),
+            rb"PAR1",
+            arrays="dense_cli.sources.tables:read_parquet",
+            holds=("arrays",),
+            extra="parquet",
+        ),
+        Format(
+            "arrow",
+            (".arrow", ".arrows", ".feather", ".ipc"),
+            rb"ARROW1|\xff{4}",
+            arrays="dense_cli.sources.tables:read_arrow",
+            holds=("arrays",),
+            extra="parquet",
+        ),
         Format("onnx", (".onnx",), weights="dense_cli.heads.onnx:read", holds=("weights",), extra="onnx"),
         Format(
             "torch",
@@ -126,6 +152,14 @@ def by_suffix(file: str, what: str) -> Format | None:
     """Return the format that the suffix of a file names, among those that hold ``what``."""
     suffix = os.path.splitext(file)[1].lower()
     return next((row for row in FORMATS.values() if what in row.holds and suffix in row.suffixes), None)
+
+
+def folder_format(path: str) -> Format | None:
+    """Return the format of a folder: by what is in it, else by its suffix; None where it is only a folder."""
+    from dense_cli.files.zarr import is_zarr
+
+    row = FORMATS["zarr"] if is_zarr(path) else by_suffix(path.rstrip("/"), "arrays")
+    return row if row is not None and row.folder else None
 
 
 def by_content(start: bytes, whole: Callable[[], File], what: str) -> Format | None:

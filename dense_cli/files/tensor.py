@@ -188,8 +188,13 @@ def require_size(tensor: Tensor, file: str, memory: int | None) -> None:
 
 def require_inflated(nbytes: int, stored: int, where: str, what: str, memory: int | None) -> None:
     """Refuse ``nbytes`` that so few ``stored`` bytes of a file stand for that they look like a bomb."""
-    if nbytes > max(_BOMB_BYTES, _BOMB_RATIO * stored, memory or 0):
+    if is_inflated(nbytes, stored, memory):
         raise SizeError(
             f"{where}: {what} inflates {stored} stored bytes to the size of {nbytes}: a decompression bomb?",
             hint="allow it with --memory",
         )
+
+
+def is_inflated(nbytes: int, stored: int, memory: int | None) -> bool:
+    """Whether so few ``stored`` bytes stand for ``nbytes`` that they look like a decompression bomb."""
+    return nbytes > max(_BOMB_BYTES, _BOMB_RATIO * stored, memory or 0)

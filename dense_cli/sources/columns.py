@@ -20,7 +20,7 @@ _SLICE = re.compile(r"[+-]?\d{1,18}|([+-]?\d{1,18})?(:([+-]?\d{1,18})?){1,2}")
 _VALUES = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit", "scores": "score"}
 _OWN = re.compile(r"(p|logp|logit|score|v|top)\d+")
 # What a column is called that numbers the rows; pandas reads one without a name as the last of these.
-_INDEX = ("", "id", "index", "sample", "unnamed: 0")
+INDEX = ("", "id", "index", "sample", "unnamed: 0")
 
 
 class Columns(NamedTuple):
@@ -59,14 +59,14 @@ def columns_of(cells: list[str], request: Request, name: str, *, alone: bool) ->
         ConfigError: a column that is asked for is not there.
     """
     named = not any(map(is_number, cells)) and any(map(_LETTER.search, cells))
-    indexed = cells[0].strip().lower() in _INDEX and len(cells) > 1
+    indexed = cells[0].strip().lower() in INDEX and len(cells) > 1
     header, remark = named, None
     if not named and indexed:
         header = _counts_up(cells[1:])
     elif not named and not alone and counts_up(cells):
         header, remark = True, f"its first line, 0 to {len(cells) - 1}, is taken for a header"
     if request.columns is not None:
-        return Columns(header, _picked(request.columns, cells, header, name), remark=remark)
+        return Columns(header, picked(request.columns, cells, header, name), remark=remark)
     if _is_own(cells, request):
         return _own(cells, request, name)
     if header and indexed:
@@ -102,7 +102,7 @@ def is_number(cell: str) -> bool:
     return "_" not in cell
 
 
-def _picked(asked: str, cells: list[str], header: bool, name: str) -> tuple[int, ...]:
+def picked(asked: str, cells: list[str], header: bool, name: str) -> tuple[int, ...]:
     """Return the columns that names, positions and slices with commas between them ask for."""
     names = [cell.strip() for cell in cells] if header else []
     picked: list[int] = []

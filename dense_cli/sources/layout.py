@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import stat
+from typing import cast
 
 from dense_cli.errors import DenseCliError, naming
-from dense_cli.files.formats import by_content, by_suffix, load
+from dense_cli.files.formats import by_content, by_suffix, folder_format, load
 from dense_cli.files.stream import File
-from dense_cli.files.tensor import Tensor
+from dense_cli.files.tensor import Tensor, Tensors
 from dense_cli.portable import read_at
 
 
@@ -19,16 +20,8 @@ def layouts(path: str) -> dict[str, Tensor]:
     be read is left out: opening it says why.
     """
     readable: dict[str, Tensor] = {}
-    if path == "-" or not stat.S_ISREG(os.stat(path).st_mode):
-        return readable
-    file = File(path)
-    with naming(path):
-        start = read_at(file.fileno(), 16, 0)
-    row = by_suffix(path, "arrays") or by_content(start, lambda: file, "arrays")
-    if row is None or row.tensors is None or row.name == "json":
-        return readable
     try:
-        tensors = load(row.tensors)(file, None)
+        tensors = _tensors(path)
     except DenseCliError:
         return readable
     for name in tensors:
@@ -37,3 +30,18 @@ def layouts(path: str) -> dict[str, Tensor]:
         except DenseCliError:
             continue
     return readable
+
+
+def _tensors(path: str) -> Tensors | dict[str, Tensor]:
+    if path != "-" and os.path.isdir(path):
+        row = folder_format(path)
+        return {} if row is None or row.tensors is None else cast("Tensors", load(row.tensors)(path))
+    if path == "-" or not stat.S_ISREG(os.stat(path).st_mode):
+        return {}
+    file = File(path)
+    with naming(path):
+        start = read_at(file.fileno(), 16, 0)
+    row = by_suffix(path, "arrays") or by_content(start, lambda: file, "arrays")
+    if row is None or row.tensors is None or row.folder or row.name == "json":
+        return {}
+    return cast("Tensors", load(row.tensors)(file, None))

@@ -5,6 +5,7 @@ In: a path, or ``-``, in any format that holds arrays. Out: a `Source`.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 import sys
@@ -13,12 +14,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from dense_cli.errors import ConfigError, FileFormatError
-from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load
+from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, folder_format, holding, load
 
 if TYPE_CHECKING:
     from dense_cli.files.stream import ByteStream
     from dense_cli.sources.source import Source
 
+
+_TABLES = ("csv", "parquet", "arrow")
 
 Values = Literal["probabilities", "logits", "scores", "classes"]
 
@@ -32,8 +35,8 @@ class Request(NamedTuple):
 
     ``values`` says which: among members with densecli's own names, ``probabilities`` also takes
     log-probabilities and logits where there is nothing else. ``dtype``: what the raw bytes of an NPY are.
-    ``columns``: those of a CSV that are read. ``note`` is told what a reader takes for granted, and ``names``
-    gets the names of features, where a header has them, before the first row comes.
+    ``columns``: those of a table that are read. ``note`` is told what a reader takes for granted, and
+    ``names`` gets the names of features, where a header has them, before the first row comes.
     """
 
     key: str | None = None
@@ -65,9 +68,22 @@ def open_source(
         from dense_cli.sources.python import read_text
 
         return read_text(path, "INPUT", request)
+    if os.path.isdir(path):
+        return _read_folder(path, format, request, memory)
     from dense_cli.files.stream import open_stream
 
     return read_source(open_stream(path, memory), format, request)
+
+
+def _read_folder(path: str, format: str | None, request: Request, memory: int | None) -> Source:
+    """Read a folder that is a container of arrays."""
+    from dense_cli.sources.tensors import read_folder
+
+    row = FORMATS[format] if format is not None else folder_format(path)
+    if row is None or not row.folder:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+    _require_fitting(path, request, row)
+    return read_folder(path, request, row, memory)
 
 
 def is_literal(path: str) -> bool:
@@ -78,16 +94,23 @@ def is_literal(path: str) -> bool:
 def read_source(stream: ByteStream, format: str | None = None, request: Request = Request()) -> Source:
     """Read an opened file as a `Source`, as `open_source` does."""
     row = FORMATS[format] if format is not None else by_suffix(stream.name, "arrays") or sniff(stream)
-    if request.dtype is not None and row.name != "npy":
-        raise ConfigError(f"{stream.name}: --input-dtype is about the raw bytes of an NPY, found {row.name}")
-    if request.columns is not None and row.name != "csv":
-        raise ConfigError(f"{stream.name}: --columns is about a CSV, found {row.name}")
+    _require_fitting(stream.name, request, row)
+    if row.folder:
+        raise FileFormatError(f"{stream.name}: not {row.name}, which is a folder: found a file")
     if row.arrays is not None:
         reader = cast("Callable[[ByteStream, Request], Source]", load(row.arrays))
         return reader(stream, request)
     from dense_cli.sources.tensors import read
 
     return read(stream, request, row)
+
+
+def _require_fitting(name: str, request: Request, row: Format) -> None:
+    """Refuse what is asked of another format."""
+    if request.dtype is not None and row.name != "npy":
+        raise ConfigError(f"{name}: --input-dtype is about the raw bytes of an NPY, found {row.name}")
+    if request.columns is not None and row.name not in _TABLES:
+        raise ConfigError(f"{name}: --columns is about a table ({', '.join(_TABLES)}), found {row.name}")
 
 
 def sniff(stream: ByteStream) -> Format:

@@ -113,6 +113,7 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         FileFormatError, OSError: it cannot be read.
     """
     from dense_cli.files.stream import BOM, decoded, open_stream
+    from dense_cli.sources.open import read_source
     from dense_cli.sources.whole import read_array
 
     stream = open_stream(path)
@@ -124,7 +125,7 @@ def load_targets(path: str, labels: list[str] | None = None, ignore: int | None 
         for some in entries(text.removeprefix(BOM), path):
             gathered.add(some)
         return gathered.targets(ignore)
-    array = read_array(stream)
+    array = read_array(read_source(stream))
     with np.errstate(over="ignore", invalid="ignore"):  # float16 has no 2**62; a NaN may be signalling
         wrong = ~((array == np.floor(array)) & (array > -(2**62)) & (array < 2**62))
     if wrong.any():

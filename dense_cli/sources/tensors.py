@@ -44,6 +44,14 @@ def read(stream: ByteStream, request: Request, row: Format) -> Source:
     )
 
 
+def read_folder(path: str, request: Request, row: Format, memory: int | None) -> Source:
+    """Read one tensor of a container that is a folder; the errors are those of `read`."""
+    assert row.tensors is not None
+    tensors: Tensors = load(row.tensors)(path, memory, request.note)
+    name = choose(tensors, request, path)
+    return tensor_source(tensors[name], f"{path}[{name}]" if name else path, path, memory)
+
+
 def tensor_source(tensor: Tensor, name: str, file: str, memory: int | None) -> Source:
     """Return the rows of a tensor, a 1-D one being one row; ``name`` is what the source is called.
 

@@ -1,4 +1,4 @@
-"""A small array read at once: lengths, masks, targets. In: a stream in any format. Out: an array."""
+"""A small array read at once: lengths, masks, targets. In: a source. Out: an array."""
 
 from __future__ import annotations
 
@@ -7,13 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.files.stream import ByteStream
-from dense_cli.sources.open import read_source
+from dense_cli.sources.source import Source
 
 
-def read_array(stream: ByteStream) -> NDArray[Any]:
-    """Return the array of an opened file in any format; a 1-D array stays one."""
-    source = read_source(stream)
+def read_array(source: Source) -> NDArray[Any]:
+    """Return the whole array of a source; a 1-D array stays one."""
     shape = source.shape
     blocks = [block.x for block in source.blocks(1 << 16)]
     x = np.concatenate(blocks) if blocks else np.empty((0, shape[-1] or 0))

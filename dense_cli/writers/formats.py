@@ -21,6 +21,7 @@ class Format(NamedTuple):
         summarizes: it has a place for the summary.
         by_row: each row says where it stands, so that rows can be left out.
         on_screen: it is laid out for the screen it is shown on.
+        folder: it is a folder, which its writer gets the path of.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Format(NamedTuple):
     summarizes: bool = False
     by_row: bool = False
     on_screen: bool = False
+    folder: bool = False
 
 
 FORMATS = {
@@ -54,6 +56,15 @@ FORMATS = {
         Format("csv", (".csv",), "dense_cli.writers.csv:Csv", by_row=True),
         Format("npy", (".npy",), "dense_cli.writers.npy:Npy", by_step=False, binary=True, arrays=1),
         Format("npz", (".npz",), "dense_cli.writers.npy:Npz", by_step=False, binary=True),
+        Format(
+            "safetensors",
+            (".safetensors",),
+            "dense_cli.writers.safetensors:Safetensors",
+            by_step=False,
+            binary=True,
+        ),
+        Format("parquet", (".parquet", ".pq"), "dense_cli.writers.parquet:Parquet", binary=True, by_row=True),
+        Format("zarr", (".zarr",), "dense_cli.writers.zarr:Zarr", by_step=False, folder=True),
         Format(
             "markdown",
             (".md",),
@@ -78,5 +89,5 @@ def format_of(path: str | None) -> str:
     >>> format_of("y.npy"), format_of(None)
     ('npy', 'table')
     """
-    suffix = os.path.splitext(path or "")[1].lower()
+    suffix = os.path.splitext((path or "").rstrip("/"))[1].lower()
     return next((f.name for f in FORMATS.values() if suffix in f.suffixes), "table")

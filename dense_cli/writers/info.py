@@ -29,7 +29,7 @@ def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
         if array.order is not None:
             parts.append(f"{array.order} order")
         if array.size is not None:
-            parts.append(f"file of {array.size} bytes")
+            parts.append(f"{array.kind} of {array.size} bytes")
         write_lines(out, screen, *[""] * (i > 0), f"{shown(array.name)}: {' · '.join(parts)}")
         write_lines(out, screen, f"looks like {found.looks}", f"  {found.evidence}", "")
         write_lines(out, screen, *_numbers(array, screen))

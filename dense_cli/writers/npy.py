@@ -93,7 +93,7 @@ class LeadShape:
                 f"{self._name}: an array needs samples of one shape: sample {self._number} "
                 f"(line {self._number + 1}, blank lines not counted) has {_steps(shape)}, "
                 f"sample {self._first} has {_steps(self._sample)}",
-                hint="JSON Lines (-f jsonl) and JSON take samples of any length",
+                hint="JSON Lines (-f jsonl), JSON, CSV and Parquet take samples of any length",
             )
         self._sizes = np.zeros_like(self._sizes)
         self._count = 0
@@ -118,7 +118,7 @@ class Npy(Writer):
     def begin(self) -> None:
         self.lead = LeadShape(lead_of(self.run), self.run.input_name)
         self.name = _shown(self.run)
-        self.dtype, self.last = _kind(self.run, self.name)
+        self.dtype, self.last = kind_of(self.run, self.name)
         self.known = None not in self.run.shape
         self.body: IO[bytes] = self.out if self.known else TemporaryFile()
         if self.known:
@@ -126,8 +126,8 @@ class Npy(Writer):
 
     def write(self, result: Result) -> None:
         if not self.known:
-            self.lead.add(_places(self.run, result))
-        self.body.write(np.ascontiguousarray(_rows(result, self.name), self.dtype).data)
+            self.lead.add(places_of(self.run, result))
+        self.body.write(np.ascontiguousarray(rows_of(result, self.name), self.dtype).data)
 
     def end(self) -> None:
         if not self.known:
@@ -151,15 +151,15 @@ class Npz(Writer):
         self.bodies: dict[str, BinaryIO] = {name: TemporaryFile() for name in arrays_of(self.run)}
 
     def write(self, result: Result) -> None:
-        self.lead.add(_places(self.run, result))
+        self.lead.add(places_of(self.run, result))
         for name, body in self.bodies.items():
-            body.write(np.ascontiguousarray(_rows(result, name), _kind(self.run, name)[0]).data)
+            body.write(np.ascontiguousarray(rows_of(result, name), kind_of(self.run, name)[0]).data)
 
     def end(self) -> None:
         lead = self.lead.end()
         with new_archive(self.out) as archive:
             for name, body in self.bodies.items():
-                dtype, last = _kind(self.run, name)
+                dtype, last = kind_of(self.run, name)
                 # A fixed date: the same input gives the same bytes.
                 with archive.open(zipfile.ZipInfo(f"{name}.npy"), "w", force_zip64=True) as member:
                     member.write(npy_header((*lead, *last), dtype))
@@ -182,7 +182,8 @@ def lead_of(run: Run) -> tuple[int | None, ...]:
     return lead if run.keeps_time else (lead[0], *lead[2:])
 
 
-def _places(run: Run, result: Result) -> NDArray[np.int64]:
+def places_of(run: Run, result: Result) -> NDArray[np.int64]:
+    """Return where rows stand on the axes that `lead_of` has."""
     places = result.places
     return places if run.keeps_time else np.delete(places, 1, axis=1)
 
@@ -193,7 +194,7 @@ def _shown(run: Run) -> str:
     return run.view.values
 
 
-def _kind(run: Run, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def kind_of(run: Run, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     """Return the dtype and the last axis of an array."""
     if name == "mask":
         return np.dtype(np.bool_), ()
@@ -203,7 +204,8 @@ def _kind(run: Run, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     return (np.dtype(np.int64) if name.endswith("classes") else run.dtype), last
 
 
-def _rows(result: Result, name: str) -> NDArray[Any]:
+def rows_of(result: Result, name: str) -> NDArray[Any]:
+    """Return the rows of an array by its name."""
     if name == "classes":
         return result.classes
     if name == "mask":

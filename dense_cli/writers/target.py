@@ -74,6 +74,53 @@ def open_output(path: str) -> Iterator[BinaryIO]:
         half_written.pop(beside, None)
 
 
+@contextmanager
+def open_folder(path: str) -> Iterator[str]:
+    """Make a folder beside ``path``, which takes its place only when the block ends without an error.
+
+    An older folder is replaced where it is empty or a Zarr store: it is moved aside, and gone once the new
+    one has its name.
+
+    Raises:
+        OSError: the folder around it is missing or read-only, ``path`` is something else, the disk is full, …
+    """
+    with naming(path):
+        place = os.path.realpath(path)
+    old = os.stat(place) if os.path.lexists(place) else None
+    if not path or (old is not None and not _replaceable(place)):
+        raise FileExistsError(errno.EEXIST, "expected a new name, or a Zarr folder that is replaced", path)
+    parent = os.path.dirname(place)
+    _require_writable(path, parent, old)
+    beside = os.path.join(parent, f".densecli-{os.urandom(8).hex()}")
+    aside = f"{beside}-old"
+    half_written[beside] = None
+    try:
+        with naming(path):
+            os.mkdir(beside)
+        yield beside
+        if old is not None:
+            os.chmod(beside, stat.S_IMODE(old.st_mode))
+            os.rename(place, aside)
+        os.rename(beside, place)
+        shutil.rmtree(aside, ignore_errors=True)
+    except BaseException as e:
+        shutil.rmtree(beside, ignore_errors=True)
+        if os.path.isdir(aside) and not os.path.lexists(place):
+            os.rename(aside, place)
+        if isinstance(e, OSError) and str(e.filename or "").startswith(beside):
+            e.filename = path
+        raise
+    finally:
+        half_written.pop(beside, None)
+
+
+def _replaceable(place: str) -> bool:
+    """Whether a folder is one that may be replaced: what is no store of arrays may be anything."""
+    from dense_cli.files.zarr import is_zarr
+
+    return os.path.isdir(place) and (is_zarr(place) or not os.listdir(place))
+
+
 def _require_writable(path: str, folder: str, old: os.stat_result | None) -> None:
     """Refuse a place where no file can be put; replacing a file that is read-only would not ask."""
     if old is not None and not os.access(path, os.W_OK):

@@ -31,8 +31,8 @@ def _misfit(option: str, name: str, fitting: list[str]) -> UsageError:
     return UsageError(f"{option} does not fit {name}: expected {', '.join(fitting[:-1])} or {fitting[-1]}")
 
 
-def write(run: Run, out: BinaryIO, name: str, table: TableOptions) -> None:
-    """Write the results of a run in the format ``name``.
+def write(run: Run, out: BinaryIO | str, name: str, table: TableOptions) -> None:
+    """Write the results of a run in the format ``name``, to a file or into a folder.
 
     Raises:
         UsageError: as `require_fit`.

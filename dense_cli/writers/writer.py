@@ -6,7 +6,7 @@ In: a `Run`, the view that was computed for it, and results in order. Out: bytes
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import BinaryIO, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
@@ -33,11 +33,12 @@ def with_arrays(view: View) -> View:
 class Writer(ABC):
     """Takes results in order, between `begin` and `end`; `step` comes before those of a time step.
 
-    ``view`` is what was computed, the view that `wants` returned.
+    ``view`` is what was computed, the view that `wants` returned; ``out`` is a file, or the path of a folder
+    for a format that is one.
     """
 
-    def __init__(self, out: BinaryIO, run: Run, view: View, table: TableOptions) -> None:
-        self.out = out
+    def __init__(self, out: Any, run: Run, view: View, table: TableOptions) -> None:
+        self.out: BinaryIO = out
         self.run = run
         self.view = view
         self.table = table

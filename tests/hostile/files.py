@@ -9,6 +9,8 @@ import warnings
 import zipfile
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from hostile import seeds, torchfiles
 
@@ -224,6 +226,81 @@ def safetensors() -> dict[str, Case]:
         "bfloat16": (made({"x": entry("BF16", (4, 4), (0, 32))}), None),
         "truths": (made({"x": entry("BOOL", (8, 4), (0, 32))}, bytes(range(32))), None),
     }
+
+
+def parquet() -> dict[str, Case]:
+    """Parquet: cut, lying, of other kinds of columns, several arrays."""
+    good = seeds.parquet(seeds.X2)
+
+    def table(**columns: object) -> bytes:
+        file = io.BytesIO()
+        pq.write_table(pa.table(columns), file)
+        return file.getvalue()
+
+    unreadable = "not readable as Parquet"
+    return {
+        "empty": (b"", "no data"),
+        "text": (b"hello, world\n", unreadable),
+        "magic alone": (b"PAR1", unreadable),
+        "magic twice": (b"PAR1PAR1", unreadable),
+        "cut at the end": (good[:-5], unreadable),
+        "cut in half": (good[: len(good) // 2], unreadable),
+        "the end alone": (good[len(good) // 2 :], unreadable),
+        "a footer of 2**31": (good[:-8] + struct.pack("<I", 2**31 - 1) + b"PAR1", unreadable),
+        "an empty footer": (good[:-8] + struct.pack("<I", 0) + b"PAR1", unreadable),
+        "a footer of zeros": (good[:4] + bytes(100) + struct.pack("<I", 100) + b"PAR1", unreadable),
+        "encrypted": (good[:-4] + b"PARE", unreadable),
+        "a flipped bit": (_edited(good, (np.float64(seeds.X2[1, 0]).tobytes(), 3, b"\xff")), unreadable),
+        "texts": (table(a=["x"]), "column 'a' holds string"),
+        "a name with an escape": (table(**{"\x1b[31m": ["x"]}), "holds string"),
+        "a name of 100,000": (table(**{"k" * 100_000: ["x"]}), "holds string"),
+        "null": (table(a=[1.0, None]), "column 'a': row 1 is null: expected a number"),
+        "two lists": (table(a=[[1.0]], b=[[1.0]]), "expected one array, found columns 'a', 'b'"),
+        "ragged": (table(a=[[1.0, 2.0], [1.0]]), "ragged: row 1 has length 1, those before have 2"),
+        "no rows": (table(a=pa.array([], pa.float32())), "the table has no rows"),
+        "no columns": (table(), "found no columns"),
+        "structs": (table(a=[{"b": 1.0}]), "column 'a' holds struct"),
+        "dates": (table(a=pa.array([1], pa.timestamp("s"))), "column 'a' holds timestamp"),
+        "bytes": (table(a=[b"x"]), "column 'a' holds binary"),
+        "lists": (table(a=[[1.0, 2.0]], b=["x"]), None),
+        "NaN": (table(a=[1.0], b=[2.0]), None),
+    }
+
+
+def arrow() -> dict[str, Case]:
+    """Arrow: messages that lie, streams without an end, compressed buffers of another size."""
+    good = seeds.arrow(seeds.X2)
+    packed = seeds.arrow(seeds.X2, compression="zstd")
+
+    def message(size: int, metadata: bytes = b"") -> bytes:
+        return b"\xff\xff\xff\xff" + struct.pack("<i", size) + metadata
+
+    cases: dict[str, Case] = {
+        "empty": (b"", "no data"),
+        "text": (b"hello, world\n", "not arrow: it begins with"),
+        "magic alone": (b"ARROW1\0\0", "truncated: Arrow's mark of the end is not there"),
+        "the mark of the end alone": (message(0), "not readable as Arrow"),
+        "metadata of 2**31": (message(2**31 - 1), "no message of Arrow begins with"),
+        "metadata of less than nothing": (message(-1), "no message of Arrow begins with"),
+        "metadata that are not there": (message(1 << 20, b"x"), "damaged or truncated"),
+        "metadata of zeros": (message(64, bytes(64)), "damaged"),
+        "metadata of ones": (message(64, b"\xff" * 64), "damaged or truncated"),
+        "a table before the start": (message(64, struct.pack("<Ii", 4, 2**30) + bytes(56)), "damaged"),
+        "no mark of the end": (good[:-8], "truncated: Arrow's mark of the end is not there"),
+        "cut in half": (good[: len(good) // 2], "truncated"),
+        "another message": (good[:-8] + message(0x4242), "truncated"),
+        "an older version": (good[4:], "not arrow: it begins with"),
+        "a compressed buffer of 2**40": (
+            _edited(packed, (b"\x28\xb5\x2f\xfd", -8, struct.pack("<q", 2**40))),
+            "would take",
+        ),
+        "a compressed buffer of another size": (
+            _edited(packed, (b"\x28\xb5\x2f\xfd", -8, struct.pack("<q", 2**20))),
+            "not readable as Arrow",
+        ),
+        "bytes after the end": (good + b"more", None),
+    }
+    return cases
 
 
 def torch() -> dict[str, Case]:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 _DATA = Path(__file__).parent.parent / "data" / "weights"
 
@@ -65,6 +67,27 @@ def onnx_metadata(**entries: str) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def parquet(array: np.ndarray) -> bytes:
+    """Return an array as columns of a Parquet file in two groups of rows, with a checksum of each page."""
+    file = io.BytesIO()
+    table = pa.table({f"f{i}": column for i, column in enumerate(array.T)})
+    pq.write_table(table, file, row_group_size=4, write_page_checksum=True)
+    return file.getvalue()
+
+
+def arrow(array: np.ndarray, *, file: bool = False, compression: str | None = None) -> bytes:
+    """Return an array as a column of nested lists in Arrow's IPC format, in batches of one row."""
+    kind = pa.float64()
+    for _ in array.shape[1:]:
+        kind = pa.list_(kind)
+    table = pa.table({"x": pa.array(array.tolist(), kind)})
+    out = io.BytesIO()
+    options = pa.ipc.IpcWriteOptions(compression=compression)
+    with (pa.ipc.new_file if file else pa.ipc.new_stream)(out, table.schema, options=options) as writer:
+        writer.write_table(table, max_chunksize=1)
+    return out.getvalue()
+
+
 def lines(values: list[object]) -> bytes:
     """Return values as JSON Lines."""
     return "".join(json.dumps(value) + "\n" for value in values).encode()
@@ -92,6 +115,10 @@ def arrays() -> dict[str, bytes]:
         "x3.safetensors": safetensors(x=X3),
         "x.pt": (_DATA.parent / "torch" / "alone.pt").read_bytes(),
         "x.pth": (_DATA.parent / "torch" / "views_legacy.pth").read_bytes(),
+        "x2.parquet": parquet(X2),
+        "x3.arrows": arrow(X3),
+        "x3.arrow": arrow(X3, file=True),
+        "x2.feather": arrow(X2, file=True, compression="lz4"),
         "x2.json": json.dumps(X2.tolist()).encode(),
         "x3.json": json.dumps({"x": X3.tolist()}).encode(),
         "x3.jsonl": lines(X3.tolist()),

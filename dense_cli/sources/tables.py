@@ -1,0 +1,385 @@
+"""Parquet and Arrow: tables of typed columns.
+
+In: a stream. Out: a `StreamSource`, one record batch after another. Columns of numbers are the features of
+one sample a row; a column of lists has a sample in each row: a vector, or steps, whose number may differ.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import chain
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError
+from dense_cli.files.stream import ByteStream
+from dense_cli.sources.choose import OUTPUTS, only_likeliest, outputs_of
+from dense_cli.sources.columns import INDEX, picked
+from dense_cli.sources.open import Request
+from dense_cli.sources.source import Chunk, Places, Source
+from dense_cli.sources.streamed import StreamSource
+from dense_cli.text import axis_names, listed
+
+_PICK = "--columns picks the columns that are read"
+_PANDAS = "__index_level_0__"  # the column in which pandas keeps an index
+_CHUNK = 4 << 20  # bytes of a record batch that are worked on at once
+
+
+def read_parquet(stream: ByteStream, request: Request) -> Source:
+    """Read a Parquet file, in place or by way of a temporary file.
+
+    Raises:
+        MissingExtraError: pyarrow is not installed.
+        FileFormatError, DtypeError, ShapeError, ConfigError: it is not what it should be.
+    """
+    from dense_cli.files.parquet import batches, open_parquet
+
+    _require_data(stream)
+    file = stream.whole()
+    opened = open_parquet(file)
+    table = _Table(_asked(opened.schema_arrow, request, stream.name), stream, request)
+    rows = batches(opened, table.names, file, stream.memory, lists=table.asked.lists)
+    return table.source(rows, opened.metadata.num_rows)
+
+
+def read_arrow(stream: ByteStream, request: Request) -> Source:
+    """Read Arrow's IPC format, as a file or as a stream, which flows; errors are those of `read_parquet`."""
+    from dense_cli.files.arrow import ArrowStream
+
+    _require_data(stream)
+    opened = ArrowStream(stream)
+    table = _Table(_asked(opened.schema, request, stream.name), stream, request)
+    return table.source(opened.batches(table.names), None)
+
+
+def _require_data(stream: ByteStream) -> None:
+    if not stream.start(1):
+        raise FileFormatError(f"{stream.name}: no data: the input is empty")
+
+
+class _Kind(NamedTuple):
+    """What a column holds: numbers, or lists of them; None is a size that rows may differ in."""
+
+    dtype: np.dtype[Any]
+    sizes: tuple[int | None, ...]
+
+
+class _Asked(NamedTuple):
+    """Which columns are read.
+
+    Attributes:
+        schema: that of the table.
+        columns: those that are read, by their positions; the first ``places`` say where a row stands.
+        lists: whether the last of them holds a sample in each row.
+        numbered: whether the first counts the rows, and is left out.
+        remark: what is taken for granted.
+    """
+
+    schema: Any
+    columns: list[int]
+    lists: bool
+    places: int = 0
+    numbered: bool = False
+    remark: str | None = None
+
+
+def _asked(schema: Any, request: Request, name: str) -> _Asked:
+    """Return which columns are meant.
+
+    Raises:
+        ConfigError: none is, several are, or one that is asked for is not there.
+        DtypeError: one that is meant does not hold numbers.
+    """
+    names = list(schema.names)
+    twice = [each for each in names if names.count(each) > 1] if len(set(names)) < len(names) else []
+    if twice:
+        raise ConfigError(f"{name}: two columns are named {twice[0]!r}")
+    if request.columns is not None:
+        if request.key is not None:
+            raise ConfigError(f"{name}: expected one of --key and --columns, found both")
+        columns = list(picked(request.columns, names, True, name))
+        if len(columns) == 1 and _kind(schema.field(columns[0]), name).sizes:
+            return _Asked(schema, columns, True)
+        for at in columns:
+            _require_number(schema.field(at), name)
+        return _Asked(schema, columns, False)
+    if (own := _own(schema, names, request, name)) is not None:
+        return own
+    if request.key is not None:
+        if request.key not in names:
+            raise ConfigError(f"{name}: no column {request.key!r}: found {listed(map(repr, names), 8)}")
+        at = names.index(request.key)
+        return _Asked(schema, [at], bool(_kind(schema.field(at), name).sizes))
+    return _only(schema, names, name)
+
+
+def _only(schema: Any, names: list[str], name: str) -> _Asked:
+    """Return the one column of lists, or all columns, where these hold numbers; none that counts the rows."""
+    left = [at for at in range(len(names)) if names[at] != _PANDAS]
+    numbered = len(left) > 1 and names[left[0]].strip().lower() in INDEX
+    lists = [at for at in left if _holds(schema.field(at), lists=True)]
+    numbers = [at for at in left[int(numbered) :] if _holds(schema.field(at), lists=False)]
+    if lists and (len(lists) > 1 or numbers):
+        found = listed((repr(names[at]) for at in (*lists, *numbers)), 8)
+        raise ConfigError(
+            f"{name}: expected one array, found columns {found}",
+            hint=f"choose one with --key {names[lists[0]]}, or columns of numbers with --columns",
+        )
+    if not left:
+        raise ConfigError(f"{name}: expected one array, found no columns")
+    if lists:
+        return _Asked(schema, lists, True)
+    for at in left:
+        _require_number(schema.field(at), name)
+    remarks = [f"{_PANDAS!r}, the index of pandas, is left out"] if len(left) < len(names) else []
+    if numbered:
+        remarks.append(f"the first column, {names[left[0]]!r}, counts the rows and is left out")
+    return _Asked(schema, left, False, numbered=numbered, remark="; ".join(remarks) or None)
+
+
+def _own(schema: Any, names: list[str], request: Request, name: str) -> _Asked | None:
+    """Return where a table of densecli's own has what; None where it is another."""
+    if not names or names[0] != "sample":
+        return None
+    count = next((n for n in range(1, len(names)) if names[: n + 1] != axis_names(n + 1)), len(names))
+    found = [each for each in OUTPUTS if each in names and _holds(schema.field(each), lists=True)]
+    if not found:
+        if "top_classes" in names:
+            raise only_likeliest(name)
+        return None
+    wanted = [request.key] if request.key is not None else outputs_of(request) if request.outputs else found
+    values = next((each for each in wanted if each in found), None)
+    if values is None:
+        raise ConfigError(
+            f"{name}: expected {wanted[0]}, found {listed(map(repr, names), 8)}",
+            hint=f"--key NAME takes another array for {wanted[0]}",
+        )
+    return _Asked(schema, [*range(count), names.index(values)], True, places=count)
+
+
+# --- types ------------------------------------------------------------------------------------------------
+
+
+def _holds(field: Any, *, lists: bool) -> bool:
+    """Whether a column holds lists of numbers, or numbers."""
+    try:
+        return bool(_kind(field, "").sizes) == lists
+    except DtypeError:
+        return False
+
+
+def _require_number(field: Any, name: str) -> None:
+    if _kind(field, name).sizes:
+        raise DtypeError(
+            f"{name}: column {field.name!r} holds lists: expected numbers",
+            hint=f"--key {field.name} reads it alone",
+        )
+
+
+def _kind(field: Any, name: str) -> _Kind:
+    """Return what a column holds.
+
+    Raises:
+        DtypeError: neither numbers nor lists of them.
+    """
+    import pyarrow.types as types
+
+    found, sizes = field.type, []
+    if isinstance(shape := getattr(found, "shape", None), (list, tuple)):  # arrow.fixed_shape_tensor
+        if getattr(found, "permutation", None) not in (None, list(range(len(shape)))):
+            raise DtypeError(f"{name}: column {field.name!r}: a tensor whose axes are permuted")
+        return _Kind(_number(found.value_type, field, name), tuple(map(int, shape)))
+    while types.is_fixed_size_list(found) or types.is_list(found) or types.is_large_list(found):
+        sizes.append(int(found.list_size) if types.is_fixed_size_list(found) else None)
+        found = found.value_type
+    return _Kind(_number(found, field, name), tuple(sizes))
+
+
+def _number(found: Any, field: Any, name: str) -> np.dtype[Any]:
+    """Return the dtype of a type of numbers."""
+    import pyarrow.types as types
+
+    if types.is_integer(found) or types.is_floating(found) or types.is_boolean(found):
+        dtype: np.dtype[Any] = np.dtype(found.to_pandas_dtype())
+        return dtype
+    raise DtypeError(
+        f"{name}: column {field.name!r} holds {str(field.type)[:60]}: expected numbers, or lists of them",
+        hint=_PICK,
+    )
+
+
+# --- rows -------------------------------------------------------------------------------------------------
+
+
+class _Table:
+    """Record batches → chunks; keeps what the first says that the others must be like.
+
+    Attributes:
+        names: the columns that are read.
+    """
+
+    def __init__(self, asked: _Asked, stream: ByteStream, request: Request) -> None:
+        self.asked = asked
+        self.name = stream.name
+        self.stream = stream
+        self.request = request
+        fields = [asked.schema.field(at) for at in asked.columns]
+        self.names: list[str] = [field.name for field in fields]
+        self._kinds = [_kind(field, stream.name) for field in fields]
+        self._dtype = np.result_type(*[kind.dtype for kind in self._kinds[asked.places + asked.numbered :]])
+        if request.names is not None and not asked.lists:
+            request.names.extend(self.names[int(asked.numbered) :])
+        self._rows = 0
+        self._sizes: tuple[int, ...] | None = None  # of a sample after its time steps, features last
+        self._next = 0  # the number that the first column, where it counts the rows, has next
+
+    def source(self, batches: Iterator[Any], rows: int | None) -> Source:
+        """Return the source of record batches, of which there are ``rows`` rows where that is known."""
+        made = self._chunks(batches, rows)
+        shape: tuple[int | None, ...] | None = None
+        if rows is not None and not self._ragged and not self.asked.places:
+            first = next(made)
+            made = chain([first], made)
+            shape = (rows, *(self._sizes or first.x.shape[1:]))
+        return StreamSource(self.name, self._dtype, made, shape, memory=self.stream.memory)
+
+    @property
+    def _ragged(self) -> bool:
+        """Whether samples may differ in their time steps."""
+        sizes = self._kinds[-1].sizes
+        return len(sizes) > 1 and sizes[0] is None
+
+    def _chunks(self, batches: Iterator[Any], rows: int | None) -> Iterator[Chunk]:
+        for batch in batches:
+            step = max(1, _CHUNK * batch.num_rows // max(batch.nbytes, 1))
+            for start in range(0, batch.num_rows, step):
+                yield self._chunk(batch.slice(start, step))
+        if rows is not None and self._rows != rows:
+            raise FileFormatError(f"{self.name}: truncated: {self._rows} of {rows} rows are there")
+        if not self._rows:
+            raise FileFormatError(f"{self.name}: no data: the table has no rows")
+
+    def _chunk(self, batch: Any) -> Chunk:
+        """Return some rows of the table as rows of features."""
+        start, self._rows = self._rows, self._rows + batch.num_rows
+        if not start and self.asked.remark is not None:
+            self.request.note(f"{self.name}: {self.asked.remark}")
+        pause = not self.stream.regular
+        if not self.asked.lists:
+            x = self._features(batch, start)
+            return Chunk(x, np.arange(start, self._rows)[:, None], pause, whole=True)
+        x, places = self._samples(batch.column(len(self.names) - 1), start)
+        if not self.asked.places:
+            return Chunk(x, places, pause, whole=True)
+        if len(x) != batch.num_rows:
+            raise ShapeError(f"{self.name}: column {self.names[-1]!r}: expected one list of numbers in a row")
+        stated = [self._numbers(batch.column(at), at, start) for at in range(self.asked.places)]
+        return Chunk(x, self._places(stated), pause, stated=True)
+
+    def _features(self, batch: Any, start: int) -> NDArray[Any]:
+        """Return columns of numbers side by side."""
+        columns = [self._numbers(column, at, start) for at, column in enumerate(batch.columns)]
+        if self.asked.numbered:
+            self._check_numbers(columns.pop(0), start)
+        return np.stack(columns, axis=1, dtype=self._dtype, casting="unsafe")
+
+    def _check_numbers(self, numbers: NDArray[Any], start: int) -> None:
+        """Refuse a first column that is called an index and does not count the rows."""
+        if not start:
+            self._next = int(numbers[0])
+        wrong = np.flatnonzero(numbers != self._next + np.arange(len(numbers)))
+        if len(wrong):
+            row = int(wrong[0])
+            raise DtypeError(
+                f"{self.name}: row {start + row}: the first column is called an index: expected it to count "
+                f"the rows, {self._next + row} here, found {numbers[row]}",
+                hint=_PICK,
+            )
+        self._next += len(numbers)
+
+    def _numbers(self, column: Any, at: int, start: int) -> NDArray[Any]:
+        """Return a column of numbers."""
+        self._require_no_null(column, at, start)
+        numbers: NDArray[Any] = column.to_numpy(zero_copy_only=False)
+        return numbers
+
+    def _require_no_null(self, column: Any, at: int, start: int) -> None:
+        if column.null_count:
+            row = start + int(column.is_null().to_numpy(zero_copy_only=False).argmax())
+            raise DtypeError(f"{self.name}: column {self.names[at]!r}: row {row} is null: expected a number")
+
+    def _places(self, stated: list[NDArray[Any]]) -> Places:
+        if any(axis.dtype.kind not in "iu" or (axis < 0).any() or (axis >= 2**53).any() for axis in stated):
+            raise DtypeError(f"{self.name}: expected whole numbers for {' and '.join(self.names[:-1])}")
+        return np.stack(stated, axis=1, dtype=np.int64, casting="unsafe")
+
+    def _samples(self, column: Any, start: int) -> tuple[NDArray[Any], Places]:
+        """Return the rows of a column of lists, and their places."""
+        where = f"{self.name}: column {self.names[-1]!r}"
+        count = len(column)
+        self._require_no_null(column, -1, start)
+        values, steps, sizes = self._flattened(column, start, where)
+        if values.null_count:
+            raise DtypeError(f"{where}: a number in rows {start} to {start + count - 1} is null")
+        if sizes[-1] == 0:
+            raise ShapeError(f"{where}: expected features, found an empty list in row {start}")
+        self._sizes = sizes
+        x = values.to_numpy(zero_copy_only=False).reshape(-1, sizes[-1])
+        return x, _grid(start, count, steps, sizes[:-1])
+
+    def _flattened(
+        self, column: Any, start: int, where: str
+    ) -> tuple[Any, NDArray[np.int64] | None, tuple[int, ...]]:
+        """Return all numbers of nested lists, the steps of each row where these may differ, other sizes."""
+        sizes = self._kinds[-1].sizes
+        if hasattr(column, "storage"):  # arrow.fixed_shape_tensor: all numbers of a sample in one list
+            return column.storage.flatten(), None, tuple(size or 0 for size in sizes)
+        steps: NDArray[np.int64] | None = None
+        inner: list[int] = []
+        for level, size in enumerate(sizes):
+            if column.null_count:
+                raise DtypeError(f"{where}: a list in rows from {start} on is null")
+            if size is not None:
+                inner.append(size)
+            else:
+                lengths = column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+                if level == 0 and self._ragged:
+                    steps = lengths
+                    if not lengths.all():
+                        raise ShapeError(f"{where}: row {start + int(lengths.argmin())} has no time steps")
+                else:
+                    known = None if self._sizes is None else self._sizes[len(inner)]
+                    inner.append(_one_length(lengths, known, start if level == 0 else None, where))
+            column = column.flatten()
+        return column, steps, tuple(inner)
+
+
+def _one_length(lengths: NDArray[np.int64], known: int | None, start: int | None, where: str) -> int:
+    """Return the one length of all lists, that of those before where it is ``known``.
+
+    ``start`` is the row of the first, where each is a row's.
+    """
+    expected = int(lengths[0]) if known is None else known
+    wrong = np.flatnonzero(lengths != expected)
+    if len(wrong):
+        row = "a list inside" if start is None else f"row {start + int(wrong[0])}"
+        raise ShapeError(
+            f"{where}: ragged: {row} has length {lengths[wrong[0]]}, those before have {expected}"
+        )
+    return expected
+
+
+def _grid(start: int, count: int, steps: NDArray[np.int64] | None, sizes: tuple[int, ...]) -> Places:
+    """Return where rows stand: samples from ``start``, ``steps`` of each where these differ, other axes."""
+    if steps is None:
+        places: Places = np.indices((count, *sizes), np.int64).reshape(1 + len(sizes), -1).T
+        places[:, 0] += start
+        return places
+    total, inner = int(steps.sum()), int(np.prod(sizes, dtype=np.int64))
+    samples = np.repeat(np.arange(start, start + count), steps)
+    times = np.arange(total) - np.repeat(np.cumsum(steps) - steps, steps)
+    further = np.indices(sizes, np.int64).reshape(len(sizes), inner).T
+    leading = np.stack([samples, times], axis=1)
+    return np.concatenate([np.repeat(leading, inner, axis=0), np.tile(further, (total, 1))], axis=1)
