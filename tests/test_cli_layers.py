@@ -358,6 +358,16 @@ def test_a_layer_that_densecli_does_not_have_is_listed_and_what_is_before_it_run
     assert run("layers", "m.keras").text.splitlines()[-1] == (
         "cannot be run: last: it comes after a layer that cannot be run"
     )
+    for args in (["predict", "-f", "npy"], ["check"], ["predict", "--until", "theirs"]):
+        ran = run(args[0], "x.npy", "-m", "m.keras", *args[1:])
+        assert (ran.code, ran.out, ran.err) == (
+            2,
+            b"",
+            "Error: m.keras: layer 'theirs' (Theirs) cannot be run: unknown class 'Theirs'\n"
+            "Hint: what comes before it can be run: --until flat\n",
+        )
+    ran = run("predict", "x.npy", "-m", "m.keras", "--until", "flat", "-f", "json")
+    assert (np.array(json.loads(ran.text)["values"], "f4") == rows(3, 4, 2).reshape(3, 8)).all()
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,38 @@ def test_the_layer_in_which_a_weight_was_changed_is_found(run: Run, here: Path, 
     assert against(run, "changed.keras", ENGLISH, "--against", TRANSLATE, "--atol", 1)["first_beyond"] is None
 
 
+def test_a_model_of_keras_2_and_one_of_keras_3_with_the_same_weights_are_the_same(run: Run) -> None:
+    given = DATA / "same__input.npy"
+    found = against(run, DATA / "same_keras2.h5", given, "--against", DATA / "same_keras3.keras")
+    assert [(o["a"], o["paired_by"], o["beyond"]) for o in found["outputs"]] == [
+        (name, "name", 0)
+        for name in ("ids", "embedding", "bidirectional", "lstm", "batch_normalization", "time_distributed")
+    ]
+    # Keras 3 computes the mask of an Embedding as a layer of its own.
+    assert (found["only_a"], found["only_b"], found["first_beyond"]) == ([], ["not_equal"], None)
+    for file in ("same_keras2.h5", "same_keras3.keras"):
+        ran = run("compare", given, DATA / "same__output0.npy", "-m", DATA / file, "--atol", "1e-6")
+        assert ran.code == 0
+
+
+def test_rounded_weights_show_from_the_first_layer_that_has_some(run: Run, here: Path) -> None:
+    model = load_model(TRANSLATE)
+    whole = model.predict(np.load(ENGLISH), verbose=0)
+    for weight in model.weights:
+        weight.assign(weight.value.astype("f2").astype("f4"))
+    model.save("rounded.keras")
+    apart = np.abs(model.predict(np.load(ENGLISH), verbose=0).astype("f8") - whole)
+    found = against(run, "rounded.keras", ENGLISH, "--against", TRANSLATE)
+    assert found["first_beyond"] == "encoder__0"
+    last = {output["a"]: output for output in found["outputs"]}["french"]
+    np.testing.assert_allclose([last["max"], last["mean"]], [apart.max(), apart.mean()], rtol=1e-4)
+    assert 1e-5 < last["max"] < 0.05
+    assert (
+        against(run, "rounded.keras", ENGLISH, "--against", TRANSLATE, "--atol", "0.05")["first_beyond"]
+        is None
+    )
+
+
 def test_the_numbers_are_those_of_the_formulas(run: Run, here: Path) -> None:
     i = Input((4,), name="x")
     one = Model(i, Dense(3, name="d")(i))

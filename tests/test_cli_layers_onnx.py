@@ -324,3 +324,41 @@ def test_a_graph_that_cannot_be_is_one_line(run: Run, nodes: list[Any], message:
     for args in (["layers", "m.onnx", "x.npy"], ["check", "x.npy", "-m", "m.onnx"]):
         ran = run(*args)
         assert (ran.code, ran.out, message in ran.err, ran.err.count("\n")) == (2, b"", True, 1)
+
+
+def test_names_with_escape_sequences_are_shown_escaped(run: Run) -> None:
+    name = "h\x1b]0;t\x07[bold]"
+    save(
+        "m.onnx",
+        [helper.make_node("Relu", ["x"], [name]), helper.make_node("Tanh", [name], ["y"])],
+        {},
+        ["n", 6],
+    )
+    np.save("x.npy", X)
+    for args in (
+        ["layers", "m.onnx"],
+        ["layers", "m.onnx", "x.npy"],
+        ["layers", "m.onnx", "x.npy", "--against", "m.onnx"],
+    ):
+        ran = run(*args)
+        assert r"h\x1b]0;t\x07[bold]" in ran.text
+        assert b"\x1b" not in ran.out
+
+
+def test_thousands_of_nodes_are_listed_and_run(run: Run) -> None:
+    nodes = [helper.make_node("Neg", [f"v{i}" if i else "x"], [f"v{i + 1}"]) for i in range(3000)]
+    save("m.onnx", [*nodes, node("Identity", "v3000", "y")], {}, ["n", 6])
+    np.save("x.npy", X)
+    found = layers(run, "m.onnx", "x.npy")
+    assert len(found) == 3002
+    assert found["v3000"]["outputs"][0]["statistics"]["max"] == float(X.max())
+
+
+def test_a_value_that_claims_much_memory_is_refused_by_who_runs_it(run: Run) -> None:
+    save("m.onnx", [node("Expand", "x size", "y")], {"size": np.array([10**6, 10**6, 6])}, ["n", 6])
+    np.save("x.npy", X[:2])
+    assert run("layers", "m.onnx").code == 0
+    ran = run("layers", "m.onnx", "x.npy")
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err.startswith("Error: m.onnx: ONNX Runtime")
+    assert ran.err.count("\n") == 1

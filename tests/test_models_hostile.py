@@ -131,3 +131,62 @@ def test_a_config_of_megabytes_in_a_layer_that_nobody_knows_is_listed_briefly(ru
     ran = run("layers", "m.keras")
     assert ran.code == 0
     assert len(ran.out) < 10_000
+
+
+def without(name: str, weights: str) -> None:
+    """Save a model as m.keras, without one group or array of its weights."""
+    import h5py
+
+    with zipfile.ZipFile(name) as archive, zipfile.ZipFile("m.keras", "w") as changed:
+        for member in archive.namelist():
+            data = archive.read(member)
+            if member == "model.weights.h5":
+                Path("w.h5").write_bytes(data)
+                with h5py.File("w.h5", "a") as root:
+                    del root[weights]
+                data = Path("w.h5").read_bytes()
+            changed.writestr(member, data)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, ["predict", "x.npy", "-m", "m.keras"]], ids=" ".join)
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("layers/dense_1", "layer 'middle'"),
+        ("layers/dense_1/vars/0", "layer 'middle'"),
+        ("layers/dense_1/vars/1", "layer 'middle'"),
+        ("layers", "layer 'first'"),
+    ],
+)
+def test_weights_that_are_missing_are_named(run: Run, command: list[str], weights: str, words: str) -> None:
+    without("good.keras", weights)
+    ran = run(*command)
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err.startswith("Error: m.keras: ")
+    assert words in ran.err
+    assert ran.err.count("\n") == 1
+
+
+def test_a_lambda_layer_is_listed_and_its_code_is_not_run(run: Run) -> None:
+    code = "import os; os.system('touch ran')"
+
+    def plant(config: Config) -> None:
+        function = {"class_name": "__lambda__", "config": {"code": code, "defaults": None, "closure": None}}
+        layer(config, "last").update(
+            class_name="Lambda", module="keras.layers", config={"name": "last", "function": function}
+        )
+
+    change(plant)
+    ran = run("layers", "m.keras", "x.npy")
+    assert ran.code == 0
+    assert "cannot be run: last: it holds Python code, which is not run" in ran.text
+    for command in (["predict", "x.npy"], ["check", "x.npy"], ["predict", "x.npy", "--until", "last"]):
+        ran = run(command[0], command[1], "-m", "m.keras", *command[2:])
+        assert (ran.code, ran.out, ran.err) == (
+            2,
+            b"",
+            "Error: m.keras: layer 'last' (Lambda) cannot be run: it holds Python code, which is not run\n"
+            "Hint: what comes before it can be run: --until middle\n",
+        )
+    assert run("predict", "x.npy", "-m", "m.keras", "--until", "middle").code == 0
+    assert not Path("ran").exists()
