@@ -160,7 +160,8 @@ digits.keras: 1 head
 head     kernel    bias  activation
 ───────────────────────────────────────────
 per_row  (48, 10)  yes   softmax     output
-… path, parameters, dtype, layer: no room on this terminal, -f json has all
+… path, parameters, dtype, layer: no room on this
+terminal, -f json has all
 """
     assert on_terminal(50, "heads", file) == table
 

@@ -15,7 +15,6 @@ from dense_cli.errors import ConfigError, DenseCliError, ShapeError
 from dense_cli.layers.keras_tensor import Shape
 from dense_cli.models.functional import Seen
 from dense_cli.models.inputs import fits
-from dense_cli.models.outputs import LayeredModel, ModelLayer, layers_of, output_operations
 from dense_cli.models.parts import Part, part_of
 from dense_cli.models.source import gives_mask, model_source
 from dense_cli.saving.load import load_model
@@ -26,6 +25,7 @@ from dense_cli.sources.streamed import in_order
 from dense_cli.text import listed, shape_text
 
 if TYPE_CHECKING:
+    from dense_cli.models.outputs import LayeredModel, ModelLayer
     from dense_cli.sources.text_input import TextOptions
 
 Input = str | NDArray[Any] | Mapping[str, Any]
@@ -118,6 +118,8 @@ def open_layers(file: str, memory: int | None = None) -> LayeredModel:
     Raises:
         DenseCliError, OSError: the model is not what it should be.
     """
+    from dense_cli.models.outputs import LayeredModel, layers_of, output_operations
+
     if not is_onnx(file):
         model = load_model(file)
         require_inputs(model, file)
@@ -136,6 +138,8 @@ def list_layers(file: str, memory: int | None = None) -> list[ModelLayer]:
     Raises:
         DenseCliError, OSError: the model is not what it should be.
     """
+    from dense_cli.models.outputs import layers_of
+
     if not is_onnx(file):
         return layers_of(load_model(file))
     from dense_cli.models.onnx_graph import read_graph

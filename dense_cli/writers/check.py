@@ -8,7 +8,7 @@ import orjson
 
 from dense_cli.checking import Report
 from dense_cli.text import encodable, shape_text, shown
-from dense_cli.writers.rich_table import write_lines
+from dense_cli.writers.rich_table import write_lines, write_wrapped
 from dense_cli.writers.screen import Screen
 
 
@@ -41,9 +41,9 @@ def write_table(out: BinaryIO, report: Report, screen: Screen) -> None:
     write_lines(out, screen, f"y = {shown(report.name)} {shape_text(report.shape)}")
     for finding in report.findings:
         where = "" if finding.first is None else f"; the first is {list(finding.first)}"
-        write_lines(
+        write_wrapped(
             out, screen, f"{finding.check}: {shown(finding.evidence)}{where}", f"  → {finding.advice}"
         )
     n = len(report.findings)
     count = "no finding" if not n else "1 finding" if n == 1 else f"{n} findings"
-    write_lines(out, screen, f"{count} in {len(report.checks)} checks: {', '.join(report.checks)}")
+    write_wrapped(out, screen, f"{count} in {len(report.checks)} checks: {', '.join(report.checks)}")

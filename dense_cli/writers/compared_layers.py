@@ -25,7 +25,7 @@ def write_table(out: BinaryIO, models: ComparedModels, screen: Screen) -> None:
     lines, left_out = render_fitting(_columns(models), _LEAST_NEEDED, screen)
     write_lines(out, screen, *_title(models), *lines)
     if left_out:
-        write_lines(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
+        write_wrapped(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
     write_wrapped(out, screen, *_below(models))
 
 

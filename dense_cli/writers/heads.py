@@ -9,7 +9,7 @@ import orjson
 from dense_cli.heads.head import Head, Heads
 from dense_cli.text import encodable, listed, shown
 from dense_cli.writers.cells import Cell, Column
-from dense_cli.writers.rich_table import render_fitting, write_lines
+from dense_cli.writers.rich_table import render_fitting, write_lines, write_wrapped
 from dense_cli.writers.screen import Screen
 
 _LONGEST_NAME = 200  # characters of a name in a table
@@ -53,7 +53,7 @@ def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     write_lines(out, screen, shown(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
     write_lines(out, screen, *lines)
     if left_out:
-        write_lines(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
+        write_wrapped(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
     for refusal in dict.fromkeys(filter(None, map(_refusal, heads))):
         refused = listed(head.name for head in heads if _refusal(head) == refusal)
         write_lines(out, screen, shown(f"refused: {refused}: {refusal}"))

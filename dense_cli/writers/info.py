@@ -13,9 +13,10 @@ from dense_cli.views.describe import Described
 from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.heads import as_json, document, write_table
 from dense_cli.writers.model import model_as_json, model_lines
-from dense_cli.writers.rich_table import render, write_lines, write_wrapped
+from dense_cli.writers.rich_table import render_fitting, write_lines, write_wrapped
 from dense_cli.writers.screen import Screen
 
+_LEAST_NEEDED = ("std", "zeros", "mean")  # what a narrow terminal does without, the first one first
 _BAR = 40  # columns of the longest bar
 
 
@@ -133,9 +134,15 @@ def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
             row = [Cell(shown(head.name, 200)), Cell(name), *(Cell(_number(value)) for value in values)]
             rows.append([*row, Cell(str(found.zeros)), Cell(str(odd))])
     if rows:
-        columns = [Column("head", True), Column("array", True)]
-        columns += map(Column, ("min", "max", "mean", "std", "zeros", "NaN/Inf"))
-        write_lines(out, screen, "", *render(columns, rows, screen))
+        headers = [Column("head", True), Column("array", True)]
+        headers += map(Column, ("min", "max", "mean", "std", "zeros", "NaN/Inf"))
+        columns = {
+            header: list(cells) for header, cells in zip(headers, zip(*rows, strict=True), strict=True)
+        }
+        lines, left_out = render_fitting(columns, _LEAST_NEEDED, screen)
+        write_lines(out, screen, "", *lines)
+        if left_out:
+            write_wrapped(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
 
 
 def write_weights_json(out: BinaryIO, weights: Weights, screen: Screen) -> None:
