@@ -108,7 +108,7 @@ def compare(
         plan = replace(first, input_format=input_format if given == "-" else of_files)
         run = _opened(plan, kind, note)
         assert run.model is not None
-        a, a_numbered = _outputs(run, kind), False
+        a, a_numbered = outputs_of(run, kind), False
         model = {"file": plan.model or "", "until": run.model.part.layer}
     b, b_numbered = _open(second, input_format if second == "-" else of_files, request, memory)
     if kind is None:
@@ -136,7 +136,7 @@ def _opened(plan: Plan, kind: Values | None, note: Callable[[str], None]) -> Run
     return plan.open(note=note)
 
 
-def _outputs(run: Run, kind: Values | None) -> Source:
+def outputs_of(run: Run, kind: Values | None = None) -> Source:
     """Return the outputs of a run, or its logits, as a source of rows."""
     from dense_cli.sources.source import Chunk
     from dense_cli.sources.streamed import StreamSource

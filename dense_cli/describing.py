@@ -6,13 +6,17 @@ In: a path. Out: `Weights`, or a list of `Array`. What is counted is in `views.d
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
+
+from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
     from dense_cli.files.tensor import Tensor
     from dense_cli.heads.head import Head, Heads
     from dense_cli.models.description import ModelDescription
-    from dense_cli.sources.source import Place
+    from dense_cli.plan import Plan
+    from dense_cli.sources.source import Place, Source
     from dense_cli.views.describe import Described
 
 
@@ -77,6 +81,24 @@ def describe_file(
     if heads is not None:
         return Weights(file, heads, [_ranges(head, file, memory) for head in heads], model)
     return _arrays(file, input_format, key, memory)
+
+
+def describe_outputs(plan: Plan, note: Callable[[str], None] = no_note) -> list[Array]:
+    """Return what the numbers are that a model puts out; masked steps do not count.
+
+    Args:
+        plan: the model and its input.
+        note: as in `Plan.open`.
+
+    Raises:
+        DenseCliError, OSError: as `Plan.open` does.
+    """
+    from dense_cli.comparing import outputs_of
+
+    run = plan.open(note=note)
+    assert run.model is not None
+    name = f"{run.input_name} through {plan.model}, layer {run.model.part.layer}"
+    return [Array(name, _described(outputs_of(run)), None, None)]
 
 
 def _model(file: str, memory: int | None) -> ModelDescription | None:
@@ -149,7 +171,6 @@ def _arrays(file: str, input_format: str | None, key: str | None, memory: int | 
     from dense_cli.sources.layout import layouts
     from dense_cli.sources.open import Request, open_source
     from dense_cli.sources.streamed import in_order
-    from dense_cli.views.describe import Description
 
     headers = layouts(file)
     kind = "folder" if os.path.isdir(file) else "file"
@@ -158,11 +179,9 @@ def _arrays(file: str, input_format: str | None, key: str | None, memory: int | 
     arrays = []
     for name in keys:
         source = in_order(open_source(file, input_format, Request(name, outputs=True), memory))
-        description = Description(source.shape, source.dtype)
-        for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
-            description.add(block.x, block.places())
+        described = _described(source)
         header = headers.get(name or "") or (next(iter(headers.values())) if len(headers) == 1 else None)
-        arrays.append(Array(source.name, description.result(), header, size, kind))
+        arrays.append(Array(source.name, described, header, size, kind))
     return arrays
 
 
@@ -171,3 +190,16 @@ def _folder_size(folder: str) -> int:
     return sum(
         os.lstat(os.path.join(path, name)).st_size for path, _, names in os.walk(folder) for name in names
     )
+
+
+def _described(source: Source) -> Described:
+    """Describe all rows of a source that count."""
+    from dense_cli.views.describe import Description
+
+    description = Description(source.shape, source.dtype)
+    for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
+        x, places = block.x, block.places()
+        if block.mask is not None:
+            x, places = x[block.mask], places[block.mask]
+        description.add(x, places)
+    return description.result()

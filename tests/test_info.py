@@ -329,6 +329,28 @@ def test_a_model_that_cannot_be_built_or_has_no_head_is_told_all_the_same(run: R
     assert "  runs       no: " in run("info", "bad.keras").text
 
 
+def test_what_a_model_gives_is_described(run: Run, here: Path):
+    translate, english = SAMPLES / "translate.keras", MODELS / "translate__input.npy"
+    y = np.load(MODELS / "translate__output0.npy").astype("f8")
+    (array,) = info(run, english, "-m", translate)["arrays"]
+    assert (array["name"], array["shape"]) == (
+        f"{english} through {translate}, layer french",
+        [20, 6, 30],
+    )
+    found = [array["size"], array["min"]["value"], array["max"]["value"], array["mean"], array["std"]]
+    np.testing.assert_allclose(found, [y.size, y.min(), y.max(), y.mean(), y.std()], rtol=1e-5, atol=1e-6)
+    assert array["looks_like"].startswith("distributions along the last axis")
+    assert info(run, "-m", translate, "--input", f"english={english}")["arrays"][0]["size"] == y.size
+    (array,) = info(run, english, "-m", translate, "--until", "repeat")["arrays"]
+    assert array["shape"] == [20, 6, 96]
+    for args, message in (
+        ((), "expected FILE, or --input NAME=FILE of a model of several inputs"),
+        ((english, "--until", "repeat"), "--until, --input and those about text need --model FILE"),
+    ):
+        ran = run("info", *args)
+        assert (ran.code, ran.err.splitlines()[-1]) == (2, f"Error: {message}")
+
+
 def test_weights_alone_are_no_model(run: Run):
     for name in ("digits.weights.h5", "digits__head.npz", "k2_td_weights.h5"):
         assert info(run, DATA / "weights" / name)["model"] is None

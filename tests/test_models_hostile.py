@@ -86,6 +86,14 @@ def test_a_graph_that_cannot_be_is_one_line(
     assert ran.err.count("\n") == 1
 
 
+def test_info_tells_what_is_wrong_with_a_graph_that_cannot_be(run: Run) -> None:
+    change(lambda config: refer(config, "middle", "nobody"))
+    ran = run("info", "m.keras")
+    assert ran.code == 0
+    assert "  runs       no: " in ran.text
+    assert "Missing node: nobody" in ran.text
+
+
 @pytest.mark.parametrize("command", COMMANDS[:2], ids=" ".join)
 def test_an_embedding_of_a_thousand_million_rows_takes_no_memory(run: Run, command: list[str]) -> None:
     i = Input((3,), dtype="int32", name="ids")
@@ -105,7 +113,11 @@ def test_names_with_escape_sequences_are_shown_escaped_wherever_they_go(run: Run
         config.update(json.loads(text))
 
     change(rename)
-    for command in (*COMMANDS[:2], ["layers", "m.keras", "x.npy", "--against", "good.keras"]):
+    for command in (
+        *COMMANDS[:2],
+        ["layers", "m.keras", "x.npy", "--against", "good.keras"],
+        ["info", "m.keras"],
+    ):
         ran = run(*command)
         assert r"mid\x1b]0;t\x07[bold]|<b>" in ran.text
         assert b"\x1b" not in ran.out
@@ -131,6 +143,34 @@ def test_a_config_of_megabytes_in_a_layer_that_nobody_knows_is_listed_briefly(ru
     ran = run("layers", "m.keras")
     assert ran.code == 0
     assert len(ran.out) < 10_000
+
+
+def test_models_that_call_models_twice_are_refused_before_they_run_for_ever(run: Run) -> None:
+    i = Input((3,), name="x")
+    inner = Model(i, Dense(3, name="d")(i), name="m0")
+    for number in range(1, 12):
+        i = Input((3,), name="x")
+        inner = Model(i, inner(inner(i)), name=f"m{number}")
+    inner.save("m.keras")
+    assert run("layers", "m.keras", "x.npy").code == 0
+
+    def nest(config: Config) -> None:
+        for number in range(12, 40):
+            outer = copy.deepcopy(config)
+            model = next(layer for layer in outer["layers"] if layer["class_name"] == "Functional")
+            model["config"] = {key: value for key, value in config.items() if key != "name"}
+            model["config"]["name"] = model["name"]
+            outer["name"] = f"m{number}"
+            config.clear()
+            config.update(outer)
+
+    Path("m.keras").rename("twice.keras")
+    change(nest, "twice.keras")
+    for command in COMMANDS:
+        ran = run(*command)
+        assert (ran.code, ran.out) == (2, b"")
+        assert "called so often" in ran.err
+        assert ran.err.count("\n") == 1
 
 
 def without(name: str, weights: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from dense_cli.cli import options as opts
@@ -10,36 +12,57 @@ from dense_cli.files.formats import holding
 
 
 @click.command(cls=Command)
-@click.argument("file", shell_complete=opts.complete("anything"))
+@click.argument("file", required=False, shell_complete=opts.complete("anything"))
+@opts.model_options
 @click.option("--input-format", type=click.Choice(holding("arrays")), help="Format of an array file.")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
 @opts.output_options("table", "json")
 @opts.memory_option
 def info(
-    file: str,
+    file: str | None,
+    inputs: tuple[tuple[str, str], ...],
     input_format: str | None,
     key: str | None,
     format: str | None,
     output: str | None,
     memory: int | None,
+    **of_model: Any,
 ) -> None:
-    """Say what an array file or a weights file holds.
+    """Say what an array file, a weights file or a model holds.
 
     Of an array: shape, dtype, layout and size; range, mean and standard deviation with the places of the
     extremes; zeros, NaN and infinities; a histogram; and what it looks like, with the evidence. Of weights:
-    the heads, and the range of every kernel and bias. - is standard input.
+    the heads, and the range of every kernel and bias. Of a model also what saved it, what it takes and gives,
+    and what can be run of it. - is standard input.
+
+    With --model FILE is the model's own input, and what the model gives is described.
 
     \b
       densecli info hidden.npy
       densecli info model.keras
+      densecli info x.npy -m model.keras --until hidden
       densecli predict x.npy -u 3 -f npy | densecli info -
     """
+    from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of
-    from dense_cli.describing import Weights, describe_file
+    from dense_cli.describing import Array, Weights, describe_file, describe_outputs
     from dense_cli.writers import info as writers
     from dense_cli.writers.formats import format_of
 
-    found = describe_file(file, input_format=input_format, key=key, memory=memory)
+    if (file is None) != bool(inputs):
+        raise click.UsageError("expected FILE, or --input NAME=FILE of a model of several inputs")
+    if of_model["model"] is None and (inputs or any(of_model.values())):
+        raise click.UsageError("--until, --input and those about text need --model FILE")
+    found: Weights | list[Array]
+    if of_model["model"] is not None:
+        from dense_cli.plan import Plan
+
+        plan = Plan(
+            dict(inputs) or file or "-", input_format=input_format, key=key, memory=memory, **of_model
+        )
+        found = describe_outputs(plan, note)
+    else:
+        found = describe_file(file or "-", input_format=input_format, key=key, memory=memory)
     json = (format or format_of(output)) == "json"
     with open_output(output, text=not json) as out:
         if isinstance(found, Weights):

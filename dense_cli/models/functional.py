@@ -27,6 +27,7 @@ from dense_cli.models.graph import Graph, graph_of, last_calls, make_graph, node
 from dense_cli.models.model import Model, takes_graph
 
 Seen = Callable[[Node, list[Any], list[Any]], None]
+_MOST_CALLS = 200_000
 _SEEN: ContextVar[Seen | None] = ContextVar("seen", default=None)
 """What the calls of the model that is about to be called are handed to."""
 
@@ -41,7 +42,8 @@ class Functional(Model):
         trainable: whether training would change the weights.
 
     Raises:
-        ConfigError: ``outputs`` do not come from ``inputs``, or two layers have one name.
+        ConfigError: ``outputs`` do not come from ``inputs``, two layers have one name, or a run would call
+            models in models without end.
 
     Source: https://keras.io/guides/functional_api/
     """
@@ -73,6 +75,7 @@ class Functional(Model):
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
         self.outputs: list[KerasTensor] = tree.flatten(outputs)
         self._graph: Graph = make_graph(self.inputs, self.outputs, _paths(outputs))
+        self._calls = _calls(self._graph)
         self.output_names = [x._keras_history.operation.name for x in self.outputs]
         if trainable is not None:
             self.trainable = trainable
@@ -303,6 +306,21 @@ class Functional(Model):
         if not takes_graph(type(self)):
             return super().get_config()
         return copy.deepcopy(config_of_model(self))
+
+
+def _calls(graph: Graph) -> int:
+    """Return how many calls a run takes, those in models in the model among them.
+
+    Each model that calls one twice doubles them: a small file can ask for more than there is time for.
+
+    Raises:
+        ConfigError: they are too many.
+    """
+    inner = (getattr(node.operation, "_functional", None) or node.operation for node in graph.nodes)
+    calls = sum(model._calls if isinstance(model, Functional) else 1 for model in inner)
+    if calls > _MOST_CALLS:
+        raise ConfigError(f"models in the model are called so often that a run takes {calls} calls of layers")
+    return calls
 
 
 def _only(x: list[Any]) -> Any:

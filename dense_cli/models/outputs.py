@@ -118,18 +118,18 @@ def _own_refusal(layer: Any) -> str | None:
     if isinstance(layer, UnknownLayer):
         return layer.reason
     graph = graph_of(layer)
-    for node in [] if graph is None else graph.nodes:
-        reason = _own_refusal(node.operation)
-        if reason is not None:
-            return f"its layer {node.operation.name!r} cannot be run"
+    for inner in [] if graph is None else graph.operations:
+        if _own_refusal(inner) is not None:
+            return f"its layer {inner.name!r} cannot be run"
     return None
 
 
 def _refused(nodes: Sequence[Node]) -> dict[int, str]:
     """Return why calls cannot be run: their layer is unknown, or an earlier one is."""
     refused: dict[int, str] = {}
+    own = {id(operation): _own_refusal(operation) for operation in {n.operation: None for n in nodes}}
     for node in nodes:
-        reason = _own_refusal(node.operation)
+        reason = own[id(node.operation)]
         if reason is None and any(id(parent) in refused for parent in node.parent_nodes):
             reason = "it comes after a layer that cannot be run"
         if reason is not None:
@@ -150,10 +150,11 @@ def runnable_part(model: Any) -> Functional:
 
 def output_operations(model: Any) -> set[int]:
     """Return the ids of the layers that give a model's outputs, those in a model at its end among them."""
-    found: set[int] = set()
-    for x in model.outputs:
-        operation = x._keras_history.operation
-        found.add(id(operation))
+    operations = {
+        id(operation): operation for operation in (x._keras_history.operation for x in model.outputs)
+    }
+    found = set(operations)
+    for operation in operations.values():
         if graph_of(operation) is not None:
             found |= output_operations(operation)
     return found
@@ -175,7 +176,8 @@ def parents_across(model: Any) -> dict[int, list[Node]]:
             start, before = node_of(x), node_of(given)
             if start is not None and before is not None:
                 parents.setdefault(id(start), []).append(before)
-        parents |= parents_across(inner)
+    for operation in [] if graph is None else graph.operations:
+        parents |= parents_across(operation)
     return parents
 
 
