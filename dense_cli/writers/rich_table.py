@@ -71,9 +71,10 @@ class Grid:
         simple = box.SIMPLE_HEAD if self.screen.unicode else box.ASCII_DOUBLE_HEAD
         table = Table(box=simple, show_edge=False, padding=(0, GAP - 1, 0, 0), pad_edge=False)
         for header, column, width in zip(headers[:shown], self.columns, self.widths, strict=False):
-            table.add_column(
-                Text(header), justify="left" if column.names else "right", no_wrap=True, width=width
-            )
+            # Releases of Rich differ in what a column's width is: a header of that width is the same in all.
+            room = " " * (width - _width(header))
+            text = header + room if column.names else room + header
+            table.add_column(Text(text), justify="left" if column.names else "right", no_wrap=True)
         for row in rows:
             table.add_row(*[Text(cell.text, style=_style(cell, self.screen)) for cell in row[:shown]])
         file = io.StringIO()
