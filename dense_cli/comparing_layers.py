@@ -93,14 +93,13 @@ def compare_layers(
 
 def _with_differences(pairs: list[Pair], tolerance: Tolerance) -> list[tuple[Pair, list[Differences]]]:
     """Return each pair with what counts the differences of each of its outputs."""
-    return [(pair, [Differences(tolerance) for _ in pair.a.names]) for pair in pairs]
+    return [(pair, [Differences(tolerance) for _ in pair.outputs]) for pair in pairs]
 
 
 def _outputs(pair: Pair, differences: Iterable[Differences]) -> Iterator[ComparedOutput]:
     """Give a record for each output of a pair of layers."""
-    outputs = zip(pair.a.names, pair.b.names, pair.a.shapes, differences, strict=True)
-    for a, b, shape, difference in outputs:
-        yield ComparedOutput(a, b, pair.by, shape, difference.result())
+    for (i, j), difference in zip(pair.outputs, differences, strict=True):
+        yield ComparedOutput(pair.a.names[i], pair.b.names[j], pair.by, pair.a.shapes[i], difference.result())
 
 
 def _others(model: LayeredModel, paired: set[str]) -> list[str]:
@@ -121,14 +120,14 @@ def _pairs_of_values(
     models: tuple[LayeredModel, LayeredModel], block: _Block, tolerance: Tolerance
 ) -> list[Pair]:
     """Return which layers are compared, where one model is of ONNX; ``block`` is the first one."""
-    from dense_cli.models.pairing import pair_values
+    from dense_cli.models.pairing import is_onnx, pair_values
 
-    ours, theirs = ([layer for layer in _runnable(model) if len(layer.names) == 1] for model in models)
-    ends = tuple(
-        [layer for layer in layers if id(layer.operation) in model.ends]
-        for layers, model in zip((ours, theirs), models, strict=True)
-    )
-    return pair_values(ours, theirs, (block.a, block.b), (ends[0], ends[1]), tolerance)
+    a, b = map(_runnable, models)
+    ends = (models[0].outputs, models[1].outputs)
+    if is_onnx(a) and not is_onnx(b):  # each layer is looked for among the values, not the other way round
+        pairs = pair_values(b, a, (block.b, block.a), ends[::-1], tolerance)
+        return [pair.turned() for pair in pairs]
+    return pair_values(a, b, (block.a, block.b), ends, tolerance)
 
 
 def _runnable(model: LayeredModel) -> list[ModelLayer]:
@@ -214,11 +213,12 @@ def _add(pair: Pair, differences: Iterable[Differences], block: _Block) -> None:
     from dense_cli.errors import ShapeError
     from dense_cli.layers.masks import get_mask
 
-    outputs = zip(differences, block.a[id(pair.a.node)], block.b[id(pair.b.node)], strict=True)
-    for difference, a, b in outputs:
+    ours, theirs = block.a[id(pair.a.node)], block.b[id(pair.b.node)]
+    for difference, (i, j) in zip(differences, pair.outputs, strict=True):
+        a, b = ours[i], theirs[j]
         if a is None or b is None:  # a shape, or a constant, of ONNX
             continue
-        b = np.moveaxis(b, 1, -1) if pair.moved else b
+        b = pair.aligned(b)
         if np.shape(a) != np.shape(b):
             raise ShapeError(
                 f"layers {pair.a.name!r} and {pair.b.name!r}: expected one shape, found "

@@ -157,6 +157,27 @@ def head_of_model(part: Part, activation: str | None, file: str) -> BuiltHead:
     return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, part.distributed)
 
 
+def activation_of_model(
+    part: Part, activation: str, units: int, dtype: np.dtype[Any], file: str
+) -> BuiltHead:
+    """Return what makes outputs of the numbers that a model's layer gives: an activation alone.
+
+    Raises:
+        ConfigError: an unknown activation.
+    """
+    from dense_cli import activations
+
+    found = activations.find(activation)
+    config = {
+        "name": "Activation",
+        "activation": found.name,
+        "dtype": dtype.name,
+        "model": {"file": encodable(file), "until": encodable(part.layer)},
+    }
+    title = (f"Activation({repr(found)!r})  {dtype}", f"of layer {part.layer} of {file}")
+    return BuiltHead(None, found, units, dtype, config, title)
+
+
 def build_activation(options: HeadOptions, units: int, dtype: np.dtype[Any], where: str) -> BuiltHead:
     """Return what makes outputs of logits: an activation, softmax unless ``options`` name another.
 

@@ -16,6 +16,7 @@ from dense_cli.errors import ShapeError, UsageError
 from dense_cli.head import (
     BuiltHead,
     HeadOptions,
+    activation_of_model,
     build_activation,
     build_head,
     head_of_model,
@@ -154,7 +155,7 @@ class Plan(HeadOptions):
             from dense_cli.sources.streamed import in_order
 
             source = in_order(source)
-        head = self._build_head(source) if opened is None else self._head_of(opened.part)
+        head = self._build_head(source) if opened is None else self._head_of(opened.part, source)
         dtype = head.dtype if head is not None else self._dtype(source)
         mask = self._open_mask(dtype)
         if mask is not None:
@@ -231,13 +232,16 @@ class Plan(HeadOptions):
     def _picked(self, source: Source) -> Source:
         return source if self.batch is None else _pick(source, self.batch)
 
-    def _head_of(self, part: Part) -> BuiltHead | None:
-        """Return the head of a model; None: its last layer is no dense one."""
-        if part.head is None:
-            if self.activation is not None:
-                raise UsageError(f"--activation: the layer {part.layer!r} of {self.model} is no Dense layer")
+    def _head_of(self, part: Part, source: Source) -> BuiltHead | None:
+        """Return the head of a model; None: its last layer is no dense one, and nothing runs after it."""
+        file = self.model or ""
+        if part.head is not None:
+            return head_of_model(part, self.activation, file)
+        if self.activation is None:
             return None
-        return head_of_model(part, self.activation, self.model or "")
+        if part.distributions:
+            raise UsageError(f"--activation: the layer {part.layer!r} of {file} gives distributions already")
+        return activation_of_model(part, self.activation, source.shape[-1] or 0, source.dtype, file)
 
     def _check_holds(self) -> None:
         """Refuse two answers to what the input holds."""

@@ -265,7 +265,10 @@ def test_the_layer_in_which_a_weight_was_changed_is_found(run: Run, name: str, b
     found = against(run, "changed.keras", "mlp__arrays.npz", "--key", "x", "--against", "mlp.onnx")
     assert found["first_beyond"] == name
     turned = against(run, "mlp.onnx", "mlp__arrays.npz", "--key", "x", "--against", "changed.keras")
-    assert turned["first_beyond"] is not None
+    assert turned["first_beyond"] == {o["a"]: o["b"] for o in found["outputs"]}[name]
+    assert [(o["b"], o["a"], o["beyond"] > 0) for o in turned["outputs"]] == [
+        (o["a"], o["b"], o["beyond"] > 0) for o in found["outputs"]
+    ]
 
 
 def test_channels_first_are_held_against_channels_last(run: Run) -> None:
@@ -296,6 +299,104 @@ def test_channels_first_are_held_against_channels_last(run: Run) -> None:
     conv.set_weights([kernel.transpose(2, 3, 1, 0) + np.eye(4, dtype="f4")[1] * 0.01])
     model.save("m.keras")
     assert against(run, "m.keras", "x.npy", "--against", "m.onnx")["first_beyond"] == "c"
+    turned = against(run, "m.onnx", "x.npy", "--against", "m.keras")
+    assert [(o["a"], o["b"]) for o in turned["outputs"]] == [("image", "image"), ("relu", "c"), ("y", "p")]
+    assert turned["first_beyond"] == "relu"
+
+
+def test_every_output_of_a_layer_is_looked_for(run: Run) -> None:
+    from dense_cli.layers import GRU, Concatenate, Input
+
+    i = Input((4, 6), name="x")
+    sequences, state = GRU(5, return_sequences=True, return_state=True, name="gru")(i)
+    model = Model(i, Concatenate(name="both")([sequences[:, 0], state]))
+    model.save("m.keras")
+    x = RNG.normal(0, 1, (30, 4, 6)).astype("f4")
+    np.save("x.npy", x)
+    y, last = Model(i, [sequences, state]).predict(x, verbose=0)
+    # A graph that knows the answers: what it makes of x is 0, beside what it holds.
+    nodes = [
+        node("ReduceSum", "x all", "sum", keepdims=1),
+        node("Mul", "sum nothing", "zero"),
+        node("Add", "zero Y", "sequences"),
+        node("Squeeze", "zero one", "flat"),
+        node("Add", "flat H", "y"),
+    ]
+    arrays = {
+        "all": np.array([1, 2]), "one": np.array([1]), "nothing": np.zeros(1, "f4"),
+        "Y": y[:1], "H": last[:1],
+    }  # fmt: skip
+    save("m.onnx", nodes, arrays, [1, 4, 6])
+    np.save("x.npy", x[:1])
+    found = against(run, "m.keras", "x.npy", "--against", "m.onnx")
+    assert {o["a"]: (o["b"], o["beyond"]) for o in found["outputs"]} == {
+        "x": ("x", 0), "gru__0": ("sequences", 0), "gru__1": ("y", 0),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("nodes", "classes"),
+    [
+        ([node("Softmax", "x", "y")], True),
+        ([node("Softmax", "x", "s"), node("Identity", "s", "y")], True),
+        ([node("Softmax", "x", "s"), node("Transpose", "s", "y", perm=[1, 0, 2])], True),
+        ([node("Softmax", "x", "s"), node("Transpose", "s", "y", perm=[0, 2, 1])], False),
+        ([node("Softmax", "x", "s"), node("Concat", "s s", "y", axis=1)], True),
+        ([node("Softmax", "x", "s"), node("Concat", "s s", "y", axis=2)], False),
+        ([node("Softmax", "x", "s"), node("Concat", "s x", "y", axis=1)], False),
+        ([node("Softmax", "x", "s"), node("Reshape", "s rows", "y")], True),
+        ([node("Softmax", "x", "s"), node("Reshape", "s halves", "y")], False),
+        ([node("Softmax", "x", "s"), node("Unsqueeze", "s first", "y")], True),
+        ([node("Softmax", "x", "s"), node("Unsqueeze", "s last", "y")], False),
+        ([node("Softmax", "x", "y", axis=1)], False),
+        ([node("Softmax", "x", "s"), node("Relu", "s", "y")], False),
+        ([node("Relu", "x", "y")], False),
+    ],
+)
+def test_a_softmax_whose_rows_are_moved_gives_classes(run: Run, nodes: list[Any], classes: bool) -> None:
+    arrays = {
+        "rows": np.array([-1, 6]),
+        "halves": np.array([-1, 3]),
+        "first": np.array([1]),
+        "last": np.array([-1]),
+    }
+    save("m.onnx", nodes, arrays, [3, 3, 6])
+    np.save("x.npy", X[:9].reshape(3, 3, 6))
+    found = json.loads(run("predict", "x.npy", "-m", "m.onnx", "-f", "json").text)
+    assert ("classes" in found, "values" in found) == (classes, not classes)
+    with np.errstate(all="ignore"):
+        sums = np.array(found["probabilities" if classes else "values"]).sum(axis=-1)
+    assert np.allclose(sums, 1, atol=1e-6) or not classes
+
+
+def test_an_activation_runs_on_what_a_graph_gives(run: Run) -> None:
+    save("m.onnx", DENSE[:4], ARRAYS, ["n", 6])
+    proto = onnx.load("m.onnx")
+    proto.graph.output[0].name = "logits"
+    onnx.save(proto, "m.onnx")
+    np.save("x.npy", X)
+    assert "classes" not in json.loads(run("predict", "x.npy", "-m", "m.onnx", "-f", "json").text)
+    found = json.loads(run("predict", "x.npy", "-m", "m.onnx", "-a", "softmax", "-f", "json").text)
+    np.testing.assert_allclose(found["probabilities"], expected(X)["y"], atol=1e-6)
+    assert found["layer"] == {
+        "name": "Activation",
+        "activation": "softmax",
+        "dtype": "float32",
+        "model": {"file": "m.onnx", "until": "logits"},
+    }
+    ran = run("predict", "x.npy", "-m", "m.onnx", "-a", "softmax", "-n", "1")
+    assert ran.text.splitlines()[:2] == ["Activation('softmax')  float32", "of layer logits of m.onnx"]
+    save("m.onnx", DENSE, ARRAYS, ["n", 6])
+    ran = run("predict", "x.npy", "-m", "m.onnx", "-a", "softmax")
+    assert ran.err.endswith("Error: --activation: the layer 'y' of m.onnx gives distributions already\n")
+
+
+def test_a_models_own_outputs_may_be_sure_however_they_are_put_together(run: Run) -> None:
+    nodes = [node("MatMul", "x K", "m"), node("Softmax", "m", "s"), node("Unsqueeze", "s one", "y")]
+    save("m.onnx", nodes, {"K": ARRAYS["K"] * 1e3, "one": np.array([1])}, ["n", 6])
+    np.save("x.npy", X)
+    assert "saturated-layer" not in findings(run)
+    assert layers(run, "m.onnx", "x.npy")["s"]["faults"] == []
 
 
 def test_two_graphs_are_paired_by_their_names(run: Run) -> None:

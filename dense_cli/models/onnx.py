@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError, DenseCliError, FileFormatError, MissingExtraError, nearest
 from dense_cli.files.onnx import read_model
 from dense_cli.heads.onnx.tensors import stored_tensor
+from dense_cli.models.onnx_softmax import gives_softmax
 from dense_cli.text import listed
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 SAMPLES = 32  # of a block, where the model takes any number
 COUNTS = (6, 7, 8, 9)  # int32, int64, string, bool: shapes, axes and indices, no weights
 _EXTERNAL = 1  # TensorProto.EXTERNAL
-_PLAIN = ("Identity", "Cast")  # nodes that change no number
 _DTYPES = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -282,26 +282,6 @@ def with_sizes(
         n if own is None and axis == len(found) - 1 else own
         for axis, (n, own) in enumerate(zip(found, stated or (None,) * len(found), strict=True))
     )
-
-
-def gives_softmax(model: Any, name: str, rank: int) -> bool:
-    """Whether a value is the softmax over the last axis of another."""
-    made_by = {output: node for node in model.graph.node for output in node.output}
-    opset = max((o.version for o in model.opset_import if o.domain in ("", "ai.onnx")), default=1)
-    node = made_by.get(name)
-    while node is not None and node.op_type in _PLAIN:
-        node = made_by.get(node.input[0])
-    if node is None or node.op_type != "Softmax":
-        return False
-    axis = next((attribute.i for attribute in node.attribute if attribute.name == "axis"), None)
-    return last_axis_of_softmax(axis, rank, opset)
-
-
-def last_axis_of_softmax(axis: int | None, rank: int | None, opset: int) -> bool:
-    """Whether a Softmax goes along the last axis; without ``axis`` it does as of opset 13."""
-    if axis is None:
-        return opset >= 13 or rank == 2
-    return axis == -1 or (rank is not None and axis == rank - 1)
 
 
 def _first_line(error: Exception) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from typing import Any
 
 import numpy as np
@@ -25,8 +24,6 @@ from dense_cli.models.onnx import (
     COUNTS,
     SAMPLES,
     feed,
-    gives_softmax,
-    last_axis_of_softmax,
     open_session,
     output_name,
     run_session,
@@ -35,6 +32,7 @@ from dense_cli.models.onnx import (
     with_outputs,
     with_sizes,
 )
+from dense_cli.models.onnx_softmax import gives_softmax, last_axis_of_softmax, shapes_of
 from dense_cli.models.predict import UNKNOWN_SIZE
 
 _BYTES = 64 << 20  # of all values of a block
@@ -118,7 +116,7 @@ class OnnxGraph:
     def __init__(self, model: Any, file: str) -> None:
         self.file = file
         self._model = model
-        self._shapes = _shapes(model)
+        self._shapes = shapes_of(model)
         self._tensors: dict[str, KerasTensor] = {}
         self._constants: dict[str, list[OnnxWeight]] = {}
         self._axes: dict[str, tuple[int, int] | None] | None = None
@@ -299,23 +297,6 @@ def open_watched(file: str, until: str | None, memory: int | None) -> tuple[Onnx
 
 def _values_of(node: Node) -> list[str]:
     return [] if node.operation.class_name in _NO_TENSORS else [x.name for x in node.output_tensors]
-
-
-def _shapes(model: Any) -> dict[str, Shape]:
-    """Return the shapes that the graph states, and those that follow from them."""
-    import onnx
-
-    with suppress(Exception):  # whatever the library makes of a damaged model: what is stated is left
-        model = onnx.shape_inference.infer_shapes(model)
-    graph = model.graph
-    return {
-        x.name: tuple(
-            size.dim_value if size.HasField("dim_value") and size.dim_value > 0 else None
-            for size in x.type.tensor_type.shape.dim
-        )
-        for x in (*graph.input, *graph.value_info, *graph.output)
-        if x.type.tensor_type.HasField("shape")
-    }
 
 
 def _holds_weights(weight: OnnxWeight) -> bool:

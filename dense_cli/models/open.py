@@ -129,7 +129,8 @@ def open_layers(file: str, memory: int | None = None) -> LayeredModel:
     graph = read_graph(file, memory)
     graph.open()
     fixed = graph.inputs[0].shape[0] is not None
-    return LayeredModel(layers_of(graph), graph, output_operations(graph), {}, graph.size, fixed)
+    outputs = [x.name for x in graph.outputs]
+    return LayeredModel(layers_of(graph), graph, outputs, output_operations(graph), {}, graph.size, fixed)
 
 
 def list_layers(file: str, memory: int | None = None) -> list[ModelLayer]:

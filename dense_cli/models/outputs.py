@@ -148,15 +148,32 @@ def runnable_part(model: Any) -> Functional:
     return Functional(list(model.inputs), ends)
 
 
+_MOVES = {
+    *("Reshape", "Permute", "Flatten", "Concatenate", "Cast", "Identity", "Concat", "Transpose"),
+    *("Unsqueeze", "Squeeze", "Slice", "Split", "Gather"),
+}
+"""Layers of Keras and of ONNX that put numbers elsewhere and leave them as they are."""
+
+
 def output_operations(model: Any) -> set[int]:
-    """Return the ids of the layers that give a model's outputs, those in a model at its end among them."""
-    operations = {
-        id(operation): operation for operation in (x._keras_history.operation for x in model.outputs)
-    }
-    found = set(operations)
-    for operation in operations.values():
-        if graph_of(operation) is not None:
+    """Return the ids of the layers that give a model's outputs.
+
+    Those behind layers that only move numbers are among them, and those in a model at the end.
+    """
+    waiting = [node for x in model.outputs if (node := node_of(x)) is not None]
+    found: set[int] = set()
+    seen: set[int] = set()
+    while waiting:
+        node = waiting.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        operation = node.operation
+        if graph_of(operation) is not None and id(operation) not in found:
             found |= output_operations(operation)
+        found.add(id(operation))
+        if getattr(operation, "class_name", type(operation).__name__) in _MOVES:
+            waiting += node.parent_nodes
     return found
 
 
@@ -229,7 +246,8 @@ class LayeredModel(NamedTuple):
     Attributes:
         layers: all of them, those that cannot be run among them.
         body: what runs: a `Functional`, or an `OnnxGraph`.
-        ends: the ids of the layers that give the model's outputs.
+        outputs: the names of the model's outputs.
+        ends: the ids of the layers that give them; see `output_operations`.
         across: see `parents_across`.
         size: how many samples run at once.
         fixed: whether it takes no other number of them.
@@ -237,6 +255,7 @@ class LayeredModel(NamedTuple):
 
     layers: list[ModelLayer]
     body: Any
+    outputs: list[str]
     ends: set[int]
     across: dict[int, list[Node]]
     size: int
@@ -246,7 +265,11 @@ class LayeredModel(NamedTuple):
     def of(cls, model: Any) -> LayeredModel:
         """Return that of a model of Keras."""
         body = runnable_part(model)
-        return cls(layers_of(model), body, output_operations(model), parents_across(model), _size_of(body))
+        layers = layers_of(model)
+        names = {id(layer.node): layer.names for layer in layers if layer.node is not None}
+        ends = [(node_of(x), x._keras_history.tensor_index) for x in model.outputs]
+        outputs = [names[id(node)][index] for node, index in ends if id(node) in names]
+        return cls(layers, body, outputs, output_operations(model), parents_across(model), _size_of(body))
 
 
 def run_blocks(model: LayeredModel, inputs: Sequence[Source], seen: Seen) -> Iterator[int]:

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.layers.keras_tensor import Shape
 from dense_cli.models.onnx_graph import OnnxOperation
 from dense_cli.models.outputs import ModelLayer
+from dense_cli.sources.source import may_agree
 from dense_cli.views.differences import Tolerance
 
 _SAMPLES = 2
@@ -26,14 +28,46 @@ Outputs = dict[int, list[Any]]
 class Pair(NamedTuple):
     """A layer of A and the one of B that is held against it.
 
-    ``by`` says what pairs them: name, order, or numbers. ``moved``: B has channels on its second axis, A has
-    them on its last.
+    Attributes:
+        a, b: the layers.
+        by: what pairs them: name, order, or numbers.
+        moved: 1 where B has channels on its second axis and A on its last, -1 the other way round.
+        at: which output of both is meant; None: all of them, one after another.
     """
 
     a: ModelLayer
     b: ModelLayer
     by: str
-    moved: bool = False
+    moved: int = 0
+    at: tuple[int, int] | None = None
+
+    @property
+    def outputs(self) -> list[tuple[int, int]]:
+        """The outputs that are held against each other, by their places in A and in B."""
+        return [self.at] if self.at is not None else [(i, i) for i in range(len(self.a.names))]
+
+    def aligned(self, b: NDArray[Any]) -> NDArray[Any]:
+        """Return an output of B with its channels where A has them."""
+        if not self.moved:
+            return b
+        return np.moveaxis(b, 1, -1) if self.moved > 0 else np.moveaxis(b, -1, 1)
+
+    def turned(self) -> Pair:
+        """Return the pair with A and B in each other's place."""
+        at = None if self.at is None else self.at[::-1]
+        return Pair(self.b, self.a, self.by, -self.moved, at)
+
+
+class _Output(NamedTuple):
+    """An output of a layer, what it gave for some samples, and how it is called."""
+
+    layer: ModelLayer
+    place: int
+    array: NDArray[Any] | None
+
+    @property
+    def name(self) -> str:
+        return self.layer.names[self.place]
 
 
 def is_onnx(layers: Sequence[ModelLayer]) -> bool:
@@ -62,70 +96,94 @@ def pair_layers(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> lis
 def pair_values(
     ours: Sequence[ModelLayer],
     theirs: Sequence[ModelLayer],
-    outputs: tuple[Outputs, Outputs],
-    ends: tuple[Sequence[ModelLayer], Sequence[ModelLayer]],
+    given: tuple[Outputs, Outputs],
+    ends: tuple[Sequence[str], Sequence[str]],
     tolerance: Tolerance,
 ) -> list[Pair]:
     """Return which layers of two models belong together where one is a graph of ONNX, which has other names.
 
     An export makes several values of a layer, and leaves out what does nothing. So beside those of one name
-    each layer is paired with the first value that has the same numbers, up to the tolerance, and if there is
-    none with the nearest that no other layer is the same as; what gives the models' outputs always is a pair.
+    each output is paired with the first value that has the same numbers, up to the tolerance, and if there is
+    none with the nearest that no other one is the same as; what the models give always is a pair.
 
     Args:
-        ours, theirs: layers of one output.
-        outputs: what each call gave, by its id.
-        ends: the layers that give the outputs of the models, in order.
+        ours, theirs: the layers.
+        given: what each call gave, by its id.
+        ends: the names of the models' outputs, in order.
         tolerance: how far numbers may be apart that are the same.
     """
-    given = [
-        [_known(layer, of) for layer in layers] for layers, of in zip((ours, theirs), outputs, strict=True)
-    ]
+    a, b = (_outputs_of(layers, given[side]) for side, layers in enumerate((ours, theirs)))
     # A number is a name that a converter counts, and says nothing.
-    pairs = {name: pair for name, pair in _by_name(ours, theirs).items() if not name.isdecimal()}
+    named = {y.name: y for y in b if not y.name.isdecimal()}
+    pairs = {x.name: _pair(x, named[x.name], "name") for x in a if x.name in named and _fit(x, named[x.name])}
+    _pair_same(a, b, pairs, tolerance)
+    _pair_nearest(a, b, pairs)
+    last = [{output.name: output for output in outputs} for outputs in (a, b)]
+    for one, other in zip(*ends, strict=False):
+        if one not in pairs and one in last[0] and other in last[1] and _fit(last[0][one], last[1][other]):
+            pairs[one] = _pair(last[0][one], last[1][other], "order")
+    return [pairs[x.name] for x in a if x.name in pairs]
+
+
+def _outputs_of(layers: Sequence[ModelLayer], given: Outputs) -> list[_Output]:
+    """Return every output of every layer, with its first samples; None for what has none."""
+    return [
+        _Output(layer, i, None if y is None else np.asarray(y, np.float64)[:_SAMPLES])
+        for layer in layers
+        for i, y in enumerate(given.get(id(layer.node), []))
+    ]
+
+
+def _pair(a: _Output, b: _Output, by: str, moved: bool = False) -> Pair:
+    return Pair(a.layer, b.layer, by, moved, (a.place, b.place))
+
+
+def _pair_same(
+    ours: Sequence[_Output], theirs: Sequence[_Output], pairs: dict[str, Pair], tolerance: Tolerance
+) -> None:
+    """Pair outputs with the first value of the same numbers, behind the last pair where there is one."""
     last = -1
-    for a, x in zip(ours, given[0], strict=True):
-        if a.name in pairs or x is None:
+    for a in ours:
+        if a.name in pairs or a.array is None:
             continue
         same = [
             (j < last, j, moved)
-            for j, y in enumerate(given[1])
-            if y is not None
-            for moved, z in _aligned(x, y)
-            if np.allclose(x, z, tolerance.rtol, tolerance.atol, equal_nan=True)
+            for j, b in enumerate(theirs)
+            for moved, y in _aligned(a, b)
+            if np.allclose(a.array, y, tolerance.rtol, tolerance.atol, equal_nan=True)
         ]
         if same:
             _, last, moved = min(same)
-            pairs[a.name] = Pair(a, theirs[last], "numbers", moved)
-    _pair_nearest(ours, theirs, given, pairs)
-    for a, b in zip(*ends, strict=False):
-        if a.name not in pairs and _fit(a, b):
-            pairs[a.name] = Pair(a, b, "order")
-    return [pairs[a.name] for a in ours if a.name in pairs]
+            pairs[a.name] = _pair(a, theirs[last], "numbers", moved)
 
 
-def _pair_nearest(
-    ours: Sequence[ModelLayer],
-    theirs: Sequence[ModelLayer],
-    given: list[list[NDArray[Any] | None]],
-    pairs: dict[str, Pair],
-) -> None:
+def _pair_nearest(ours: Sequence[_Output], theirs: Sequence[_Output], pairs: dict[str, Pair]) -> None:
     """Pair what is left with the nearest values that nothing is paired with."""
-    taken = {pair.b.name for pair in pairs.values()}
-    for a, x in zip(ours, given[0], strict=True):
-        if a.name in pairs or x is None:
+    taken = {pair.b.names[j] for pair in pairs.values() for _, j in pair.outputs}
+    for a in ours:
+        if a.name in pairs or a.array is None:
             continue
         near = [
             (distance, j, moved)
-            for j, y in enumerate(given[1])
-            if y is not None and theirs[j].name not in taken
-            for moved, z in _aligned(x, y)
-            if (distance := _distance(x, z)) <= _RELATED
+            for j, b in enumerate(theirs)
+            if b.name not in taken
+            for moved, y in _aligned(a, b)
+            if (distance := _distance(a.array, y)) <= _RELATED
         ]
         if near:
             _, j, moved = min(near)
-            pairs[a.name] = Pair(a, theirs[j], "numbers", moved)
+            pairs[a.name] = _pair(a, theirs[j], "numbers", moved)
             taken.add(theirs[j].name)
+
+
+def _aligned(a: _Output, b: _Output) -> list[tuple[bool, NDArray[Any]]]:
+    """Return B's numbers as they stand beside A's, with whether its channels were moved to the end."""
+    if a.array is None or b.array is None:
+        return []
+    both = [(False, b.array)]
+    if b.array.ndim > 2:
+        both.append((True, np.moveaxis(b.array, 1, -1)))
+    return [(moved, y) for moved, y in both if y.shape == a.array.shape]
 
 
 def _by_name(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> dict[str, Pair]:
@@ -133,7 +191,7 @@ def _by_name(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> dict[s
     return {
         a.name: Pair(a, by_name[a.name], "name")
         for a in ours
-        if a.name in by_name and _fit(a, by_name[a.name])
+        if a.name in by_name and _layers_fit(a, by_name[a.name])
     }
 
 
@@ -154,18 +212,6 @@ def _by_order(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> dict[
     return pairs
 
 
-def _known(layer: ModelLayer, outputs: Outputs) -> NDArray[Any] | None:
-    """Return the first samples of a layer's output; None where it has none, or several."""
-    of = outputs.get(id(layer.node), [])
-    return np.asarray(of[0], np.float64)[:_SAMPLES] if len(of) == 1 and of[0] is not None else None
-
-
-def _aligned(x: NDArray[Any], y: NDArray[Any]) -> list[tuple[bool, NDArray[Any]]]:
-    """Return ``y`` as it stands beside ``x``, with whether its channels were moved to the end."""
-    both = [(False, y), (True, np.moveaxis(y, 1, -1))] if y.ndim > 2 else [(False, y)]
-    return [(moved, z) for moved, z in both if z.shape == x.shape]
-
-
 def _distance(x: NDArray[Any], y: NDArray[Any]) -> float:
     """Return how far two arrays are apart beside their size: 0 if they are the same, 1 if one is 0."""
     x, y = (array.reshape(-1)[:_NUMBERS] for array in (x, y))
@@ -177,17 +223,18 @@ def _distance(x: NDArray[Any], y: NDArray[Any]) -> float:
 
 def _alike(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> bool:
     return len(ours) == len(theirs) and all(
-        a.class_name == b.class_name and _fit(a, b) for a, b in zip(ours, theirs, strict=True)
+        a.class_name == b.class_name and _layers_fit(a, b) for a, b in zip(ours, theirs, strict=True)
     )
 
 
-def _fit(a: ModelLayer, b: ModelLayer) -> bool:
+def _layers_fit(a: ModelLayer, b: ModelLayer) -> bool:
     """Return whether the outputs have shapes that can be the same."""
-    if len(a.shapes) != len(b.shapes):
-        return False
-    for one, other in zip(a.shapes, b.shapes, strict=True):
-        if one is None or other is None or len(one) != len(other):
-            return False
-        if any(m != n and None not in (m, n) for m, n in zip(one, other, strict=True)):
-            return False
-    return True
+    return len(a.shapes) == len(b.shapes) and all(map(_may_agree, a.shapes, b.shapes))
+
+
+def _fit(a: _Output, b: _Output) -> bool:
+    return _may_agree(a.layer.shapes[a.place], b.layer.shapes[b.place])
+
+
+def _may_agree(one: Shape | None, other: Shape | None) -> bool:
+    return one is not None and other is not None and may_agree(one, other)
