@@ -102,7 +102,7 @@ def test_help_shows_how_a_command_is_used(run: Run) -> None:
 def test_an_option_of_another_command_is_told(run: Run) -> None:
     ran = run("predict", "x.npy", "-u", 3, "-t", 0)
     assert (ran.code, ran.out) == (2, b"")
-    assert ran.err.endswith("Error: No such option '-t' in predict: slice has it\n")
+    assert ran.err.endswith("Error: No such option '-t' in predict: slice and plot have it\n")
     assert "Did you mean" in run("predict", "--untis", 3).err
 
 

@@ -24,8 +24,10 @@ ORDER = (
     "head pipeline",
     "run",
     "plan",
-    "checking checking_layers comparing comparing_layers decoding describing inspecting taking_apart",
+    "checking checking_layers comparing comparing_layers decoding describing inspecting",
+    "picturing taking_apart",
     "writers",
+    "pictures",
     "cli",
     "__main__",
 )

@@ -8,7 +8,7 @@ from click.types import OptionHelpExtra
 # Where --help shows an option. Commands have the headings of which they have options.
 HEADINGS = {
     "What INPUT is": (
-        *("units", "weights", "model", "logits", "scores", "classes"),
+        *("units", "weights", "model", "logits", "scores"),
         *("input_format", "input_dtype", "key", "columns", "batch"),
     ),
     "Layer": (
@@ -20,12 +20,12 @@ HEADINGS = {
     "Padding": ("lengths", "mask", "mask_value"),
     "Decoding": ("join", "eos", "pad", "ctc", "pieces", "beam"),
     "View": (
-        *("times", "top_k", "labels", "labels_key", "show", "temperature"),
+        *("kind", "classes", "step", "times", "top_k", "labels", "labels_key", "show", "temperature"),
         *("measures", "targets", "ignore_index", "explain", "feature_names"),
         *("sort", "unsure", "wrong", "skip"),
     ),
     "Limits": ("against", "atol", "rtol", "max_flips", "max_kl", "equal_nan"),
-    "Output": ("format", "output", "limit", "show_all", "precision"),
+    "Output": ("format", "output", "limit", "show_all", "precision", "dpi"),
     "Work": ("threads", "memory", "no_progress"),
     "Other": (),
 }
@@ -42,8 +42,9 @@ class Command(click.Command):
             owners = [] if error.possibilities else _owners(ctx, error.option_name)
             if not owners:
                 raise
+            verb = "has" if len(owners) == 1 else "have"
             raise click.UsageError(
-                f"No such option {error.option_name!r} in {self.name}: {' and '.join(owners)} has it", ctx
+                f"No such option {error.option_name!r} in {self.name}: {' and '.join(owners)} {verb} it", ctx
             ) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

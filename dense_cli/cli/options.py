@@ -317,8 +317,7 @@ measure_option = click.option(
     multiple=True,
     help="A measure of each row; repeatable. Entropy is in nats.",
 )
-measure_options = _bundle(
-    measure_option,
+targets_options = _bundle(
     click.option(
         "--targets",
         metavar="FILE",
@@ -326,6 +325,10 @@ measure_options = _bundle(
         help="The classes that rows should have, numbers or labels: adds rank, loss and the accuracy.",
     ),
     click.option("--ignore-index", type=int, metavar="N", help="Targets that do not count, such as -100."),
+)
+measure_options = _bundle(
+    measure_option,
+    targets_options,
     click.option(
         "--explain",
         metavar="CLASS",

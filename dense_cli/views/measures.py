@@ -275,6 +275,11 @@ class Summary:
             for line, weights in enumerate((None, confidence, right.astype(np.float64))):
                 self._bins[line] += np.bincount(bins, weights, BINS)
 
+    @property
+    def bins(self) -> NDArray[np.float64]:
+        """Of each bin of confidence: rows, the sum of their confidences, how many are right; (3, bins)."""
+        return self._bins.copy()
+
     def totals(self) -> Totals:
         """Return the totals of what was added."""
         means = {name: total / self._rows if self._rows else math.nan for name, total in self._sums.items()}

@@ -45,16 +45,16 @@ class Grid:
 
     def lines(self, rows: list[list[Cell]]) -> list[str]:
         """Return the lines of the next rows, of the first ones with the header."""
-        spell = _spelling(self.screen)
+        spell = spelling(self.screen)
         if spell is not str:
             rows = [[cell._replace(text=spell(cell.text)) for cell in row] for row in rows]
         drawn: list[str] = []
         begins = not self.widths
         headers = [spell(column.header) for column in self.columns]
         if begins:
-            self.widths = [_width(header) for header in headers]
+            self.widths = [text_width(header) for header in headers]
         for i, cells in enumerate(zip(*rows, strict=True)):
-            self.widths[i] = max(self.widths[i], *(_width(cell.text) for cell in cells))
+            self.widths[i] = max(self.widths[i], *(text_width(cell.text) for cell in cells))
         if begins:
             drawn = self._drawn(headers, rows[:_ON_A_SCREEN])
             rows = rows[_ON_A_SCREEN:]
@@ -72,7 +72,7 @@ class Grid:
         table = Table(box=simple, show_edge=False, padding=(0, GAP - 1, 0, 0), pad_edge=False)
         for header, column, width in zip(headers[:shown], self.columns, self.widths, strict=False):
             # Releases of Rich differ in what a column's width is: a header of that width is the same in all.
-            room = " " * (width - _width(header))
+            room = " " * (width - text_width(header))
             text = header + room if column.names else room + header
             table.add_column(Text(text), justify="left" if column.names else "right", no_wrap=True)
         for row in rows:
@@ -101,14 +101,14 @@ class Grid:
         texts = []
         for cell, column, width in zip(row[: self._shown()], self.columns, self.widths, strict=False):
             text = cell.text
-            room = " " * (width - _width(text))
+            room = " " * (width - text_width(text))
             text = text + room if column.names else room + text
-            texts.append(_styled(text, _style(cell, self.screen), self.screen) if self.screen.bold else text)
+            texts.append(styled(text, _style(cell, self.screen), self.screen) if self.screen.bold else text)
         gap = " " * GAP if self.screen.unicode else " " * (GAP - 1) + "|"
         return gap.join(texts).rstrip()
 
 
-def _width(text: str) -> int:
+def text_width(text: str) -> int:
     """Return how many columns of a terminal a text takes."""
     if text.isascii():
         return len(text)
@@ -124,10 +124,11 @@ def _rich_style(style: str) -> Style:
     return Style.parse(style)
 
 
-def _styled(text: str, style: str, screen: Screen) -> str:
+def styled(text: str, style: str, screen: Screen) -> str:
+    """Return text in one of Rich's styles, as far as the screen has it."""
     from rich.color import ColorSystem
 
-    if not style:
+    if not style or not screen.bold:
         return text
     system = None if screen.colors is None else ColorSystem[_SYSTEMS[screen.colors]]
     return _rich_style(style).render(text, color_system=system)
@@ -169,9 +170,14 @@ def write_wrapped(out: BinaryIO, screen: Screen, *lines: str) -> None:
     write_lines(out, screen, *lines)
 
 
+def write_drawn(out: BinaryIO, lines: Sequence[str]) -> None:
+    """Write lines that are in the characters of the screen already."""
+    out.write("".join(f"{line}\n" for line in lines).encode("utf-8", "backslashreplace"))
+
+
 def write_lines(out: BinaryIO, screen: Screen, *lines: str) -> None:
     """Write lines as the screen can show them."""
-    spell = _spelling(screen)
+    spell = spelling(screen)
     out.write("".join(spell(line) + "\n" for line in lines).encode("utf-8", "backslashreplace"))
 
 
@@ -195,7 +201,7 @@ def print_matrix(
         write_lines(out, screen, f"… {count - fit} more columns: -f json")
 
 
-def _spelling(screen: Screen) -> Callable[[str], str]:
+def spelling(screen: Screen) -> Callable[[str], str]:
     """Return a function that puts text into the characters that the screen has, before it is laid out."""
     encoding = screen.encoding
     if screen.unicode:

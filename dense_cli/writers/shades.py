@@ -18,6 +18,15 @@ _STEPS = {
 _TEXT = {"truecolor": "#ffffff", "256": "color(231)", "standard": "bright_white"}
 
 
+def ground(value: float, colors: str) -> str:
+    """Return the style of a cell of a picture, which is shaded from small values on.
+
+    >>> ground(0.04, "truecolor"), ground(0.15, "truecolor"), ground(1.0, "256")
+    ('', '#ffffff on #767676', 'color(231) on color(27)')
+    """
+    return "" if not value >= 1 / 12 else shade(1 / 6 + value * 5 / 6, colors)
+
+
 def shade(value: float, colors: str) -> str:
     """Return the style of a probability in one of Rich's colour systems; empty for an unlikely one.
 

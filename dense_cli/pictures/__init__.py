@@ -1,0 +1,1 @@
+"""Picture data → a terminal (`terminal`), or an SVG, PNG or PDF file (`files`)."""
