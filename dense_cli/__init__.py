@@ -11,7 +11,7 @@ from importlib import import_module
 
 TYPE_CHECKING = False  # as type checkers read it; importing typing is a twentieth of `densecli --help`
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "layers.core.dense": ("Dense",),
