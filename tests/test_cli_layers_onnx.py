@@ -141,6 +141,7 @@ def test_samples_are_found_on_whatever_axis_they_are(run: Run) -> None:
         node("Reshape", "back flat", "rows"),
         node("MatMul", "rows K", "product"),
         node("Reshape", "by_time flat", "mixed"),
+        node("MatMul", "mixed K", "mixed_product"),
         node("Shape", "x", "shape"),
         node("Reshape", "product whole", "y"),
     ]
@@ -152,7 +153,7 @@ def test_samples_are_found_on_whatever_axis_they_are(run: Run) -> None:
     shapes = {name: layer["outputs"][0]["shape"] for name, layer in found.items()}
     assert shapes == {
         "x": [45, 4, 6], "by_time": [45, 4, 6], "back": [45, 4, 6], "rows": [45, 4, 6],
-        "product": [45, 4, 5], "mixed": [None, 6], "shape": [3], "y": [45, 4, 5],
+        "product": [45, 4, 5], "mixed": [None, 6], "mixed_product": [None, 5], "y": [45, 4, 5],
     }  # fmt: skip
     for name, y in {"by_time": x, "rows": x, "product": x @ ARRAYS["K"]}.items():
         numbers = found[name]["outputs"][0]["statistics"]
@@ -160,8 +161,8 @@ def test_samples_are_found_on_whatever_axis_they_are(run: Run) -> None:
         np.testing.assert_allclose(
             [numbers["count"], numbers["mean"], numbers["std"]], [y.size, wide.mean(), wide.std()], rtol=1e-4
         )
-    # Rows of which nobody knows whose they are, and a shape, have no statistics.
-    assert [found[name]["outputs"][0]["statistics"] for name in ("mixed", "shape")] == [None, None]
+    # Rows of which nobody knows whose they are have no statistics; a shape depends on no number of the input.
+    assert [found[name]["outputs"][0]["statistics"] for name in ("mixed", "mixed_product")] == [None, None]
     run("layers", "m.onnx", "x.npy", "-o", "all.npz")
     with np.load("all.npz") as saved:
         assert (saved["by_time"] == x).all()
@@ -302,6 +303,29 @@ def test_channels_first_are_held_against_channels_last(run: Run) -> None:
     turned = against(run, "m.onnx", "x.npy", "--against", "m.keras")
     assert [(o["a"], o["b"]) for o in turned["outputs"]] == [("image", "image"), ("relu", "c"), ("y", "p")]
     assert turned["first_beyond"] == "relu"
+
+
+def test_a_layer_that_an_export_has_put_into_another_is_not_held_against_that_one(run: Run) -> None:
+    scale = np.array([2, 3, 4, 5, 6], "f4")
+    nodes = [node("MatMul", "x K", "product"), node("Mul", "product scale", "scaled"), *DENSE[2:]]
+    nodes[2] = node("Relu", "scaled", "hidden")
+    save("a.onnx", nodes, ARRAYS | {"scale": scale}, ["n", 6])
+    save(
+        "b.onnx",
+        [nodes[0], node("Relu", "product", "hidden"), *DENSE[3:]],
+        ARRAYS | {"K": ARRAYS["K"] * scale},
+        ["n", 6],
+    )
+    np.save("x.npy", X)
+    found = against(run, "a.onnx", "x.npy", "--against", "b.onnx")
+    assert [(o["a"], o["b"], o["paired_by"]) for o in found["outputs"]] == [
+        ("x", "x", "name"),
+        ("scaled", "product", "numbers"),
+        ("hidden", "hidden", "name"),
+        ("logits", "logits", "name"),
+        ("y", "y", "name"),
+    ]
+    assert (found["only_a"], found["first_beyond"]) == (["product"], None)
 
 
 def test_every_output_of_a_layer_is_looked_for(run: Run) -> None:

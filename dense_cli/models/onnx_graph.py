@@ -1,4 +1,4 @@
-"""Every value of an ONNX graph: listed as the layers of a model are, and seen as the model runs.
+"""The values of an ONNX graph: listed as the layers of a model are, and seen as the model runs.
 
 In: the path of a model. Out: an `OnnxGraph`, whose calls are nodes; each has the name of the first value that
 it makes.
@@ -48,6 +48,7 @@ _CHANNELS_FIRST = {
     *("Conv", "ConvTranspose", "ConvInteger", "QLinearConv", "BatchNormalization", "InstanceNormalization"),
     *("GroupNormalization", "MaxPool", "AveragePool", "LpPool", "GlobalAveragePool", "GlobalMaxPool"),
 }
+_SIZES = ("Shape", "Size")  # what is made of their values alone depends on no number of the input
 _IN_PLACE = {
     *("Relu", "Tanh", "Sigmoid", "HardSigmoid", "Softsign", "Clip"),
     *("Add", "Sub", "Mul", "Div", "Max", "Min", "Identity"),
@@ -105,7 +106,7 @@ class OnnxOperation:
 
 
 class OnnxGraph:
-    """The values of a model that depend on its input.
+    """The values of a model that depend on the numbers of its input.
 
     Attributes:
         inputs: what it takes.
@@ -156,7 +157,7 @@ class OnnxGraph:
             given = list(dict.fromkeys([*node.inputs, *used.get(id(node), [])]))
             own = [weight for name in given for weight in self._constants.get(name, [])]
             before = [self._tensors[name] for name in given if name in self._tensors]
-            if not before:
+            if not before or node.op in _SIZES:
                 self._constants |= dict.fromkeys(names, own)
                 continue
             new = [w for w in own if w.tensor.name not in taken and _holds_weights(w)]
@@ -177,7 +178,7 @@ class OnnxGraph:
         if node.op != "Softmax" or last_axis_of_softmax(node.attributes.get("axis"), rank, graph.opset):
             operation.activation = _ACTIVATIONS.get(node.op)
         tables = [self._constants.get(name, []) for name in node.inputs]
-        if node.op == "Gather" and len(tables) > 1 and len(tables[0]) == 1 and not tables[1]:
+        if node.op == "Gather" and len(tables[0]) == 1 and node.input(1) in self._tensors:
             table = tables[0][0]
             if len(table.shape) == 2 and node.integer("axis", 0) == 0 and _holds_weights(table):
                 operation.input_dim = table.shape[0]
@@ -229,8 +230,8 @@ class OnnxGraph:
     def call_each(self, inputs: Any, seen: Any) -> Any:
         """Return the outputs of arrays; what each node takes and gives is handed to ``seen``.
 
-        Where samples are not the first axis of a value they are made it; a value that has no axis of samples,
-        such as a shape, is None. An input takes the array as it came.
+        Where samples are not the first axis of a value they are made it; a value that has no axis of samples
+        is None. An input takes the array as it came.
         """
         given = feed(self.inputs, inputs)
         came = iter(inputs if isinstance(inputs, list) else [inputs])
@@ -264,8 +265,7 @@ class OnnxGraph:
             )
         axes: dict[str, tuple[int, int] | None] = {}
         for node in self._graph.nodes:
-            before = [axes.get(x.name) for x in node.input_tensors]
-            first = all(axis is None or axis[0] == 0 for axis in before)
+            first = all((axes.get(x.name) or (1, 0))[0] == 0 for x in node.input_tensors)
             for x in node.output_tensors:
                 if x.name in shapes[0]:
                     axes[x.name] = _axis([found[x.name] for found in shapes], sizes, first)

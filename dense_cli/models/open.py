@@ -93,7 +93,7 @@ def open_model(
     except ShapeError as error:
         hint = error.hint or _hint_of_head(file, inputs, memory)
         raise ShapeError(str(error), hint=hint) from None
-    return OpenedModel(part, source, inputs, total, gives_mask(part.body, size or 1))
+    return OpenedModel(part, source, inputs, total, size is None and gives_mask(part.body))
 
 
 def _hint_of_head(file: str, inputs: list[Source], memory: int | None) -> str | None:

@@ -102,9 +102,10 @@ def pair_values(
 ) -> list[Pair]:
     """Return which layers of two models belong together where one is a graph of ONNX, which has other names.
 
-    An export makes several values of a layer, and leaves out what does nothing. So beside those of one name
-    each output is paired with the first value that has the same numbers, up to the tolerance, and if there is
-    none with the nearest that no other one is the same as; what the models give always is a pair.
+    An export makes several values of a layer, and leaves out what does nothing, or what it has put into
+    another one. So each output is paired with the value of the same numbers, up to the tolerance: that of its
+    name, or else the first. If there is none, it is paired with the one of its name, or else the nearest, of
+    those that no other output is the same as. What the models give always is a pair.
 
     Args:
         ours, theirs: the layers.
@@ -114,9 +115,14 @@ def pair_values(
     """
     a, b = (_outputs_of(layers, given[side]) for side, layers in enumerate((ours, theirs)))
     # A number is a name that a converter counts, and says nothing.
-    named = {y.name: y for y in b if not y.name.isdecimal()}
-    pairs = {x.name: _pair(x, named[x.name], "name") for x in a if x.name in named and _fit(x, named[x.name])}
+    names = {y.name: y for y in b if not y.name.isdecimal()}
+    named = {x.name: names[x.name] for x in a if x.name in names and _fit(x, names[x.name])}
+    pairs = {x.name: _pair(x, named[x.name], "name") for x in a if _is_same(x, named.get(x.name), tolerance)}
     _pair_same(a, b, pairs, tolerance)
+    taken = {pair.b.names[j] for pair in pairs.values() for _, j in pair.outputs}
+    for x in a:
+        if x.name in named and x.name not in pairs and x.name not in taken:
+            pairs[x.name] = _pair(x, named[x.name], "name")
     _pair_nearest(a, b, pairs)
     last = [{output.name: output for output in outputs} for outputs in (a, b)]
     for one, other in zip(*ends, strict=False):
@@ -138,6 +144,17 @@ def _pair(a: _Output, b: _Output, by: str, moved: bool = False) -> Pair:
     return Pair(a.layer, b.layer, by, moved, (a.place, b.place))
 
 
+def _close(x: NDArray[Any], y: NDArray[Any], tolerance: Tolerance) -> bool:
+    return bool(np.allclose(x, y, tolerance.rtol, tolerance.atol, equal_nan=True))
+
+
+def _is_same(a: _Output, b: _Output | None, tolerance: Tolerance) -> bool:
+    """Whether two outputs have the same numbers; False where one is not known."""
+    if b is None or a.array is None or b.array is None or a.array.shape != b.array.shape:
+        return False
+    return _close(a.array, b.array, tolerance)
+
+
 def _pair_same(
     ours: Sequence[_Output], theirs: Sequence[_Output], pairs: dict[str, Pair], tolerance: Tolerance
 ) -> None:
@@ -150,7 +167,7 @@ def _pair_same(
             (j < last, j, moved)
             for j, b in enumerate(theirs)
             for moved, y in _aligned(a, b)
-            if np.allclose(a.array, y, tolerance.rtol, tolerance.atol, equal_nan=True)
+            if _close(a.array, y, tolerance)
         ]
         if same:
             _, last, moved = min(same)

@@ -206,11 +206,10 @@ def _mask_rows(mask: NDArray[Any] | None, shape: Shape) -> NDArray[np.bool_] | N
     return np.ascontiguousarray(np.broadcast_to(counts, lead)).reshape(-1)
 
 
-def gives_mask(model: Body, size: int = 1) -> bool:
-    """Whether the output has a mask: seen on ``size`` samples of zeros."""
+def gives_mask(model: Body) -> bool:
+    """Whether the output has a mask: seen on one sample of zeros."""
     arrays = [
-        np.zeros([size, *(3 if n is None else n for n in x.shape[1:])], np.dtype(x.dtype))
-        for x in model.inputs
+        np.zeros([1, *(3 if n is None else n for n in x.shape[1:])], np.dtype(x.dtype)) for x in model.inputs
     ]
     with np.errstate(all="ignore"):
         return get_mask(model(arrays[0] if len(arrays) == 1 else arrays)) is not None
