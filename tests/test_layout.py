@@ -25,9 +25,9 @@ ORDER = (
     "run",
     "plan",
     "checking checking_layers comparing comparing_layers decoding describing inspecting",
-    "picturing taking_apart",
+    "picturing reporting taking_apart",
     "writers",
-    "pictures",
+    "pictures report",
     "cli",
     "__main__",
 )

@@ -27,6 +27,7 @@ COMMANDS = {
     "layers": "Every layer of a saved model; with INPUT, what each puts out.",
     "info": "What an array file or a weights file holds.",
     "plot": "A picture, in the terminal or as SVG, PNG or PDF.",
+    "report": "One HTML page about outputs, that needs nothing else.",
     "compare": "Two outputs, in prediction terms; exit 1 when they differ.",
     "softmax": "A softmax taken apart, step by step.",
     "check": "What is wrong with a layer's outputs; exit 1 when something is.",

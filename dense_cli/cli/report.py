@@ -1,0 +1,70 @@
+"""``densecli report``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from dense_cli.cli import options as opts
+from dense_cli.cli.command import Command
+
+if TYPE_CHECKING:
+    from dense_cli.plan import Plan
+
+
+@click.command(cls=Command)
+@opts.input_argument
+@click.option(
+    "-n",
+    "--limit",
+    type=click.IntRange(min=0),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="Samples that are shown at most: those that deserve a look.",
+)
+@opts.holds_options
+@opts.layer_options
+@opts.weight_options
+@opts.mask_options
+@opts.labels_options
+@opts.targets_options
+@opts.input_options
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    default="report.html",
+    show_default=True,
+    shell_complete=opts.complete("anything"),
+    help="The page; - is standard output.",
+)
+@opts.work_options
+@opts.takes_plan
+def report(plan: Plan, limit: int, output: str, no_progress: bool) -> None:
+    """Write one HTML page about outputs: what was run, what is wrong, and the samples that deserve a look.
+
+    \b
+      densecli report samples/digits.npy -w samples/digits.keras --labels samples/digits.txt
+      densecli report outputs.npy --targets classes.npy -n 20 -o outputs.html
+
+    The page needs nothing else: no network, and no script to be read. It has the files with their SHA-256,
+    the findings of `check`, all rows in pictures, and of each sample shown the heat map and its steps: the
+    largest loss first, or without --targets the smallest margin.
+    """
+    import shlex
+    import sys
+
+    from dense_cli.cli.notes import note
+    from dense_cli.cli.output import open_output
+    from dense_cli.cli.progress import ProgressBar
+    from dense_cli.report.page import page
+    from dense_cli.reporting import report as report_of
+
+    found = report_of(plan, limit, note=note, progress=ProgressBar(shown=not no_progress))
+    data = page(found, shlex.join(["densecli", *sys.argv[1:]]))
+    with open_output(output) as out:
+        out.write(data)
+    if output != "-":
+        note(f"{output}: {len(found.samples)} samples, {len(data):,} bytes")

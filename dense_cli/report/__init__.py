@@ -1,0 +1,1 @@
+"""A `reporting.Report` → one HTML page that needs nothing else."""
