@@ -21,6 +21,7 @@ import pytest
 from conftest import Run
 
 from dense_cli import activations, initializers
+from dense_cli.random import SeedGenerator
 
 if importlib.util.find_spec("keras") is None:
     pytest.skip("Keras is not installed", allow_module_level=True)
@@ -128,7 +129,7 @@ def run(backend: str, case: dict[str, Any]) -> np.ndarray:
     cls = initializers.NAMES[case["initializer"]]
     if case["seed"] is None:
         return cls(**case["config"])(case["shape"], dtype=case["dtype"])
-    seed = initializers.SeedGenerator(case["seed"]) if case["generator"] else case["seed"]
+    seed = SeedGenerator(case["seed"]) if case["generator"] else case["seed"]
     initializer = cls(**case["config"], seed=seed, rng=backend)
     if case["generator"]:
         initializer(case["shape"], dtype=case["dtype"])

@@ -130,7 +130,7 @@ def test_a_plan_gives_the_rows_that_are_asked_for(y: NDArray[np.float32]) -> Non
     [
         (["--wrong"], "--wrong is about targets: it needs --targets FILE"),
         (["--sort", "loss"], "--sort loss is about targets: it needs --targets FILE"),
-        (["--sort", "margin", "-f", "npy"], "does not fit npy: expected table, jsonl, csv or markdown"),
+        (["--sort", "margin", "-f", "npy"], "does not fit npy: expected table, jsonl, csv"),
         (["--unsure", "2"], "2.0 is not in the range 0<=x<=1"),
         (["--scores", "--unsure"], "--sort, --unsure and --wrong are about distributions"),
     ],
