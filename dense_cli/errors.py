@@ -16,9 +16,6 @@ They are ValueErrors because Keras raises ValueError in the same places.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 
 class DenseCliError(ValueError):
     """The root: ``str(error)`` is the message, ``error.hint`` is None or how to mend it."""
@@ -68,16 +65,6 @@ class MissingExtraError(DenseCliError):
             f"{what} needs an optional library that is not installed",
             hint=f"pip install 'densecli[{extra}]'",
         )
-
-
-@contextmanager
-def naming(file: str) -> Iterator[None]:
-    """Give an OSError that names no file, such as one of a read, the name of ``file``."""
-    try:
-        yield
-    except OSError as error:
-        error.filename = error.filename or file
-        raise
 
 
 def nearest(name: str, known: list[str]) -> str:

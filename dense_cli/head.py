@@ -307,7 +307,7 @@ def _seeded(options: HeadOptions, features: int) -> _Made:
 def _initializers(options: HeadOptions, rng: str) -> tuple[Initializer, Initializer]:
     """Return those of kernel and bias; ``rng`` is the backend where neither an option nor a name says it."""
     from dense_cli import initializers
-    from dense_cli.initializers.spec import backend_of
+    from dense_cli.spec import backend_of
 
     seed = _seed(options)
     kernel, bias = (

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from dense_cli.errors import ConfigError, UsageError
 from dense_cli.portable import processors
-from dense_cli.text import place_text, shape_text, shown
+from dense_cli.text import shape_text, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -327,9 +327,10 @@ class Run:
         """
         from dense_cli.pipeline import MEMORY
         from dense_cli.pipeline import run as run_pipeline
+        from dense_cli.views.evaluate import Classless
 
         source = source or self.source
-        classless = _Classless()
+        classless = Classless()
         lead = source.shape[:-1]
         self.progress.start(None if None in lead else math.prod(n or 0 for n in lead))
         try:
@@ -375,45 +376,14 @@ class Run:
         name = self.plan.explain
         if name is None:
             return None
-        from dense_cli.views.explain import AUTO
+        from dense_cli.views.explain import AUTO, class_named
 
         if self.head is None or self.head.dense is None:
             raise UsageError("--explain is about a layer: it needs --units N or --weights FILE")
-        if name == "auto":
-            return AUTO
-        if self.labels is not None and name in self.labels:
-            first = self.labels.index(name)
-            if name in self.labels[first + 1 :]:
-                both = f"{first} and {self.labels.index(name, first + 1)}"
-                raise ConfigError(f"--explain: expected one class, found {name!r}, which names {both}")
-            return first
-        if not name.isdecimal() or len(name) > 18 or int(name) >= self.classes:
-            known = "auto, a label or a class number" if self.labels is not None else "auto or a class number"
-            raise ConfigError(f"--explain: expected {known} below {self.classes}, found {name!r}")
-        return int(name)
+        return AUTO if name == "auto" else class_named(name, self.labels, self.classes)
 
 
 def _watched(results: Iterator[Result], watch: Callable[[Result], None]) -> Iterator[Result]:
     for result in results:
         watch(result)
         yield result
-
-
-class _Classless:
-    """Counts the rows without a class as they come."""
-
-    def __init__(self) -> None:
-        self.rows = 0
-        self._first: list[int] = []
-
-    def add(self, result: Result) -> None:
-        missing = (result.classes < 0).nonzero()[0]
-        if len(missing) and not self.rows:
-            self._first = result.places[missing[0]].tolist()
-        self.rows += len(missing)
-
-    def text(self) -> str:
-        """Return the note about rows without a class."""
-        rows = "1 row has" if self.rows == 1 else f"{self.rows} rows have"
-        first = place_text(self._first)
-        return f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {first}"

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dense_cli.errors import ConfigError
-from dense_cli.initializers.spec import MAX_LENGTH, check_number, make, parse_call, without_prefix
+from dense_cli.spec import MAX_LENGTH, check_number, make, parse_call, without_prefix
 
 
 @pytest.mark.parametrize(

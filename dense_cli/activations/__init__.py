@@ -55,7 +55,7 @@ from dense_cli.activations.activations import (
     threshold,
 )
 from dense_cli.errors import ConfigError, nearest
-from dense_cli.initializers.spec import check_number, parse_call, shown, shown_value, without_prefix
+from dense_cli.spec import check_number, parse_call, shown, shown_value, without_prefix
 
 __all__ = [
     "Activation",

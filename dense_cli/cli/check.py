@@ -9,6 +9,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
+from dense_cli.cli.records import takes_plan
 from dense_cli.views.checks import NAMES
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @opts.input_options
 @opts.output_options("table", "json")
 @opts.work_options
-@opts.takes_plan
+@takes_plan
 def check(
     plan: Plan, skip: tuple[str, ...], format: str | None, output: str | None, no_progress: bool
 ) -> None:

@@ -9,6 +9,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
+from dense_cli.cli.records import takes_plan
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -37,7 +38,7 @@ _FORMATS = ("text", "jsonl")
 @opts.input_options
 @opts.output_options(*_FORMATS)
 @opts.work_options
-@opts.takes_plan
+@takes_plan
 def decode(
     plan: Plan,
     join: str | None,

@@ -9,6 +9,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, Unbounded
+from dense_cli.cli.records import takes_head
 
 if TYPE_CHECKING:
     from dense_cli.head import HeadOptions
@@ -30,7 +31,7 @@ _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 @opts.memory_option
 @opts.precision_option
 @opts.output_options("table", "json", "npz")
-@opts.takes_head
+@takes_head
 def init(
     options: HeadOptions, input_size: int, precision: int, format: str | None, output: str | None
 ) -> None:

@@ -1,12 +1,8 @@
-"""Options that commands share: single ones as constants, bundles as one decorator.
-
-`takes_plan` and `takes_head` gather those that make a record into one argument of the command.
-"""
+"""Options that commands share: single ones as constants, bundles as one decorator."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import wraps
 from typing import Any, TypeVar
 
 import click
@@ -41,62 +37,6 @@ def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
         return function
 
     return decorate
-
-
-def takes_plan(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its options of a `Plan` as one argument, ``plan``; the others keep their names."""
-
-    @wraps(function)
-    def command(input: str | None, inputs: tuple[tuple[str, str], ...], **options: Any) -> None:
-        from dense_cli.plan import Plan
-
-        if inputs and input is not None:
-            raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
-        _call(function, Plan, "plan", options, dict(inputs) if inputs else input or standard_input())
-
-    return command
-
-
-def takes_head(function: Callable[..., None]) -> Callable[..., None]:
-    """Give a command its options of `HeadOptions` as one argument, ``options``."""
-
-    @wraps(function)
-    def command(**options: Any) -> None:
-        from dense_cli.head import HeadOptions
-
-        _call(function, HeadOptions, "options", options)
-
-    return command
-
-
-def _call(
-    function: Callable[..., None], record: type, name: str, options: dict[str, Any], *positional: object
-) -> None:
-    """Call a command with the options of ``record`` gathered in one, and say of wrong ones how it is used."""
-    from dataclasses import fields
-
-    from dense_cli.errors import UsageError
-
-    known = {field.name for field in fields(record)}
-    gathered = {key: value for key, value in options.items() if key in known}
-    rest = {key: value for key, value in options.items() if key not in known}
-    try:
-        function(**{name: record(*positional, **gathered)}, **rest)
-    except UsageError as error:
-        raise click.UsageError(str(error)) from None
-
-
-def standard_input(argument: str = "INPUT") -> str:
-    """Return ``-`` where standard input can be read in place of an argument that is not there.
-
-    Raises:
-        UsageError: it is a terminal.
-    """
-    from dense_cli.sources.open import stdin_is_terminal
-
-    if stdin_is_terminal():
-        raise click.UsageError(f"{argument} is missing: a file, or - for standard input")
-    return "-"
 
 
 key_option = click.option("--key", metavar="NAME", help="Which array of a file that holds several.")

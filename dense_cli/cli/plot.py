@@ -9,6 +9,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
+from dense_cli.cli.records import takes_plan
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -66,7 +67,7 @@ _FORMATS = ("svg", "png", "pdf")
     help="Dots per inch of a PNG.",
 )
 @opts.work_options
-@opts.takes_plan
+@takes_plan
 def plot(
     plan: Plan,
     kind: str | None,

@@ -8,6 +8,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
+from dense_cli.cli.records import takes_plan
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 @click.command(cls=Command)
 @opts.input_argument
 @opts.run_options
-@opts.takes_plan
+@takes_plan
 def predict(
     plan: Plan,
     format: str | None,

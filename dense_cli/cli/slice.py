@@ -8,6 +8,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
+from dense_cli.cli.records import takes_plan
 from dense_cli.cli.types import INDEX
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     help="A time step, or a slice of them such as 1:3; repeatable.  [default: every step in turn]",
 )
 @opts.run_options
-@opts.takes_plan
+@takes_plan
 def slice(
     plan: Plan,
     format: str | None,

@@ -6,6 +6,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
+from dense_cli.cli.records import standard_input
 
 
 @click.command(cls=Command)
@@ -62,7 +63,7 @@ def softmax(
     from dense_cli.writers.writer import TableOptions
 
     plan = Plan(
-        logits or opts.standard_input("LOGITS"),
+        logits or standard_input("LOGITS"),
         logits=True,
         labels=labels,
         labels_key=labels_key,

@@ -19,8 +19,8 @@ import struct
 from collections.abc import Iterator
 from typing import Any
 
-from dense_cli.errors import FileFormatError, naming
-from dense_cli.files.stream import File, Section
+from dense_cli.errors import FileFormatError
+from dense_cli.files.stream import File, Section, naming
 from dense_cli.portable import read_at
 
 _AHEAD = 1 << 16  # an attribute message is no longer than that

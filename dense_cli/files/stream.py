@@ -6,7 +6,8 @@ import errno
 import io
 import os
 import stat
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import repeat
 from typing import Any
 
@@ -14,11 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli import portable
-from dense_cli.errors import FileFormatError, naming
+from dense_cli.errors import FileFormatError
 from dense_cli.limits import TEXT_COST, allowed, require_bytes
 
 BOM = b"\xef\xbb\xbf"  # which some editors put before UTF-8 text
 _CHUNK = 1 << 18  # a Linux pipe holds 64 KiB; files are read in larger pieces
+
+
+@contextmanager
+def naming(file: str) -> Iterator[None]:
+    """Give an OSError that names no file, such as one of a read, the name of ``file``."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or file
+        raise
 
 
 class File(io.FileIO):

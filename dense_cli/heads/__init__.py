@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError, naming
+from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeError, SizeError
 from dense_cli.files.archive import open_archive
 from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load, looks_like
 from dense_cli.files.recognized import (
@@ -22,7 +22,7 @@ from dense_cli.files.recognized import (
     require_no_folder,
     require_readable_kind,
 )
-from dense_cli.files.stream import File
+from dense_cli.files.stream import File, naming
 from dense_cli.files.tensor import Tensor, require_size
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.pairs import find_heads

@@ -39,15 +39,6 @@ from dense_cli.initializers.random_initializers import RandomNormal as RandomNor
 from dense_cli.initializers.random_initializers import RandomUniform as RandomUniform
 from dense_cli.initializers.random_initializers import SeedLike as SeedLike
 from dense_cli.initializers.random_initializers import TruncatedNormal as TruncatedNormal
-from dense_cli.initializers.spec import (
-    backend_of,
-    check_length,
-    make,
-    parse_call,
-    shown,
-    shown_value,
-    without_prefix,
-)
 from dense_cli.initializers.variance_scaling import DISTRIBUTIONS as DISTRIBUTIONS
 from dense_cli.initializers.variance_scaling import MODES as MODES
 from dense_cli.initializers.variance_scaling import GlorotNormal as GlorotNormal
@@ -58,6 +49,15 @@ from dense_cli.initializers.variance_scaling import LecunNormal as LecunNormal
 from dense_cli.initializers.variance_scaling import LecunUniform as LecunUniform
 from dense_cli.initializers.variance_scaling import VarianceScaling as VarianceScaling
 from dense_cli.initializers.variance_scaling import compute_fans as compute_fans
+from dense_cli.spec import (
+    backend_of,
+    check_length,
+    make,
+    parse_call,
+    shown,
+    shown_value,
+    without_prefix,
+)
 
 # Keras has every class under its name in snake case too, and a few under a third.
 zeros = Zeros

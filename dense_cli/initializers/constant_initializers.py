@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dense_cli.errors import ConfigError, ShapeError
 from dense_cli.initializers.initializer import Initializer, Shape
-from dense_cli.initializers.spec import check_number, shown_value
+from dense_cli.spec import check_number, shown_value
 
 
 class Zeros(Initializer):

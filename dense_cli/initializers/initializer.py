@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
-from dense_cli.initializers.spec import make, shown_value
+from dense_cli.spec import make, shown_value
 
 Shape = tuple[int, ...]
 

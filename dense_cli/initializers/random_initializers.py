@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from dense_cli import random
 from dense_cli.errors import ConfigError, DtypeError, SeedError, ShapeError
 from dense_cli.initializers.initializer import Initializer, Shape
-from dense_cli.initializers.spec import check_number, make, shown_value
 from dense_cli.random.seed_generator import SeedGenerator, make_default_seed
+from dense_cli.spec import check_number, make, shown_value
 
 SeedLike = int | SeedGenerator | None
 

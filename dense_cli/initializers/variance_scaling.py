@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError, ShapeError
 from dense_cli.initializers.initializer import Shape
 from dense_cli.initializers.random_initializers import RandomInitializer, SeedLike
-from dense_cli.initializers.spec import check_number, shown_value
+from dense_cli.spec import check_number, shown_value
 
 MODES = ("fan_in", "fan_out", "fan_avg")
 DISTRIBUTIONS = ("uniform", "truncated_normal", "untruncated_normal")

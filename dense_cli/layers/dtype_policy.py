@@ -175,3 +175,43 @@ def serialize(policy: DTypePolicy) -> dict[str, Any]:
         "config": policy.get_config(),
         "registered_name": None,
     }
+
+
+class HasDtypes:
+    """What a `Layer` says of its dtypes."""
+
+    _dtype_policy: DTypePolicy
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """In which dtypes the layer keeps and computes."""
+        return self._dtype_policy
+
+    @dtype_policy.setter
+    def dtype_policy(self, value: Any) -> None:
+        self._dtype_policy = get(value)
+
+    @property
+    def dtype(self) -> str:
+        """The weights' dtype, as `variable_dtype`."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The weights' dtype."""
+        return self._dtype_policy.variable_dtype
+
+    @property
+    def compute_dtype(self) -> str:
+        """The dtype that float inputs and outputs have."""
+        return self._dtype_policy.compute_dtype
+
+    @property
+    def input_dtype(self) -> str:
+        """The dtype that float inputs are cast to."""
+        return self.compute_dtype
+
+    @property
+    def quantization_mode(self) -> None:
+        """None: quantized layers are not supported."""
+        return None

@@ -24,7 +24,7 @@ from dense_cli import regularizers
 from dense_cli.errors import ConfigError, DtypeError
 from dense_cli.layers import dtype_policy, tree
 from dense_cli.layers.call import CallArguments, is_tensor, signature
-from dense_cli.layers.dtype_policy import FLOATS, DTypePolicy, round_to
+from dense_cli.layers.dtype_policy import FLOATS, round_to
 from dense_cli.layers.input_spec import assert_input_compatibility
 from dense_cli.layers.keras_tensor import KerasTensor, Node, UnknownTensor, any_symbolic
 from dense_cli.layers.masks import get_mask, with_mask
@@ -126,42 +126,6 @@ class Layer(HasWeights):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = _recorded(cls.__dict__["build"])  # type: ignore[method-assign]
-
-    # --- dtypes
-
-    @property
-    def dtype_policy(self) -> DTypePolicy:
-        """In which dtypes the layer keeps and computes."""
-        return self._dtype_policy
-
-    @dtype_policy.setter
-    def dtype_policy(self, value: Any) -> None:
-        self._dtype_policy = dtype_policy.get(value)
-
-    @property
-    def dtype(self) -> str:
-        """The weights' dtype, as `variable_dtype`."""
-        return self._dtype_policy.variable_dtype
-
-    @property
-    def variable_dtype(self) -> str:
-        """The weights' dtype."""
-        return self._dtype_policy.variable_dtype
-
-    @property
-    def compute_dtype(self) -> str:
-        """The dtype that float inputs and outputs have."""
-        return self._dtype_policy.compute_dtype
-
-    @property
-    def input_dtype(self) -> str:
-        """The dtype that float inputs are cast to."""
-        return self.compute_dtype
-
-    @property
-    def quantization_mode(self) -> None:
-        """None: quantized layers are not supported."""
-        return None
 
     # --- building
 

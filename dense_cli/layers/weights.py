@@ -14,13 +14,13 @@ from numpy.typing import NDArray
 from dense_cli import constraints, initializers, regularizers
 from dense_cli.errors import ConfigError, ShapeError
 from dense_cli.layers import dtype_policy
-from dense_cli.layers.dtype_policy import FLOATS
+from dense_cli.layers.dtype_policy import FLOATS, HasDtypes
 from dense_cli.layers.names import name_scope
 from dense_cli.layers.operation import Operation
 from dense_cli.layers.variable import Variable
 
 
-class HasWeights(Operation):
+class HasWeights(HasDtypes, Operation):
     """What `Layer` does with weights.
 
     Weights are made with `add_weight`; those of layers that are attributes, or stand in lists and
@@ -31,11 +31,6 @@ class HasWeights(Operation):
     _added: list[Variable]
     _locked: bool
     _trainable: bool
-
-    @property
-    def variable_dtype(self) -> str:
-        """The weights' dtype."""
-        raise NotImplementedError
 
     def add_weight(
         self,

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from dense_cli.errors import ConfigError
-from dense_cli.initializers.spec import shown_value
 from dense_cli.saving.serialization import deserialize_keras_object
+from dense_cli.spec import shown_value
 
 
 def clone_model(model: Any, **kwargs: Any) -> Any:

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from dense_cli.errors import ConfigError
-from dense_cli.initializers.spec import shown_value
 from dense_cli.layers import tree
 from dense_cli.layers.keras_tensor import KerasTensor, Node
 from dense_cli.layers.operation import Operation
+from dense_cli.spec import shown_value
 
 MOST_LAYERS = 100_000
 """A config of more layers than this is refused."""

@@ -9,7 +9,7 @@ import inspect
 from typing import Any
 
 from dense_cli.errors import ConfigError, nearest
-from dense_cli.initializers.spec import make, shown_value
+from dense_cli.spec import make, shown_value
 
 
 class Registered:

@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from dense_cli.errors import ConfigError, DenseCliError, nearest
-from dense_cli.initializers.spec import shown_value
 from dense_cli.layers import dtype_policy, tree
 from dense_cli.layers.operation import Operation
 from dense_cli.saving.custom_objects import get_custom_objects, get_registered_name
+from dense_cli.spec import shown_value
 
 _PLAIN = (str, int, float, bool, type(None))
 DEEPEST = 200

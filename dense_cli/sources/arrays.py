@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -136,7 +137,7 @@ class ArraySource:
     def dtype(self) -> np.dtype[Any]:
         return self.store.dtype
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int | None, ...]:
         return (*map(len, self.axes), self.store.features)
 

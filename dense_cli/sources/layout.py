@@ -6,9 +6,9 @@ import os
 import stat
 from typing import cast
 
-from dense_cli.errors import DenseCliError, naming
+from dense_cli.errors import DenseCliError
 from dense_cli.files.formats import by_content, by_suffix, folder_format, load
-from dense_cli.files.stream import File
+from dense_cli.files.stream import File, naming
 from dense_cli.files.tensor import Tensor, Tensors
 from dense_cli.portable import read_at
 

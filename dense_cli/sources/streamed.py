@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.errors import DenseCliError, ShapeError, naming
-from dense_cli.files.stream import TemporaryFile
+from dense_cli.errors import DenseCliError, ShapeError
+from dense_cli.files.stream import TemporaryFile, naming
 from dense_cli.files.tensor import Extent
 from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.placed import PlacedSource, arrange, by_sample

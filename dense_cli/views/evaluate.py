@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dense_cli.activations import Activation
 from dense_cli.errors import ConfigError
+from dense_cli.text import place_text
 from dense_cli.views.top import column_maxima, maxima_width, top_k
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ class Result:
         """What a logit of each row is made of; computed when it is first looked at."""
         return None if self.explain is None else self.explain()
 
-    @property
+    @cached_property
     def places(self) -> NDArray[np.int64]:
         """(rows, axes): the sample of each row, its time step and further axes."""
         return self.block.places()
@@ -97,6 +98,27 @@ class Result:
     def whole(self) -> bool:
         """Whether the last sample ends with this block."""
         return self.block.whole
+
+
+class Classless:
+    """Counts the rows without a class as they come."""
+
+    def __init__(self) -> None:
+        self.rows = 0
+        self._first: list[int] = []
+
+    def add(self, result: Result) -> None:
+        """Count those of a result."""
+        missing = (result.classes < 0).nonzero()[0]
+        if len(missing) and not self.rows:
+            self._first = result.places[missing[0]].tolist()
+        self.rows += len(missing)
+
+    def text(self) -> str:
+        """Return the note about rows without a class."""
+        rows = "1 row has" if self.rows == 1 else f"{self.rows} rows have"
+        first = place_text(self._first)
+        return f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {first}"
 
 
 def evaluate(

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.errors import ConfigError
+
 AUTO = -1  # the argmax against the runner-up
 TOP = 5  # features that are named
 
@@ -138,3 +140,21 @@ def _point(units: int, digits: int) -> str:
     text = f"{abs(units):0{digits + 1}d}"
     text = f"{text[:-digits]}.{text[-digits:]}" if digits else text
     return f"-{text}" if units < 0 else text
+
+
+def class_named(name: str, labels: list[str] | None, classes: int) -> int:
+    """Return the class that a label, or a number, stands for.
+
+    Raises:
+        ConfigError: it stands for none, or for several.
+    """
+    if labels is not None and name in labels:
+        first = labels.index(name)
+        if name in labels[first + 1 :]:
+            both = f"{first} and {labels.index(name, first + 1)}"
+            raise ConfigError(f"--explain: expected one class, found {name!r}, which names {both}")
+        return first
+    if not name.isdecimal() or len(name) > 18 or int(name) >= classes:
+        known = "auto, a label or a class number" if labels is not None else "auto or a class number"
+        raise ConfigError(f"--explain: expected {known} below {classes}, found {name!r}")
+    return int(name)

@@ -68,7 +68,7 @@ class Grid:
         from rich.text import Text
 
         shown = self._shown()
-        simple = box.SIMPLE_HEAD if self.screen.unicode else box.ASCII_DOUBLE_HEAD
+        simple = box.SIMPLE_HEAD if self.screen.encoding is None else box.ASCII_DOUBLE_HEAD
         table = Table(box=simple, show_edge=False, padding=(0, GAP - 1, 0, 0), pad_edge=False)
         for header, column, width in zip(headers[:shown], self.columns, self.widths, strict=False):
             # Releases of Rich differ in what a column's width is: a header of that width is the same in all.
@@ -104,7 +104,7 @@ class Grid:
             room = " " * (width - text_width(text))
             text = text + room if column.names else room + text
             texts.append(styled(text, _style(cell, self.screen), self.screen) if self.screen.bold else text)
-        gap = " " * GAP if self.screen.unicode else " " * (GAP - 1) + "|"
+        gap = " " * GAP if self.screen.encoding is None else " " * (GAP - 1) + "|"
         return gap.join(texts).rstrip()
 
 
@@ -204,7 +204,7 @@ def print_matrix(
 def spelling(screen: Screen) -> Callable[[str], str]:
     """Return a function that puts text into the characters that the screen has, before it is laid out."""
     encoding = screen.encoding
-    if screen.unicode:
+    if encoding is None:
         return str
 
     def spell(text: str) -> str:

@@ -7,17 +7,20 @@ from typing import BinaryIO, NamedTuple, TextIO, cast
 
 
 class Screen(NamedTuple):
-    """Columns (None: as wide as needed, not a terminal), Rich's colour system (None: no colour), encoding."""
+    """Columns (None: as wide as needed, not a terminal), and Rich's colour system (None: no colour).
+
+    ``encoding`` is None where every character can be shown.
+    """
 
     width: int | None = None
     colors: str | None = None
     bold: bool = False
-    encoding: str = "utf-8"
+    encoding: str | None = None
 
     @property
     def unicode(self) -> bool:
         """Whether line-drawing characters can be shown."""
-        return self.encoding.lower().replace("-", "").startswith("utf")
+        return self.encoding is None
 
     @classmethod
     def of(cls, stream: TextIO) -> Screen:
@@ -25,13 +28,14 @@ class Screen(NamedTuple):
         from rich.console import Console
 
         console = Console(file=stream)
+        encoding = getattr(stream, "encoding", None) or "utf-8"
         # An old Windows console shows escape sequences as text.
         styled = console.is_terminal and not console.is_dumb_terminal and not console.legacy_windows
         return cls(
             width=(console.width or None) if stream.isatty() else None,  # COLUMNS=0 says nothing
             colors=console.color_system if styled and not console.no_color else None,
             bold=styled,
-            encoding=getattr(stream, "encoding", None) or "utf-8",
+            encoding=None if encoding.lower().startswith("utf") else encoding,
         )
 
 

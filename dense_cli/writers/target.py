@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from typing import BinaryIO
 
 from dense_cli import portable
-from dense_cli.errors import naming
+from dense_cli.files.stream import naming
 
 _NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 _LINKS = 40  # as many as Linux follows
