@@ -8,6 +8,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
+from dense_cli.cli.records import takes_plan
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     help="The page; - is standard output.",
 )
 @opts.work_options
-@opts.takes_plan
+@takes_plan
 def report(plan: Plan, limit: int, output: str, no_progress: bool) -> None:
     """Write one HTML page about outputs: what was run, what is wrong, and the samples that deserve a look.
 
