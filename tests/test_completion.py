@@ -174,3 +174,17 @@ def _expect(terminal: int, text: str) -> None:
         if time.monotonic() > deadline or not select.select([terminal], [], [], 30)[0]:
             raise AssertionError(f"expected {text!r}, found {seen!r}")
         seen += os.read(terminal, 4096).decode("utf-8", "replace").replace("\r", "").replace("\n", "")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_is_there_without_docstrings(command: str) -> None:
+    args = [*([command] if command else []), "--help"]
+    texts = {
+        subprocess.run(
+            [sys.executable, *flags, "-m", "dense_cli", *args], capture_output=True, text=True, check=True
+        ).stdout
+        for flags in ([], ["-OO"])
+    }
+    assert len(texts) == 1
+    assert len(texts.pop().splitlines()) > 8

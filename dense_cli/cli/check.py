@@ -16,7 +16,21 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-@click.command(cls=Command)
+HELP = """Find what is wrong with a layer's outputs, and say how to mend it.
+
+With --units or --weights INPUT is layer input and the layer runs; with --model the model runs, and its
+layers are checked, too; with none of them it holds finished outputs. The exit code is 1 when there is a
+finding. docs/checks.md says what each check means.
+
+\b
+  densecli check outputs.npy
+  densecli check hidden.npy --weights head.npz --labels names.txt
+  densecli check sentences.npy --model translate.keras
+  densecli check outputs.npy --skip never-chosen
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @opts.input_argument
 @click.option(
     "--skip",
@@ -37,18 +51,6 @@ if TYPE_CHECKING:
 def check(
     plan: Plan, skip: tuple[str, ...], format: str | None, output: str | None, no_progress: bool
 ) -> None:
-    """Find what is wrong with a layer's outputs, and say how to mend it.
-
-    With --units or --weights INPUT is layer input and the layer runs; with --model the model runs, and its
-    layers are checked, too; with none of them it holds finished outputs. The exit code is 1 when there is a
-    finding. docs/checks.md says what each check means.
-
-    \b
-      densecli check outputs.npy
-      densecli check hidden.npy --weights head.npz --labels names.txt
-      densecli check sentences.npy --model translate.keras
-      densecli check outputs.npy --skip never-chosen
-    """
     from dense_cli import checking
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of

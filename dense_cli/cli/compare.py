@@ -16,7 +16,25 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-@click.command(cls=Command)
+HELP = """Compare two outputs, such as a port's or a quantised model's with the original's.
+
+A and B hold probabilities, or with --logits logits, or class numbers, in any format; - is standard
+input. The limits that are named decide; where none is, B may differ by rounding (--atol 1e-5 --rtol 1e-5,
+or 1e-3 where one is float16) and no class may change (--max-flips 0). The exit code is 0 within the
+limits, 1 beyond, and 2 where the two cannot be compared.
+
+With --model A is the model's own input, and what the model gives is held against B; masked steps are not
+compared. With --input NAME=FILE for each of several inputs, B is the only argument.
+
+\b
+  densecli compare ours.npy reference.npy
+  densecli compare float32.npz int8.npz --max-flips 3 --max-kl 0.01 --labels names.txt
+  densecli compare x.npy expected.npy -m model.keras
+  densecli predict x.npy -w head.npz -f npy | densecli compare - reference.npy
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("first", metavar="A", shell_complete=opts.complete("arrays"))
 @click.argument("second", metavar="B", required=False, shell_complete=opts.complete("arrays"))
 @opts.model_options
@@ -82,22 +100,6 @@ def compare(
     memory: int | None,
     **of_model: Any,
 ) -> None:
-    """Compare two outputs, such as a port's or a quantised model's with the original's.
-
-    A and B hold probabilities, or with --logits logits, or class numbers, in any format; - is standard
-    input. The limits that are named decide; where none is, B may differ by rounding (--atol 1e-5 --rtol 1e-5,
-    or 1e-3 where one is float16) and no class may change (--max-flips 0). The exit code is 0 within the
-    limits, 1 beyond, and 2 where the two cannot be compared.
-
-    With --model A is the model's own input, and what the model gives is held against B; masked steps are not
-    compared. With --input NAME=FILE for each of several inputs, B is the only argument.
-
-    \b
-      densecli compare ours.npy reference.npy
-      densecli compare float32.npz int8.npz --max-flips 3 --max-kl 0.01 --labels names.txt
-      densecli compare x.npy expected.npy -m model.keras
-      densecli predict x.npy -w head.npz -f npy | densecli compare - reference.npy
-    """
     from dense_cli import comparing
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of

@@ -6,20 +6,21 @@ import click
 
 from dense_cli.cli.command import Command
 
+HELP = """Print the script that completes densecli in a shell.
 
-@click.command(cls=Command)
+Commands, options and their choices are completed, files where files are meant, and the heads and layers
+of the file that is named on the line.
+
+\b
+  source <(densecli completion bash)            # in ~/.bashrc
+  source <(densecli completion zsh)             # in ~/.zshrc, after compinit
+  densecli completion fish | source             # in ~/.config/fish/config.fish
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 def completion(shell: str) -> None:
-    """Print the script that completes densecli in a shell.
-
-    Commands, options and their choices are completed, files where files are meant, and the heads and layers
-    of the file that is named on the line.
-
-    \b
-      source <(densecli completion bash)            # in ~/.bashrc
-      source <(densecli completion zsh)             # in ~/.zshrc, after compinit
-      densecli completion fish | source             # in ~/.config/fish/config.fish
-    """
     from click.shell_completion import get_completion_class
 
     from dense_cli.cli import completing

@@ -17,7 +17,21 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "jsonl")
 
 
-@click.command(cls=Command)
+HELP = """Print one line of text per sample: the labels of the likeliest classes, joined.
+
+With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
+distributions. LABEL is a label, or # and a class number ('#0'). In JSON Lines (-f jsonl) each sample has
+its log-probability, perplexity and the confidence of every step. --beam prints sample, log-probability
+and text of the likeliest lines: with --ctc each is the sum of all paths that merge to it, without it a
+path of its own.
+
+\b
+  densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --pieces wordpiece
+  densecli decode frames.npy -w ctc.safetensors --labels letters.txt --ctc _ --join ''
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @opts.input_argument
 @click.option("--join", metavar="STR", help="What stands between labels.  [default: a space]")
 @click.option("--eos", metavar="LABEL", help="The label that ends a line.")
@@ -51,18 +65,6 @@ def decode(
     output: str | None,
     no_progress: bool,
 ) -> None:
-    """Print one line of text per sample: the labels of the likeliest classes, joined.
-
-    With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
-    distributions. LABEL is a label, or # and a class number ('#0'). In JSON Lines (-f jsonl) each sample has
-    its log-probability, perplexity and the confidence of every step. --beam prints sample, log-probability
-    and text of the likeliest lines: with --ctc each is the sum of all paths that merge to it, without it a
-    path of its own.
-
-    \b
-      densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --pieces wordpiece
-      densecli decode frames.npy -w ctc.safetensors --labels letters.txt --ctc _ --join ''
-    """
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output
     from dense_cli.cli.progress import ProgressBar

@@ -7,21 +7,22 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
 
+HELP = """List every head that a weights file holds: its Dense and TimeDistributed(Dense) layers.
 
-@click.command(cls=Command)
+FILE is .npz, .keras, .weights.h5, .h5, .safetensors, .onnx, .pt or .json. Only headers are read. The
+name or the path of a head is what --head takes.
+
+\b
+  densecli heads model.keras
+  densecli heads model.safetensors -f json
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("file", shell_complete=opts.complete("weights"))
 @opts.output_options("table", "json")
 @opts.memory_option
 def heads(file: str, format: str | None, output: str | None, memory: int | None) -> None:
-    """List every head that a weights file holds: its Dense and TimeDistributed(Dense) layers.
-
-    FILE is .npz, .keras, .weights.h5, .h5, .safetensors, .onnx, .pt or .json. Only headers are read. The
-    name or the path of a head is what --head takes.
-
-    \b
-      densecli heads model.keras
-      densecli heads model.safetensors -f json
-    """
     from dense_cli.cli.output import open_output, screen_of
     from dense_cli.heads import heads as read_heads
     from dense_cli.writers.formats import format_of

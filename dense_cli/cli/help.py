@@ -6,17 +6,18 @@ import click
 
 from dense_cli.cli.command import Command
 
+HELP = """Show how densecli, or one of its commands, is used.
 
-@click.command(cls=Command)
+\b
+  densecli help
+  densecli help predict
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("command", required=False)
 @click.pass_context
 def help(ctx: click.Context, command: str | None) -> None:
-    """Show how densecli, or one of its commands, is used.
-
-    \b
-      densecli help
-      densecli help predict
-    """
     group = ctx.parent
     assert group is not None
     if command is None:

@@ -10,8 +10,24 @@ from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
 from dense_cli.files.formats import holding
 
+HELP = """Say what an array file, a weights file or a model holds.
 
-@click.command(cls=Command)
+Of an array: shape, dtype, layout and size; range, mean and standard deviation with the places of the
+extremes; zeros, NaN and infinities; a histogram; and what it looks like, with the evidence. Of weights:
+the heads, and the range of every kernel and bias. Of a model also what saved it, what it takes and gives,
+and what can be run of it. - is standard input.
+
+With --model FILE is the model's own input, and what the model gives is described.
+
+\b
+  densecli info hidden.npy
+  densecli info model.keras
+  densecli info x.npy -m model.keras --until hidden
+  densecli predict x.npy -u 3 -f npy | densecli info -
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("file", required=False, shell_complete=opts.complete("anything"))
 @opts.model_options
 @click.option("--input-format", type=click.Choice(holding("arrays")), help="Format of an array file.")
@@ -28,21 +44,6 @@ def info(
     memory: int | None,
     **of_model: Any,
 ) -> None:
-    """Say what an array file, a weights file or a model holds.
-
-    Of an array: shape, dtype, layout and size; range, mean and standard deviation with the places of the
-    extremes; zeros, NaN and infinities; a histogram; and what it looks like, with the evidence. Of weights:
-    the heads, and the range of every kernel and bias. Of a model also what saved it, what it takes and gives,
-    and what can be run of it. - is standard input.
-
-    With --model FILE is the model's own input, and what the model gives is described.
-
-    \b
-      densecli info hidden.npy
-      densecli info model.keras
-      densecli info x.npy -m model.keras --until hidden
-      densecli predict x.npy -u 3 -f npy | densecli info -
-    """
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of
     from dense_cli.describing import Array, Weights, describe_file, describe_outputs

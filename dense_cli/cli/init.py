@@ -17,7 +17,18 @@ if TYPE_CHECKING:
 _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 
 
-@click.command(cls=Command)
+HELP = """Make a Dense layer as Keras does from a seed, and save or print its kernel and bias.
+
+An NPZ holds the arrays `kernel` (features, units) and `bias` (units,); predict, slice and decode
+read it with --weights.
+
+\b
+  densecli init --input-size 3 --units 4 --seed 6000 -o head.npz
+  densecli init -i 3 -u 4 --kernel-initializer 'RandomNormal(mean=0.0, stddev=0.05)' --rng jax
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.option(
     "-i",
     "--input-size",
@@ -35,15 +46,6 @@ _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 def init(
     options: HeadOptions, input_size: int, precision: int, format: str | None, output: str | None
 ) -> None:
-    """Make a Dense layer as Keras does from a seed, and save or print its kernel and bias.
-
-    An NPZ holds the arrays `kernel` (features, units) and `bias` (units,); predict, slice and decode
-    read it with --weights.
-
-    \b
-      densecli init --input-size 3 --units 4 --seed 6000 -o head.npz
-      densecli init -i 3 -u 4 --kernel-initializer 'RandomNormal(mean=0.0, stddev=0.05)' --rng jax
-    """
     from dense_cli.cli.output import open_output, screen_of
     from dense_cli.head import build_head
     from dense_cli.writers.weights import WRITERS

@@ -17,7 +17,26 @@ if TYPE_CHECKING:
 Given = dict[str, str] | str | None
 
 
-@click.command(cls=Command)
+HELP = """List the layers of a saved model; with INPUT, say what each puts out.
+
+MODEL is .keras, .h5 or .onnx, whose layers are the values of its graph. With INPUT, the model's
+own, the model runs, and the table has of each output the range, mean and standard deviation, the share of
+zeros and of what is saturated, NaN and infinity; what goes wrong is marked where it first appears, with a
+word of advice. -o all.npz saves every output under its layer's name.
+
+With --against B the same INPUT runs through two models, such as a copy with rounded weights: layers are
+paired by name, else by order and shape, or, where one model is ONNX, by their numbers. The exit code is 1
+where one is beyond --atol and --rtol.
+
+\b
+  densecli layers translate.keras
+  densecli layers translate.keras sentences.npy
+  densecli layers translate.keras sentences.npy --only 'dec*' -o decoder.npz
+  densecli layers keras2.h5 sentences.npy --against keras3.keras
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("model", shell_complete=opts.complete("models"))
 @opts.input_argument
 @opts.named_inputs_option
@@ -59,23 +78,6 @@ def layers(
     no_progress: bool,
     **options: Any,
 ) -> None:
-    """List the layers of a saved model; with INPUT, say what each puts out.
-
-    MODEL is .keras, .h5 or .onnx, whose layers are the values of its graph. With INPUT, the model's
-    own, the model runs, and the table has of each output the range, mean and standard deviation, the share of
-    zeros and of what is saturated, NaN and infinity; what goes wrong is marked where it first appears, with a
-    word of advice. -o all.npz saves every output under its layer's name.
-
-    With --against B the same INPUT runs through two models, such as a copy with rounded weights: layers are
-    paired by name, else by order and shape, or, where one model is ONNX, by their numbers. The exit code is 1
-    where one is beyond --atol and --rtol.
-
-    \b
-      densecli layers translate.keras
-      densecli layers translate.keras sentences.npy
-      densecli layers translate.keras sentences.npy --only 'dec*' -o decoder.npz
-      densecli layers keras2.h5 sentences.npy --against keras3.keras
-    """
     from dense_cli.writers.formats import format_of
 
     if inputs and input is not None:

@@ -158,19 +158,22 @@ def _fail(message: str, hint: str | None = None) -> NoReturn:
     sys.exit(2)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+HELP = """See what a dense or softmax layer puts out.
+
+Arrays go through a Dense or TimeDistributed softmax layer, seeded as Keras seeds it or with trained
+weights, and come out as probabilities, classes and time steps: tables, JSON, CSV, NPY.
+
+\b
+  densecli predict x.json --units 4
+  densecli slice x.npy --weights head.npz --time 0
+  cat x.jsonl | densecli predict -u 4 -f jsonl | jq .class
+"""
+
+
+@click.group(cls=Commands, help=HELP, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="densecli")
 def cli() -> None:
-    """See what a dense or softmax layer puts out.
-
-    Arrays go through a Dense or TimeDistributed softmax layer, seeded as Keras seeds it or with trained
-    weights, and come out as probabilities, classes and time steps: tables, JSON, CSV, NPY.
-
-    \b
-      densecli predict x.json --units 4
-      densecli slice x.npy --weights head.npz --time 0
-      cat x.jsonl | densecli predict -u 4 -f jsonl | jq .class
-    """
+    """Run one of the commands."""
 
 
 def main() -> None:

@@ -18,7 +18,21 @@ _KINDS = ("heatmap", "bars", "lines", "measures", "calibration", "confusion", "h
 _FORMATS = ("svg", "png", "pdf")
 
 
-@click.command(cls=Command)
+HELP = """Draw outputs: in the terminal, as large as it is, or as SVG, PNG or PDF.
+
+\b
+  densecli plot samples/digits.npy -w samples/digits.keras --labels samples/digits.txt -b 3
+  densecli plot outputs.npy --targets classes.npy --kind confusion
+  densecli plot hidden.npy -w head.npz -b 0 --kind lines --class cat --class dog -o lines.svg
+
+Kinds: heatmap (time × class of a sample, or sample × class), bars (the likeliest classes of a row),
+lines (classes over time), measures (confidence, margin and entropy), calibration and confusion (with
+--targets), histogram (of confidences), layers (with --model: what each layer puts out). Of several
+samples the first is drawn: -b picks another. A file needs the extra densecli[plot].
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @opts.input_argument
 @click.option(
     "--kind",
@@ -78,18 +92,6 @@ def plot(
     dpi: int,
     no_progress: bool,
 ) -> None:
-    """Draw outputs: in the terminal, as large as it is, or as SVG, PNG or PDF.
-
-    \b
-      densecli plot samples/digits.npy -w samples/digits.keras --labels samples/digits.txt -b 3
-      densecli plot outputs.npy --targets classes.npy --kind confusion
-      densecli plot hidden.npy -w head.npz -b 0 --kind lines --class cat --class dog -o lines.svg
-
-    Kinds: heatmap (time × class of a sample, or sample × class), bars (the likeliest classes of a row),
-    lines (classes over time), measures (confidence, margin and entropy), calibration and confusion (with
-    --targets), histogram (of confidences), layers (with --model: what each layer puts out). Of several
-    samples the first is drawn: -b picks another. A file needs the extra densecli[plot].
-    """
     import shutil
     import sys
     from dataclasses import replace

@@ -14,7 +14,22 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-@click.command(cls=Command)
+HELP = """Print the probabilities and the class of every sample and time step.
+
+With --units or --weights INPUT goes through a Dense or TimeDistributed layer, with --logits through the
+softmax alone; with none of them it holds finished distributions.
+
+INPUT is JSON, JSON Lines, CSV, NPY, NPZ, Parquet, Zarr, …, or - for standard input: one sample of
+features, a batch of them (batch, features), or time steps (batch, time, …, features).
+
+\b
+  densecli predict x.json --units 4 --seed 6000
+  densecli predict hidden.npy --weights head.npz --top-k 3 --labels tokens.txt
+  densecli predict x.npy -u 3 -f npy | densecli slice - --time 0
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @opts.input_argument
 @opts.run_options
 @takes_plan
@@ -27,19 +42,6 @@ def predict(
     precision: int,
     no_progress: bool,
 ) -> None:
-    """Print the probabilities and the class of every sample and time step.
-
-    With --units or --weights INPUT goes through a Dense or TimeDistributed layer, with --logits through the
-    softmax alone; with none of them it holds finished distributions.
-
-    INPUT is JSON, JSON Lines, CSV, NPY, NPZ, Parquet, Zarr, …, or - for standard input: one sample of
-    features, a batch of them (batch, features), or time steps (batch, time, …, features).
-
-    \b
-      densecli predict x.json --units 4 --seed 6000
-      densecli predict hidden.npy --weights head.npz --top-k 3 --labels tokens.txt
-      densecli predict x.npy -u 3 -f npy | densecli slice - --time 0
-    """
     from dense_cli.cli.run import run_to
 
     run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)

@@ -14,7 +14,19 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-@click.command(cls=Command)
+HELP = """Write one HTML page about outputs: what was run, what is wrong, and the samples that deserve a look.
+
+\b
+  densecli report samples/digits.npy -w samples/digits.keras --labels samples/digits.txt
+  densecli report outputs.npy --targets classes.npy -n 20 -o outputs.html
+
+The page needs nothing else: no network, and no script to be read. It has the files with their SHA-256,
+the findings of `check`, all rows in pictures, and of each sample shown the heat map and its steps: the
+largest loss first, or without --targets the smallest margin.
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @opts.input_argument
 @click.option(
     "-n",
@@ -44,16 +56,6 @@ if TYPE_CHECKING:
 @opts.work_options
 @takes_plan
 def report(plan: Plan, limit: int, output: str, no_progress: bool) -> None:
-    """Write one HTML page about outputs: what was run, what is wrong, and the samples that deserve a look.
-
-    \b
-      densecli report samples/digits.npy -w samples/digits.keras --labels samples/digits.txt
-      densecli report outputs.npy --targets classes.npy -n 20 -o outputs.html
-
-    The page needs nothing else: no network, and no script to be read. It has the files with their SHA-256,
-    the findings of `check`, all rows in pictures, and of each sample shown the heat map and its steps: the
-    largest loss first, or without --targets the smallest margin.
-    """
     import shlex
     import sys
 

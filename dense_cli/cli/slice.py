@@ -15,7 +15,19 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-@click.command(cls=Command)
+HELP = """Print one time step after another: y[:, t, :] and the classes[:, t].
+
+With --units or --weights INPUT is layer input, (batch, time, …, features), and the layer runs. With
+neither, INPUT holds finished distributions: its last axis sums to 1.
+
+\b
+  densecli slice x.json --units 3
+  densecli slice hidden.npy --weights head.npz --time -1
+  densecli predict x.npy -u 3 -f json | densecli slice -
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @opts.input_argument
 @click.option(
     "-t",
@@ -37,16 +49,6 @@ def slice(
     precision: int,
     no_progress: bool,
 ) -> None:
-    """Print one time step after another: y[:, t, :] and the classes[:, t].
-
-    With --units or --weights INPUT is layer input, (batch, time, …, features), and the layer runs. With
-    neither, INPUT holds finished distributions: its last axis sums to 1.
-
-    \b
-      densecli slice x.json --units 3
-      densecli slice hidden.npy --weights head.npz --time -1
-      densecli predict x.npy -u 3 -f json | densecli slice -
-    """
     from dense_cli.cli.run import run_to
 
     run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)

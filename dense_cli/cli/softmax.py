@@ -8,8 +8,19 @@ from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
 from dense_cli.cli.records import standard_input
 
+HELP = """Take a softmax apart: logit, minus the maximum, exp, divided by the sum.
 
-@click.command(cls=Command)
+LOGITS are numbers in brackets, an array file, or - for standard input. The maximum is taken away so that
+no exp overflows: that changes no quotient. The numbers are float64.
+
+\b
+  densecli softmax '[2.0, 1.0, 0.1]'
+  densecli softmax '[2.0, 1.0, 0.1]' --temperature 0.5
+  densecli softmax logits.npy --labels names.txt -n 1
+"""
+
+
+@click.command(cls=Command, help=HELP)
 @click.argument("logits", required=False, shell_complete=opts.complete("arrays"))
 @click.option(
     "--temperature",
@@ -42,16 +53,6 @@ def softmax(
     format: str | None,
     output: str | None,
 ) -> None:
-    """Take a softmax apart: logit, minus the maximum, exp, divided by the sum.
-
-    LOGITS are numbers in brackets, an array file, or - for standard input. The maximum is taken away so that
-    no exp overflows: that changes no quotient. The numbers are float64.
-
-    \b
-      densecli softmax '[2.0, 1.0, 0.1]'
-      densecli softmax '[2.0, 1.0, 0.1]' --temperature 0.5
-      densecli softmax logits.npy --labels names.txt -n 1
-    """
     from itertools import islice
 
     from dense_cli.cli.notes import note
