@@ -131,7 +131,7 @@ def test_csv_has_a_column_of_labels(run, files):
         "1,1,2,bird,0.0,0.0,1.0\n"
     )
     assert run(*SLICE, "--labels", "labels.txt", "-f", "csv", "-k", "2").text == (
-        "sample,t,class,label,top1,label1,p1,top2,label2,p2\n"
+        "sample,t,class,label,top1,top1_label,top1_p,top2,top2_label,top2_p\n"
         "0,0,0,cat,0,cat,0.5,1,dog,0.375\n"
         "1,0,1,dog,1,dog,0.5,0,cat,0.25\n"
         "0,1,2,bird,2,bird,0.75,0,cat,0.125\n"

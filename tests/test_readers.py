@@ -496,7 +496,7 @@ def test_what_is_not_an_array_of_numbers_is_refused_with_its_place(
         ),
         (
             "y.csv",
-            "sample,class,top1,p1\n0,1,1,0.5\n",
+            "sample,class,top1,top1_p\n0,1,1,0.5\n",
             "y.csv: holds only the likeliest classes (-k), not all probabilities",
         ),
         (

@@ -22,7 +22,7 @@ _PREFIX = {
 
 
 class Csv(Writer):
-    """``sample,t,class,label,p0,p1,…``, or ``top1,p1,…`` with the likeliest classes."""
+    """``sample,t,class,label,p0,p1,…``, or ``top1,top1_p,…`` with the likeliest classes."""
 
     def begin(self) -> None:
         """Write the header."""
@@ -39,9 +39,9 @@ class Csv(Writer):
         return [f"{prefix}{i}" for i in range(self.run.classes)] if prefix else []
 
     def _top_header(self, top: int) -> list[str]:
-        names = ["top", *(["label"] if self.names is not None else [])]
-        names += [_PREFIX[self.view.values]] if self.view.values in _PREFIX else []
-        return [f"{name}{i}" for i in range(1, top + 1) for name in names]
+        names = ["", *(["_label"] if self.names is not None else [])]
+        names += [f"_{_PREFIX[self.view.values]}"] if self.view.values in _PREFIX else []
+        return [f"top{i}{name}" for i in range(1, top + 1) for name in names]
 
     def write(self, result: Result) -> None:
         """Write a line for each row: its columns are made one by one, for all rows."""

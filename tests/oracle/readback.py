@@ -120,10 +120,10 @@ def from_csv(text: str, top_k: int | None, labelled: bool) -> list[Record]:
             record.top = []
             for i in range(1, top_k + 1):
                 item: dict[str, Any] = {"class": left.pop(f"top{i}")}
-                item |= {"label": left.pop(f"label{i}")} if labelled else {}
+                item |= {"label": left.pop(f"top{i}_label")} if labelled else {}
                 for prefix, name in (("p", "probability"), ("logp", "log_probability"), ("logit", "logit")):
-                    if f"{prefix}{i}" in left:
-                        item[name] = float(left.pop(f"{prefix}{i}"))
+                    if f"top{i}_{prefix}" in left:
+                        item[name] = float(left.pop(f"top{i}_{prefix}"))
                 record.top.append(item | {"class": int(item["class"]) if item["class"] else None})
         else:
             for prefix, name in PREFIX.items():
