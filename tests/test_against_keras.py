@@ -57,7 +57,9 @@ def ask_keras(backend: str, cases: list[dict[str, Any]], folder: Path) -> list[n
     if backend != "numpy" and importlib.util.find_spec(backend) is None:
         pytest.skip(f"{backend} is not installed")
     path = folder / "answers.npz"
-    env = os.environ | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    # On a CPU with float16 arithmetic of its own XLA rounds otherwise (docs/fidelity.md).
+    flags = {"XLA_FLAGS": "--xla_cpu_max_isa=AVX2"}
+    env = os.environ | flags | {"KERAS_BACKEND": backend, "TF_CPP_MIN_LOG_LEVEL": "3"}
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", KERAS, str(path)],
         input=json.dumps(cases),
