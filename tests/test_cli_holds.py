@@ -78,7 +78,17 @@ def test_finished_outputs_of_any_rank_are_shown(run: Run) -> None:
     ran = run("predict", "y.npy", "--labels", "names.txt", "-k", "2", "-f", "csv")
     p = softmax(LOGITS, axis=-1)
     rows = [row.split(",") for row in ran.text.splitlines()]
-    assert rows[0] == ["sample", "class", "label", "top1", "top1_label", "top1_p", "top2", "top2_label", "top2_p"]
+    assert rows[0] == [
+        "sample",
+        "class",
+        "label",
+        "top1",
+        "top1_label",
+        "top1_p",
+        "top2",
+        "top2_label",
+        "top2_p",
+    ]
     assert [row[3:5] + row[6:8] for row in rows[1:]] == [["1", "dog", "0", "cat"], ["2", "bird", "1", "dog"]]
     np.testing.assert_allclose([float(rows[1][5]), float(rows[1][8])], [p[0, 1], p[0, 0]], rtol=1e-6)
 

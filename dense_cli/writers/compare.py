@@ -96,7 +96,7 @@ def _verdict(found: ComparisonResult) -> str:
         one = "logit" if found.kind == "logits" else "probability"
         where = "" if found.maximum_at is None else f", {place_text(found.maximum_at[:-1])}"
         largest = f"the largest change of a {one} is {_number(found.maximum)}{where}"
-        parts.append(largest if found.maximum else "every number is the same")
+        parts.append(largest if found.maximum else f"every {'other ' * bool(found.lost)}number is the same")
     if found.lost:
         parts.append(f"{found.lost} row{'s hold' if found.lost != 1 else ' holds'} NaN or infinity")
     return "; ".join(parts) + "."
