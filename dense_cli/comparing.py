@@ -95,8 +95,8 @@ def compare(
     from dense_cli.sources.open import Request
     from dense_cli.views.compare import Comparison, Limits
 
-    given = first if isinstance(first, str) else first.input
-    if isinstance(given, str) and given == second == "-":
+    given = _input_of(first)
+    if given == second == "-":
         raise UsageError("A and B are both standard input: expected one file")
     request = Request(key, outputs=True, values=kind or "probabilities")
     # The format is that of standard input, where one of them is; a file has its suffix.
@@ -111,20 +111,31 @@ def compare(
         a, a_numbered = outputs_of(run, kind), False
         model = {"file": plan.model or "", "until": run.model.part.layer}
     b, b_numbered = _open(second, input_format if second == "-" else of_files, request, memory)
-    if kind is None:
-        kind = "classes" if a.dtype.kind in "iu" and b.dtype.kind in "iu" else "probabilities"
+    kind = kind or _kind_of(a, b)
     if limits is None or not limits.named:
         limits = Limits.default(limits is not None and limits.equal_nan, a.dtype, b.dtype)
     elif kind == "classes":
         limits.require_of_classes()
-    units = None if kind == "classes" else a.shape[-1]
-    names = load_labels(labels, units, key=labels_key, note=note) if labels is not None else None
+    names = None
+    if labels is not None:
+        names = load_labels(labels, None if kind == "classes" else a.shape[-1], key=labels_key, note=note)
     comparison = Comparison(kind, limits, top_k, most)
     _add_rows(comparison, a, b, numbered=a_numbered == b_numbered)
     result = comparison.result()
     return ComparedFiles(
         (a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names, model
     )
+
+
+def _input_of(first: str | Plan) -> str | None:
+    """Return the path that A is read from; None where it is in memory."""
+    given = first if isinstance(first, str) else first.input
+    return given if isinstance(given, str) else None
+
+
+def _kind_of(a: Source, b: Source) -> Values:
+    """Return what two files are compared as, where nobody says it."""
+    return "classes" if a.dtype.kind in "iu" and b.dtype.kind in "iu" else "probabilities"
 
 
 def _opened(plan: Plan, kind: Values | None, note: Callable[[str], None]) -> Run:

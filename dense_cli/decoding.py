@@ -146,17 +146,12 @@ def class_number(
         return None
     number = label.removeprefix("#")
     among = number.isdecimal() and len(number) < 19 and int(number) < classes
-    found = [at for at, name in enumerate(names or ()) if name == label]
-    if len(found) > 1:
-        raise ConfigError(
-            f"--{option}: {len(found)} classes are labelled {label!r} in {file}: "
-            f"expected one, found {found[0]} and {found[1]}"
-        )
-    if found:
-        if among and int(number) != found[0]:
+    labelled = _labelled(label, option, names or (), file)
+    if labelled is not None:
+        if among and int(number) != labelled:
             named = f", which is '#{number}'" if number == label else ""
-            note(f"--{option} {label}: taken as the label of class {found[0]}, not as class {number}{named}")
-        return found[0]
+            note(f"--{option} {label}: taken as the label of class {labelled}, not as class {number}{named}")
+        return labelled
     if names is not None and number == label:
         known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
         hint = f"--{option} '#{label}' names the class by its number" if among else None
@@ -165,3 +160,14 @@ def class_number(
         there = "there are no --labels" if names is None else f"{file} has no such label"
         raise ConfigError(f"--{option}: expected a class number below {classes} ({there}), found {label!r}")
     return int(number)
+
+
+def _labelled(label: str, option: str, names: Sequence[str], file: str | None) -> int | None:
+    """Return the class of a label; None where there is no such label."""
+    classes = [at for at, name in enumerate(names) if name == label]
+    if len(classes) > 1:
+        raise ConfigError(
+            f"--{option}: {len(classes)} classes are labelled {label!r} in {file}: "
+            f"expected one, found {classes[0]} and {classes[1]}"
+        )
+    return classes[0] if classes else None

@@ -24,7 +24,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
-from dense_cli.random.erf import erf
 
 Array = NDArray[Any]
 P = ParamSpec("P")
@@ -238,6 +237,8 @@ def gelu(x: Array, approximate: bool = False) -> Array:
     if approximate:
         twice = 1 + np.tanh(math.sqrt(2 / math.pi) * (x + 0.044715 * x**3))
     else:
+        from dense_cli.random.erf import erf
+
         twice = (erf(x / math.sqrt(2)) + 1).astype(x.dtype)
     out: Array = x * twice / 2
     return out

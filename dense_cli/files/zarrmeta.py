@@ -170,15 +170,9 @@ def _v3_codecs(listed: Any, ndim: int, itemsize: int, where: str) -> Codecs:
         name, config = _named(codec, "codecs", where)
         name = name.removeprefix("numcodecs.")
         if byte_order is None and name == "transpose":
-            order = config.get("order")
-            if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, range(ndim))):
-                raise FileFormatError(f"{where}: transpose: expected an order of {ndim} axes")
-            axes = tuple(axes[at] for at in order)
+            axes = tuple(axes[at] for at in _order(config, ndim, where))
         elif byte_order is None and name == "bytes":
-            endian = config.get("endian", "little" if itemsize == 1 else None)
-            if endian not in ("little", "big"):
-                raise FileFormatError(f"{where}: endian: expected little or big, found {glimpse(endian)}")
-            byte_order = "<" if endian == "little" else ">"
+            byte_order = _byte_order(config, itemsize, where)
         elif byte_order is not None and known(name):
             packing.append(name)
         else:
@@ -188,6 +182,22 @@ def _v3_codecs(listed: Any, ndim: int, itemsize: int, where: str) -> Codecs:
     if sum(name in _COMPRESSORS for name in packing) > 1:
         raise FileFormatError(f"{where}: codecs: expected one that compresses, found {', '.join(packing)}")
     return Codecs(axes, byte_order, tuple(packing))
+
+
+def _order(config: dict[str, Any], ndim: int, where: str) -> list[int]:
+    """Return in which order a transpose puts the axes."""
+    order = config.get("order")
+    if not isinstance(order, list) or sorted(map(str, order)) != sorted(map(str, range(ndim))):
+        raise FileFormatError(f"{where}: transpose: expected an order of {ndim} axes")
+    return order
+
+
+def _byte_order(config: dict[str, Any], itemsize: int, where: str) -> Literal["<", ">"]:
+    """Return how the bytes of a number stand; of a single byte nothing need be said."""
+    endian = config.get("endian", "little" if itemsize == 1 else None)
+    if endian not in ("little", "big"):
+        raise FileFormatError(f"{where}: endian: expected little or big, found {glimpse(endian)}")
+    return "<" if endian == "little" else ">"
 
 
 def _checked(meta: ZarrMeta, where: str) -> ZarrMeta:

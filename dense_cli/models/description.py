@@ -71,11 +71,20 @@ def describe_model(file: str, memory: int | None = None, *, onnx: bool = False) 
 
 
 def _of_keras(stored: Stored, memory: int | None) -> ModelDescription:
+    stated = _stated(stored, memory)
+    try:
+        return _with_layers(stated, load_stored(stored))
+    except DenseCliError as error:
+        return stated._replace(refusal=str(error).removeprefix(f"{stored.file}: "))
+
+
+def _stated(stored: Stored, memory: int | None) -> ModelDescription:
+    """Return what the file states of a model, without a look at its layers."""
     config = stored.config or {}
     inner = config.get("config")
     name = inner.get("name") if isinstance(inner, dict) else None
     optimizer, state = training_state(stored.part, memory)
-    about = ModelDescription(
+    return ModelDescription(
         framework="Keras",
         version=stored.version,
         class_name=_text(config.get("class_name")) or "?",
@@ -84,15 +93,15 @@ def _of_keras(stored: Stored, memory: int | None) -> ModelDescription:
         optimizer=(_optimizer(config) or optimizer or "optimizer") if state else None,
         state=state,
     )
-    try:
-        model = load_stored(stored)
-    except DenseCliError as error:
-        return about._replace(refusal=str(error).removeprefix(f"{stored.file}: "))
+
+
+def _with_layers(stated: ModelDescription, model: Any) -> ModelDescription:
+    """Return the description with what the layers say."""
     layers = layers_of(model)
     weights = {id(w): w for layer in layers for w in getattr(layer.operation, "weights", [])}
     counts = [(int(w.size), w.trainable) for w in weights.values()]
     known = getattr(model, "inputs", None) is not None
-    return about._replace(
+    return stated._replace(
         inputs=tuple(ModelValue(x.name, x.shape, x.dtype) for x in model.inputs) if known else (),
         outputs=_outputs(model) if known else (),
         layers=sum(not layer.path for layer in layers),

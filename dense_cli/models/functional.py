@@ -23,7 +23,7 @@ from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape, UnknownTenso
 from dense_cli.layers.layer import Layer
 from dense_cli.layers.masks import get_mask, with_mask
 from dense_cli.models.config import config_of_model
-from dense_cli.models.graph import Graph, graph_of, last_calls, make_graph, node_of
+from dense_cli.models.graph import Graph, graph_of, is_input, last_calls, make_graph, node_of, with_values
 from dense_cli.models.model import Model, takes_graph
 
 Seen = Callable[[Node, list[Any], list[Any]], None]
@@ -68,7 +68,7 @@ class Functional(Model):
                         f"'{x.name}'. Change the tensor name to '{key}' (via `Input(..., name='{key}')`)",
                         stacklevel=2,
                     )
-        if not all(_is_input(x) for x in tree.flatten(inputs)):
+        if not all(is_input(x) for x in tree.flatten(inputs)):
             inputs, outputs = _from_new_inputs(inputs, outputs)
         self._inputs_struct = inputs
         self._outputs_struct = outputs
@@ -227,7 +227,7 @@ class Functional(Model):
         for node in self._graph.nodes:
             if node.is_input:
                 continue
-            args, kwargs = _filled(node, values)
+            args, kwargs = with_values(node, values)
             expand = last.get(id(node.operation)) is node and graph_of(node.operation) is not None
             token = _SEEN.set(seen if expand else None)
             try:
@@ -331,23 +331,9 @@ def _singleton(x: Any) -> Any:
     return x[0] if isinstance(x, (list, tuple)) and len(x) == 1 else x
 
 
-def _is_input(x: KerasTensor) -> bool:
-    node = node_of(x) if hasattr(x, "_keras_history") else None
-    if node is None:
-        raise ConfigError(f"{x} comes from no layer: a model starts from an Input")
-    return node.is_input
-
-
 def _alike(x: KerasTensor) -> KerasTensor:
     """Return a new tensor that is as little known as ``x``."""
     return UnknownTensor() if isinstance(x, UnknownTensor) else KerasTensor(x.shape, x.dtype)
-
-
-def _filled(node: Node, values: dict[int, Any]) -> tuple[Any, Any]:
-    def fill(x: Any) -> Any:
-        return values[id(x)] if isinstance(x, KerasTensor) else x
-
-    return tree.map_structure(fill, list(node.args)), tree.map_structure(fill, node.kwargs)
 
 
 def _check_fits(x: Any, own: KerasTensor) -> None:
@@ -399,9 +385,7 @@ def _from_new_inputs(inputs: Any, outputs: Any) -> tuple[Any, Any]:
     graph = make_graph(own, tree.flatten(outputs))
     copies: dict[int, KerasTensor] = {}
     for x in own:
-        copies[id(x)] = (
-            x if _is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE")
-        )
+        copies[id(x)] = x if is_input(x) else Input(batch_shape=x.shape, dtype=x.dtype, name=f"{x.name}CLONE")
 
     def copied(x: Any) -> Any:
         if not isinstance(x, KerasTensor):

@@ -9,6 +9,7 @@ from collections import defaultdict
 from typing import Any, NamedTuple
 
 from dense_cli.errors import ConfigError
+from dense_cli.layers import tree
 from dense_cli.layers.keras_tensor import KerasTensor, Node
 
 
@@ -45,6 +46,27 @@ def last_calls(graph: Graph) -> dict[int, Node]:
         if known is None or calls.index(node) > calls.index(known):
             last[id(node.operation)] = node
     return last
+
+
+def is_input(tensor: KerasTensor) -> bool:
+    """Return whether a tensor is an input.
+
+    Raises:
+        ConfigError: no layer gives it.
+    """
+    node = node_of(tensor) if hasattr(tensor, "_keras_history") else None
+    if node is None:
+        raise ConfigError(f"{tensor} comes from no layer: a model starts from an Input")
+    return node.is_input
+
+
+def with_values(node: Node, values: dict[int, Any]) -> tuple[Any, Any]:
+    """Return the arguments of a call with the values of their tensors, by the tensors' ids."""
+
+    def fill(x: Any) -> Any:
+        return values[id(x)] if isinstance(x, KerasTensor) else x
+
+    return tree.map_structure(fill, list(node.args)), tree.map_structure(fill, node.kwargs)
 
 
 def make_graph(

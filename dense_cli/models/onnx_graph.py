@@ -142,10 +142,7 @@ class OnnxGraph:
     def _nodes(self) -> Iterator[Node]:
         """Give the inputs, then the nodes that depend on them, in the order of the file."""
         graph = FileGraph(self._model, self.file)
-        used: dict[int, list[str]] = {}
-        for name, users in graph.users.items():
-            for user in users:
-                used.setdefault(id(user), []).append(name)
+        used = _used_by(graph)
         weights = {name: OnnxWeight(tensor) for name, tensor in graph.initializers.items()}
         self._constants = {name: [weight] for name, weight in weights.items()}
         for x in self._model.graph.input:
@@ -153,7 +150,7 @@ class OnnxGraph:
                 yield Node(OnnxOperation("Input", [x.name]), (), {}, [self._tensor(x.name)])
         taken: set[str] = set()
         for node in graph.nodes:
-            names = [name for name in node.outputs if name]
+            names = list(filter(None, node.outputs))
             given = list(dict.fromkeys([*node.inputs, *used.get(id(node), [])]))
             own = [weight for name in given for weight in self._constants.get(name, [])]
             before = [self._tensors[name] for name in given if name in self._tensors]
@@ -333,6 +330,15 @@ def _axis(shapes: Sequence[Shape], sizes: Sequence[int], first: bool) -> tuple[i
     if left or other[axis] != rows * sizes[1] or not (rows == 1 or (axis == 0 and first)):
         return None
     return axis, rows
+
+
+def _used_by(graph: FileGraph) -> dict[int, list[str]]:
+    """Return the names of the values that each node uses, those in its bodies too."""
+    used: dict[int, list[str]] = {}
+    for name, users in graph.users.items():
+        for user in users:
+            used.setdefault(id(user), []).append(name)
+    return used
 
 
 def _by_sample(y: Any, axis: tuple[int, int] | None, count: int) -> NDArray[Any] | None:

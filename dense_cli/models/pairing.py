@@ -119,16 +119,18 @@ def pair_values(
     named = {x.name: names[x.name] for x in a if x.name in names and _fit(x, names[x.name])}
     pairs = {x.name: _pair(x, named[x.name], "name") for x in a if _is_same(x, named.get(x.name), tolerance)}
     _pair_same(a, b, pairs, tolerance)
-    taken = {pair.b.names[j] for pair in pairs.values() for _, j in pair.outputs}
+    taken = _taken(pairs)
     for x in a:
         if x.name in named and x.name not in pairs and x.name not in taken:
             pairs[x.name] = _pair(x, named[x.name], "name")
     _pair_nearest(a, b, pairs)
-    last = [{output.name: output for output in outputs} for outputs in (a, b)]
-    for one, other in zip(*ends, strict=False):
-        if one not in pairs and one in last[0] and other in last[1] and _fit(last[0][one], last[1][other]):
-            pairs[one] = _pair(last[0][one], last[1][other], "order")
+    _pair_ends(a, b, ends, pairs)
     return [pairs[x.name] for x in a if x.name in pairs]
+
+
+def _taken(pairs: dict[str, Pair]) -> set[str]:
+    """Return the names of B's outputs that are in a pair."""
+    return {pair.b.names[j] for pair in pairs.values() for _, j in pair.outputs}
 
 
 def _outputs_of(layers: Sequence[ModelLayer], given: Outputs) -> list[_Output]:
@@ -176,7 +178,7 @@ def _pair_same(
 
 def _pair_nearest(ours: Sequence[_Output], theirs: Sequence[_Output], pairs: dict[str, Pair]) -> None:
     """Pair what is left with the nearest values that nothing is paired with."""
-    taken = {pair.b.names[j] for pair in pairs.values() for _, j in pair.outputs}
+    taken = _taken(pairs)
     for a in ours:
         if a.name in pairs or a.array is None:
             continue
@@ -191,6 +193,19 @@ def _pair_nearest(ours: Sequence[_Output], theirs: Sequence[_Output], pairs: dic
             _, j, moved = min(near)
             pairs[a.name] = _pair(a, theirs[j], "numbers", moved)
             taken.add(theirs[j].name)
+
+
+def _pair_ends(
+    ours: Sequence[_Output],
+    theirs: Sequence[_Output],
+    ends: tuple[Sequence[str], Sequence[str]],
+    pairs: dict[str, Pair],
+) -> None:
+    """Pair what the models give, in order, where nothing else paired it."""
+    a, b = ({output.name: output for output in outputs} for outputs in (ours, theirs))
+    for one, other in zip(*ends, strict=False):
+        if one not in pairs and one in a and other in b and _fit(a[one], b[other]):
+            pairs[one] = _pair(a[one], b[other], "order")
 
 
 def _aligned(a: _Output, b: _Output) -> list[tuple[bool, NDArray[Any]]]:

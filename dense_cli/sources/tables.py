@@ -127,12 +127,17 @@ def _only(schema: Any, names: list[str], name: str) -> _Asked:
             f"{name}: expected one array, found columns {found}",
             hint=f"choose one with --key {names[lists[0]]}, or columns of numbers with --columns",
         )
-    if not left:
-        raise ConfigError(f"{name}: expected one array, found no columns")
     if lists:
         return _Asked(schema, lists, True)
+    if not left:
+        raise ConfigError(f"{name}: expected one array, found no columns")
     for at in left:
         _require_number(schema.field(at), name)
+    return _all_columns(schema, names, left, numbered=numbered)
+
+
+def _all_columns(schema: Any, names: list[str], left: list[int], *, numbered: bool) -> _Asked:
+    """Return the columns that are ``left``, with what is left out: an index, and a first one of numbers."""
     remarks = [f"{_PANDAS!r}, the index of pandas, is left out"] if len(left) < len(names) else []
     if numbered:
         remarks.append(f"the first column, {names[left[0]]!r}, counts the rows and is left out")

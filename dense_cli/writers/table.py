@@ -7,7 +7,7 @@ otherwise.
 from __future__ import annotations
 
 import math
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
@@ -16,10 +16,12 @@ from dense_cli.run import Run
 from dense_cli.views.evaluate import Result, View
 from dense_cli.views.measures import Summary
 from dense_cli.writers.cells import UNSURE, Cell, Cells, layout
-from dense_cli.writers.explanation import Explanation, explanation
 from dense_cli.writers.rich_table import Grid, render, write_lines, write_wrapped
 from dense_cli.writers.summary import accuracy_line, summary_line
 from dense_cli.writers.writer import TableOptions, Writer, with_arrays
+
+if TYPE_CHECKING:
+    from dense_cli.writers.explanation import Explanation
 
 STEPS = 10  # time steps that `slice` shows, unless others or all are asked for
 _BLOCK = 500  # rows that are laid out together
@@ -98,6 +100,8 @@ class TableWriter(Writer):
             self.flush()  # they need not wait for the summary of all rows
             self.out.flush()
         if result.explained is not None:
+            from dense_cli.writers.explanation import explanation
+
             for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():
                 self.explained.append(self.lay_explanation(explanation(self.cells, result, i)))
 
