@@ -8,12 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from dense_cli.errors import ConfigError, nearest
+import numpy as np
+
+from dense_cli.errors import ConfigError, DtypeError, nearest
 from dense_cli.run import Run
 from dense_cli.sources.open import no_note
 from dense_cli.views.beam import CtcPrefixes, Paths, Search
 from dense_cli.views.decode import Decoder, Line, Rules
-from dense_cli.views.evaluate import View
+from dense_cli.views.evaluate import Result, View
 from dense_cli.views.pieces import NAMED, Pieces
 
 
@@ -32,12 +34,23 @@ def require_confidence(run: Run) -> None:
     )
 
 
-def decode(run: Run, rules: Rules) -> Iterator[tuple[list[Line], bool]]:
-    """Give the lines of the samples that ended in each block, and whether the next block may take long."""
+def decode(run: Run, rules: Rules, *, confident: bool) -> Iterator[tuple[list[Line], bool]]:
+    """Give the lines of the samples that ended in each block, and whether the next block may take long.
+
+    Args:
+        run: what is decoded.
+        rules: how steps become text.
+        confident: the confidences of lines are used, and so must be probabilities.
+
+    Raises:
+        DtypeError: a score is no probability; the message says which.
+    """
     decoder = Decoder(rules)
     view = View(top=1, measures=run.measures)
     for result in run.results(view):
         assert result.top_values is not None
+        if confident and run.plan.scores:
+            _require_probabilities(result, run.input_name)
         lines = list(
             decoder.add(result.places, result.classes, result.top_values[:, 0], result.mask, result.measures)
         )
@@ -45,6 +58,21 @@ def decode(run: Run, rules: Rules) -> Iterator[tuple[list[Line], bool]]:
             lines += decoder.end()
         yield lines, result.pause
     yield list(decoder.end()), False
+
+
+def _require_probabilities(result: Result, name: str) -> None:
+    """Refuse scores that are no probabilities; padding and rows without a class are let pass."""
+    assert result.top_values is not None
+    values = result.top_values[:, 0]
+    used = result.classes >= 0 if result.mask is None else (result.classes >= 0) & result.mask
+    wrong = np.flatnonzero(used & ((values < 0) | (values > 1)))
+    if len(wrong):
+        place = "".join(f"[{i}]" for i in result.places[wrong[0]])
+        raise DtypeError(
+            f"{name}: -f jsonl: a confidence is a probability: expected a highest score from 0 to 1, "
+            f"found {values[wrong[0]]:.6g} at {place}",
+            hint="-f text prints the labels of any scores; --logits is for logits",
+        )
 
 
 class Ranked(NamedTuple):

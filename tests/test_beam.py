@@ -140,6 +140,12 @@ def test_a_step_without_a_class_is_a_dash_and_its_lines_have_no_probability(run,
     assert (ran.out, ran.code) == (b"0\tnan\ta-a\n", 0)
 
 
+def test_of_the_blank_alone_there_is_the_empty_line(run, here):
+    np.save(here / "y.npy", np.ones((2, 3, 1)))
+    ran = run("decode", "y.npy", "--beam", "2", "--ctc", "0")
+    assert (ran.out, ran.code) == (b"0\t0.0000\t\n1\t0.0000\t\n", 0)
+
+
 def test_logits_go_through_the_softmax_in_log_space(run, here):
     np.save(here / "z.npy", np.array([[[0.0, 900.0], [800.0, 0.0]]]))
     ran = run("decode", "z.npy", "--logits", "--beam", "2")

@@ -116,6 +116,19 @@ def test_scores_are_read_back(run: Run, format: str) -> None:
     assert again.out == run("predict", "scores.npy", "--scores", "-f", "npy").out
 
 
+def test_decoded_scores_have_a_log_probability_only_where_they_are_probabilities(run: Run) -> None:
+    steps = np.array([[[0.5, 0.25], [0.125, 0.75]], [[3.0, 9.0], [np.nan, 2.0]]])
+    np.save("steps.npy", steps)
+    assert run("decode", "steps.npy", "--scores").text == "0 1\n1 -\n"
+    ran = run("decode", "steps.npy", "--scores", "-f", "jsonl", "-b", "0")
+    assert json.loads(ran.text)["log_probability"] == pytest.approx(np.log(0.5 * 0.75))
+    ran = run("decode", "steps.npy", "--scores", "-f", "jsonl", "-o", "lines.jsonl")
+    assert (ran.code, Path("lines.jsonl").exists()) == (2, False)
+    assert "expected a highest score from 0 to 1, found 9 at [1][0]" in ran.err
+    Path("lengths.json").write_text("[2, 0]")
+    assert run("decode", "steps.npy", "--scores", "-f", "jsonl", "--lengths", "lengths.json").code == 0
+
+
 def test_numbers_that_are_no_distributions_are_told_every_way_to_say_what_they_are(run: Run) -> None:
     ran = run("predict", "logits.npy")
     assert ran.code == 2

@@ -74,6 +74,20 @@ def test_unsure_rows_are_those_with_a_small_margin(run: Run, y: NDArray[np.float
         assert numbers(run, "--unsure") == np.flatnonzero(margins(y) < 0.1).tolist()
 
 
+@pytest.mark.parametrize("format", ["jsonl", "csv", "markdown", "table"])
+def test_where_no_row_is_selected_there_is_no_line(format: str, run: Run, y: NDArray[np.float32]) -> None:
+    sure = run("predict", "y.npy", "--unsure", 0, "-f", format, *SMALL)
+    rows = [line for line in sure.text.splitlines() if line.lstrip(" |")[:1].isdecimal()]
+    assert (sure.code, [line for line in rows if "samples" not in line]) == (0, [])
+    if format == "jsonl":
+        assert sure.out == b""
+    # Blocks without a row stand among others.
+    lines = run("predict", "y.npy", "--unsure", 0.02, "-f", "jsonl", *SMALL).text.splitlines()
+    with np.errstate(invalid="ignore"):
+        expected = np.flatnonzero(margins(y) < 0.02).tolist()
+    assert [json.loads(line)["sample"] for line in lines] == expected
+
+
 def test_wrong_rows_are_those_whose_class_is_not_the_target(run: Run, y: NDArray[np.float32]) -> None:
     targets = np.load("targets.npy")
     rows = np.delete(np.arange(len(y)), 7)

@@ -117,3 +117,16 @@ def test_a_row_without_a_class_has_no_confidence_whatever_the_activation() -> No
         assert found.classes.tolist() == [-1, 0]
         assert found.top_values is not None
         assert np.isnan(found.top_values).tolist() == [[True, True], [False, False]]
+
+
+@pytest.mark.parametrize("classes", [1024, 1025, 1100])
+@pytest.mark.parametrize("k", [1, 3, 8])
+def test_a_wide_row_with_some_nan_disturbs_no_other(classes: int, k: int) -> None:
+    rng = np.random.default_rng(7)
+    for values in (rng.normal(size=(9, classes)), rng.choice([0.0, 1.0], (9, classes))):
+        for row, count in ((1, 1), (4, classes // 2), (6, classes - 1)):
+            values[row, rng.permutation(classes)[:count]] = np.nan
+        columns, _ = top_k(values, k)
+        assert ((columns >= 0) & (columns < classes)).all()
+        rows = [0, 2, 3, 5, 7, 8]
+        np.testing.assert_array_equal(columns[rows], np.argsort(-values[rows], kind="stable")[:, :k])

@@ -92,7 +92,7 @@ def decode(
     with open_output(output, text=name == "text") as out:
         writer = WRITERS[name](out, rules)
         if beam is None:
-            _write_each(out, writer.write, decode(run, rules))
+            _write_each(out, writer.write, decode(run, rules, confident=name == "jsonl"))
         else:
             _write_each(out, writer.write_ranked, likeliest(run, rules, beam))
 

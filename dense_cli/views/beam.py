@@ -137,7 +137,7 @@ class CtcPrefixes:
         classes = np.union1d(likeliest_classes(row, self._width + 2), last[last >= 0])
         classes = classes[classes != self._blank]
         in_blank = sums + row[self._blank]
-        in_class = np.where(last >= 0, self._in_class + row[last], -np.inf)
+        in_class = np.where(last >= 0, self._in_class + row[np.maximum(last, 0)], -np.inf)
         longer = sums[:, None] + row[classes]
         at, column = np.nonzero(last[:, None] == classes)
         longer[at, column] = self._in_blank[at] + row[classes[column]]

@@ -90,7 +90,7 @@ def top_k(
     tied = np.count_nonzero(maxima >= least, axis=1) > np.count_nonzero(
         np.take_along_axis(maxima, chosen, axis=1) >= least, axis=1
     )
-    for row in np.flatnonzero(tied):
+    for row in np.flatnonzero(tied & ~np.isnan(maxima).any(axis=1)):
         ratios = values[row] if divisor is None else values[row] / divisor[row]
         above = np.flatnonzero(ratios > least[row])
         equal = np.flatnonzero(ratios == least[row])[: k - len(above)]

@@ -44,11 +44,10 @@ class Csv(Writer):
         return [f"top{i}{name}" for i in range(1, top + 1) for name in names]
 
     def write(self, result: Result) -> None:
-        """Write a line for each row: its columns are made one by one, for all rows."""
-        if not len(result.classes):
-            return
-        columns = [*self._of_rows(result), *self._of_classes(result)]
-        self.out.write(b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n")
+        """Write a line for each row, if there are any: its columns are made one by one, for all rows."""
+        if len(result.classes):
+            columns = [*self._of_rows(result), *self._of_classes(result)]
+            self.out.write(b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n")
         if result.pause:
             self.out.flush()
 

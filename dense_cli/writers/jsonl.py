@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import orjson
 from numpy.typing import NDArray
@@ -20,7 +22,14 @@ class JsonLines(Writer):
         self.items = Items(self.run, self.view)
 
     def write(self, result: Result) -> None:
-        """Write a line for each row: the columns of its object are made one by one, for all rows."""
+        """Write a line for each row, if there are any."""
+        if len(result.classes):
+            self.out.write(b"}\n".join(self._lines(result)) + b"}\n")
+        if result.pause:
+            self.out.flush()
+
+    def _lines(self, result: Result) -> Iterator[bytes]:
+        """Return each row's line without its brace: the columns are made one by one, for all rows."""
         columns = [*_places(result.places), self._values(result)]
         if not self.run.shows_values:
             columns.append(_named(b"class", class_texts(result.classes)))
@@ -32,10 +41,7 @@ class JsonLines(Writer):
             columns.append(_named(measure.encode(), measure_texts(result.measures[measure])))
         if result.explained is not None:
             columns.append(_named(b"explanation", self.items.explanations(result)))
-        lines = map(b"".join, zip(*filter(None, columns), strict=True))
-        self.out.write(b"}\n".join(lines) + b"}\n")
-        if result.pause:
-            self.out.flush()
+        return map(b"".join, zip(*filter(None, columns), strict=True))
 
     def _values(self, result: Result) -> list[bytes]:
         """Return what each row shows: its likeliest classes, an array, or (classes alone) nothing."""
