@@ -28,7 +28,7 @@ from oracle.draw import Case
 from oracle.others import check_comparison, check_decode, check_info
 from oracle.rows import check_rows, read
 from oracle.runs import draw_case, draw_second
-from reference import RefusedError, compare, compare_classes, decode, info, predict, slices
+from reference import RefusedError, beams, compare, compare_classes, decode, info, predict, slices
 
 SEED = int(os.environ.get("ORACLE_SEED", "0"))
 FIRST = int(os.environ.get("ORACLE_FIRST", "0"))
@@ -124,7 +124,7 @@ def check(case: Case, ran: Ran) -> None:
 EXPECTED: dict[str, Any] = {
     "predict": lambda case: expected_rows(case),
     "slice": lambda case: expected_rows(case),
-    "decode": lambda case: decode(case.array, case.layer, case.options, case.dtype),
+    "decode": lambda case: expected_lines(case),
     "info": lambda case: info(case.array),
     "compare": lambda case: (
         compare_classes(case.array, case.other, case.limits)
@@ -134,10 +134,23 @@ EXPECTED: dict[str, Any] = {
 }
 
 
+def expected_lines(case: Case) -> Any:
+    """Return what `decode` gives; JSON Lines have probabilities."""
+    if case.options.beam is not None:
+        return beams(case.array, case.layer, case.options, case.dtype)
+    if case.options.scores and case.format == "jsonl":
+        for row in predict(case.array, case.layer, case.options, case.dtype).rows:
+            if row.counts and row.has_class and not 0 <= row.y.max() <= 1:
+                raise RefusedError("the highest score is no probability")
+    return decode(case.array, case.layer, case.options, case.dtype)
+
+
 def expected_rows(case: Case) -> Any:
     """Return what `predict` or `slice` gives; NPY and NPZ hold samples of one shape only."""
     one = predict if case.command == "predict" else slices
     found = one(case.array, case.layer, case.options, case.dtype)
+    if case.options.selects and case.format in ("json", "npy", "npz"):
+        raise RefusedError("rows in such a format do not say where they stand")
     if case.format in ("npy", "npz"):
         if case.command == "slice":
             found.by_sample()

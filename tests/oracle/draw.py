@@ -33,6 +33,7 @@ class Case:
     limits: Limits = field(default_factory=Limits)
     compared: int = 5  # k of `compare`
     stating: bool = False  # whether the input says which samples and steps it holds
+    feature_names: list[str] | None = None
     again: bool = False  # whether what is printed is read back by a second run
 
 

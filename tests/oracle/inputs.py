@@ -81,6 +81,20 @@ def draw_layer(draw: Draw, kind: str, features: int, case: Case) -> Layer:
     return Layer(kernel, bias, activation, dtype)
 
 
+def draw_logits(draw: Draw, case: Case) -> Layer:
+    """Return the activation alone, of rows that are logits."""
+    case.args.append("--logits")
+    own = case.array.rows[0].dtype.newbyteorder("=")
+    dtype = own.name if own.kind == "f" and own.itemsize <= 8 else "float32"
+    if draw.chance(0.2):
+        dtype = draw.pick(["float16", "float32", "float64"])
+        case.args += ["--dtype", dtype]
+    activation = draw.pick(["softmax"] * 5 + ["sigmoid", "relu", "linear", "tanh"])
+    if activation != "softmax":
+        case.args += ["-a", activation]
+    return Layer(np.eye(case.array.features), None, activation, dtype, alone=True)
+
+
 def draw_samples(draw: Draw, kind: str, least_rank: int) -> list[np.ndarray]:
     """Return layer input as an array's samples, in a dtype."""
     features = draw_features(draw)
@@ -189,9 +203,28 @@ def write_plain(
     if format == "jsonl":
         end = draw.pick(["\n", "\n", "\r\n"])
         return "".join(json.dumps(lists(s)) + end for s in floats).encode(), floats
-    rows = [",".join(repr(v) for v in s.tolist()) for s in floats]
-    header = [",".join(f"f{i}" for i in range(samples[0].size))] if draw.chance(0.3) else []
-    return "\n".join(header + rows).encode() + b"\n" * draw.integer(0, 1), floats
+    cells = [[repr(v) for v in s.tolist()] for s in floats]
+    if draw.chance(0.3):
+        cells.insert(0, [f"f{i}" for i in range(samples[0].size)])
+        if case.command in ("predict", "decode") and draw.chance(0.5):
+            add_columns(draw, cells, case)
+    return "\n".join(map(",".join, cells)).encode() + b"\n" * draw.integer(0, 1), floats
+
+
+def add_columns(draw: Draw, cells: list[list[str]], case: Case) -> None:
+    """Put columns of other things among those of a CSV, and name the ones that are features."""
+    for name in ("id", "note")[: draw.integer(1, 2)]:
+        at = draw.integer(0, len(cells[0]))
+        for number, row in enumerate(cells):
+            row.insert(at, name if number == 0 else draw.pick(["", "a b", "1", '"x,y"', "nan"]))
+    places = [i for i, name in enumerate(cells[0]) if name.startswith("f")]
+    if places[-1] - places[0] == len(places) - 1 and draw.chance(0.5):
+        stop = places[-1] + 1
+        columns = f"{places[0]}:" + (str(stop) if stop < len(cells[0]) or draw.chance(0.5) else "")
+    else:
+        size = len(cells[0])
+        columns = ",".join(draw.pick([cells[0][i], str(i), str(i - size)]) for i in places)
+    case.args.append(f"--columns={columns}")
 
 
 def write_own(draw: Draw, samples: list[np.ndarray], format: str) -> tuple[bytes, list[np.ndarray]]:
@@ -250,6 +283,11 @@ def draw_file(draw: Draw, samples: list[np.ndarray], case: Case, name: str, own:
         content, samples = write_plain(draw, samples, format, case)
         plain = True
     # What could be meant by another format too is named.
+    pasted = case.command in ("predict", "slice", "decode") and samples[0].dtype.kind != "b"
+    pasted &= len(content) < 100_000  # more is no argument on Linux
+    if format == "json" and plain and pasted and samples[0].ndim and draw.chance(0.1):
+        case.args.append(content.decode())  # the array itself stands on the command line
+        return samples
     clear = format in ("npy", "npz") or not plain or (format == "json" and samples[0].ndim > 0)
     if format == "jsonl" and plain:
         clear = len(samples) > 1

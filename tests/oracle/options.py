@@ -163,7 +163,11 @@ def named(values: Any, labels: list[str]) -> Any:
 def draw_view(draw: Draw, case: Case, units: int) -> None:
     """Draw what is asked of the rows, and the output format."""
     options = case.options
+    plain = not options.scores and (case.layer is None or case.layer.activation == "softmax")
+    selects = plain and not case.again and draw.chance(0.2)
     case.format = draw.pick(["json", "json", "jsonl", "jsonl", "csv", "npz", "npy", "markdown", "table"])
+    if selects:
+        case.format = draw.pick(["jsonl", "csv", "table"])
     if case.again:
         formats = (
             ["json", "jsonl", "csv"] if case.command == "slice" else ["json", "jsonl", "csv", "npy", "npz"]
@@ -171,7 +175,6 @@ def draw_view(draw: Draw, case: Case, units: int) -> None:
         case.format = draw.pick(formats)
     case.args += ["-f", case.format]
     draw_labels(draw, case, units)
-    plain = case.layer is None or case.layer.activation == "softmax"
     if draw.chance(0.3) and not case.again:
         shows = ["classes", "log-probabilities"] if plain else ["classes"]
         options.show = draw.pick(shows + (["logits"] if case.layer is not None else []))
@@ -186,11 +189,18 @@ def draw_view(draw: Draw, case: Case, units: int) -> None:
             case.args += ["--measure", name]
     if plain:
         draw_targets(draw, case, units)
-    if case.layer is not None and case.format in ("json", "jsonl") and draw.chance(0.15):
+    if selects:
+        draw_selection(draw, case)
+    runs = case.layer is not None and not case.layer.alone
+    if runs and case.format in ("json", "jsonl") and draw.chance(0.15):
         options.explain = "auto" if draw.chance(0.5) else draw.integer(0, units - 1)
         if options.labels is not None and str(options.explain) in options.labels:
             options.explain = "auto"
         case.args += ["--explain", str(options.explain)]
+        if draw.chance(0.3):
+            case.feature_names = [f"g{i}" for i in range(case.array.features)]
+            case.files["features.txt"] = "\n".join(case.feature_names).encode()
+            case.args += ["--feature-names", "features.txt"]
     if case.format in ("table", "markdown"):
         case.args.append("--all")
         if draw.chance(0.5):
@@ -198,25 +208,51 @@ def draw_view(draw: Draw, case: Case, units: int) -> None:
             case.args += ["--precision", str(case.precision)]
 
 
+def draw_selection(draw: Draw, case: Case) -> None:
+    """Draw which rows are shown, and in which order."""
+    options = case.options
+    judged = options.targets is not None or draw.chance(0.03)
+    if draw.chance(0.6):
+        options.sort = draw.pick(["confidence", "margin", "entropy"] + ["loss"] * judged * 2)
+        case.args += ["--sort", options.sort]
+    if draw.chance(0.5):
+        options.unsure = draw.pick([0.1, 0.0, 0.25, 0.5, 1.0])
+        case.args += ["--unsure"] + ([] if options.unsure == 0.1 else [str(options.unsure)])
+    if judged and draw.chance(0.6):
+        options.wrong = True
+        case.args.append("--wrong")
+
+
 def draw_work(draw: Draw, case: Case) -> None:
     if draw.chance(0.15):
         case.output = draw.pick(["out", "out.npy", "out.json"])
         case.args += ["-o", case.output]
+    sizes = ["1", "100", "200", "500", "5K", "1M"] if case.options.sort is None else ["10M"]
     if draw.chance(0.6):
-        case.args += ["--memory", draw.pick(["1", "100", "200", "500", "5K", "1M"])]
+        case.args += ["--memory", draw.pick(sizes)]
     if draw.chance(0.6):
         case.args += ["--threads", str(draw.integer(1, 3))]
 
 
 def draw_decoding(draw: Draw, case: Case, units: int) -> None:
     options = case.options
+    softmax = not options.scores and (case.layer is None or case.layer.activation == "softmax")
     plain = case.layer is None or case.layer.activation in ("softmax", "sigmoid")
     case.format = draw.pick(["text", "jsonl"]) if plain else "text"
     case.args += ["-f", case.format]
     draw_labels(draw, case, units)
-    for name in ("eos", "pad", "ctc"):
+    if softmax and few_paths(case, units) and draw.chance(0.4):
+        options.beam = draw.pick([1, 2, 3, 10, 50])
+        case.args += ["--beam", str(options.beam)]
+    for name in ("ctc", "eos", "pad"):
+        if options.beam is not None and options.ctc is not None:
+            break  # the blank is all that is dropped
         if draw.chance(0.25):
             number = draw.integer(0, units - 1)
+            if draw.chance(0.3):
+                setattr(options, name, number)
+                case.args.append(f"--{name}=#{number}")
+                continue
             if options.labels is not None and (
                 number >= len(options.labels) or options.labels.count(options.labels[number]) > 1
             ):
@@ -230,10 +266,19 @@ def draw_decoding(draw: Draw, case: Case, units: int) -> None:
     elif draw.chance(0.2) and options.labels is not None:
         options.wordpiece = True
         case.args += ["--pieces", "wordpiece"]
-    if (
-        case.format == "jsonl"
-        and draw.chance(0.3)
-        and (case.layer is None or case.layer.activation == "softmax")
-    ):
+    if case.format == "jsonl" and draw.chance(0.3) and softmax and options.beam is None:
         options.measures = (draw.pick(["confidence", "margin", "entropy", "perplexity"]),)
         case.args += ["--measure", options.measures[0]]
+
+
+def few_paths(case: Case, units: int) -> bool:
+    """Whether all paths through the steps can be looked at, and a search keeps all that they merge to."""
+    array = case.array
+    rows = [sum(place[0] == sample for place in array.places) for sample in array.samples]
+    steps = max(rows, default=0)
+    return (
+        units <= 50
+        and steps <= 12
+        and units**steps <= 3000
+        and sum((units - 1) ** n for n in range(steps + 1)) <= 100
+    )

@@ -7,7 +7,7 @@ import math
 from typing import Any
 
 from conftest import Ran
-from reference import Line, predict
+from reference import Line, Row, predict, text_of
 
 from oracle.draw import Case
 from oracle.rounding import Slack, decided, near
@@ -17,6 +17,9 @@ from oracle.rows import check_notes
 def check_decode(case: Case, ran: Ran, expected: list[Line]) -> None:
     everything = predict(case.array, case.layer, case.options, case.dtype).rows
     check_notes(case, ran, everything)
+    if case.options.beam is not None:
+        check_beams(case, ran, expected, everything)
+        return
     lines = ran.out.decode().split("\n")
     assert lines.pop() == ""
     assert len(lines) == len(expected), (len(lines), len(expected))
@@ -53,6 +56,64 @@ def check_line(case: Case, found: dict[str, Any], line: Line) -> None:
             slack = Slack(row).of_measure(row, name) if row.has_class else 0
             near(value, row.measure(name), slack, f"{row.place} {name}")
     assert not found
+
+
+def check_beams(case: Case, ran: Ran, expected: list[dict[tuple[int, ...], float]], rows: list[Row]) -> None:
+    """The likeliest of all lines are printed, in order; which of nearly equal ones is left to rounding."""
+    options = case.options
+    assert options.beam is not None
+    printed = [ranked(case, text) for text in ran.out.decode().split("\n")[:-1]]
+    samples = list(dict.fromkeys(row.place[0] for row in rows))
+    lowest = min((float(log) for row in rows for log in row.log_y if log > -math.inf), default=0.0)
+    for sample, lines in zip(samples, expected, strict=True):
+        mine = [each for each in printed if each["sample"] == sample]
+        if lowest < -6e4:  # a number so low may be no number in the layer's dtype
+            continue
+        assert len(mine) == min(options.beam, len(lines)), (sample, mine, lines)
+        left_out = {options.eos, options.pad} if options.ctc is None else set()
+        texts = {
+            line: text_of([None if c < 0 else c for c in line if c not in left_out], options)
+            for line in lines
+        }
+        assert {each["text"] for each in mine} <= set(texts.values()), (sample, mine, lines)
+        if any(math.isnan(score) for score in lines.values()):
+            assert all(each["log_probability"] is None for each in mine), (sample, mine)
+            continue
+        steps = [row for row in rows if row.place[0] == sample and row.counts and row.has_class]
+        off = sum(Slack(row).log[row.log_y > -math.inf].max() for row in steps) + 1e-12
+        off += 0.51e-4 if case.format == "text" else 0
+        scores = [each["log_probability"] for each in mine]
+        assert scores == sorted(scores, reverse=True), (sample, scores)
+        for score, best in zip(scores, sorted(lines.values(), reverse=True), strict=False):
+            near(score, best, off, f"{sample} likeliest")
+        for each in mine:
+            score = each["log_probability"]
+            fitting = {line for line, own in lines.items() if abs(own - score) <= off}
+            assert each["text"] in {texts[line] for line in fitting}, (sample, each, lines)
+            if case.format == "jsonl":
+                assert tuple(each["classes"]) in fitting, (sample, each, lines)
+                assert texts[tuple(each["classes"])] == each["text"], (sample, each)
+        if case.format == "jsonl":
+            assert [each["rank"] for each in mine] == list(range(len(mine)))
+            assert len({tuple(each["classes"]) for each in mine}) == len(mine), mine
+    assert list(dict.fromkeys(each["sample"] for each in printed)) == samples
+
+
+def ranked(case: Case, text: str) -> dict[str, Any]:
+    """Return a printed line of --beam."""
+    if case.format == "text":
+        sample, score, line = text.split("\t", 2)
+        return {
+            "sample": int(sample),
+            "text": line,
+            "log_probability": None if score == "nan" else float(score),
+        }
+    found: dict[str, Any] = json.loads(text)
+    names = case.options.labels
+    labels = found.pop("labels", None)
+    assert labels == (None if names is None else [None if c is None else names[c] for c in found["classes"]])
+    found["classes"] = [-1 if c is None else c for c in found["classes"]]
+    return found
 
 
 def check_comparison(case: Case, ran: Ran, expected: dict[str, Any]) -> None:

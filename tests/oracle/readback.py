@@ -9,9 +9,14 @@ from typing import Any
 
 import numpy as np
 
-VALUES = ("probabilities", "log_probabilities", "logits")
-PREFIX = {"p": "probabilities", "logp": "log_probabilities", "logit": "logits"}
-ONE = {"probability": "probabilities", "log_probability": "log_probabilities", "logit": "logits"}
+VALUES = ("probabilities", "log_probabilities", "logits", "scores")
+PREFIX = {"p": "probabilities", "logp": "log_probabilities", "logit": "logits", "score": "scores"}
+ONE = {
+    "probability": "probabilities",
+    "log_probability": "log_probabilities",
+    "logit": "logits",
+    "score": "scores",
+}
 MEASURES = ("confidence", "margin", "entropy", "perplexity", "rank", "loss")
 NOTHING = object()  # a cell that the format does not have
 
@@ -121,7 +126,7 @@ def from_csv(text: str, top_k: int | None, labelled: bool) -> list[Record]:
             for i in range(1, top_k + 1):
                 item: dict[str, Any] = {"class": left.pop(f"top{i}")}
                 item |= {"label": left.pop(f"top{i}_label")} if labelled else {}
-                for prefix, name in (("p", "probability"), ("logp", "log_probability"), ("logit", "logit")):
+                for prefix, name in zip(PREFIX, ONE, strict=True):
                     if f"top{i}_{prefix}" in left:
                         item[name] = float(left.pop(f"top{i}_{prefix}"))
                 record.top.append(item | {"class": int(item["class"]) if item["class"] else None})

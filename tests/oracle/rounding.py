@@ -69,6 +69,12 @@ def may_be(row: Row, number: int, slack: Slack) -> bool:
     return bool((y - slack.y).max() <= y[number] + slack.y[number]) and not same(row, number)[:number].any()
 
 
+def check_class(number: int | None, row: Row, slack: Slack) -> None:
+    assert (number is not None) == row.has_class, (row.place, number)
+    if number is not None:
+        assert may_be(row, number, slack), (row.place, number, row.chosen, row.y)
+
+
 def same(row: Row, number: int) -> np.ndarray:
     """Return which classes have a class's probability to the last bit, whatever is rounded."""
     if row.logits is None:
@@ -78,6 +84,18 @@ def same(row: Row, number: int) -> np.ndarray:
     least = 1e-12 if row.activation == "softmax" else 0.0
     with np.errstate(invalid="ignore"):
         return (row.logits == row.logits[number]) | (np.abs(row.logits - row.logits[number]) < least)
+
+
+def ranks(row: Row, slack: Slack) -> tuple[int, int]:
+    """Return the least and the most that rounding can make of the rank of a row's target."""
+    target, y = row.target, row.y.astype(float)
+    assert target is not None
+    low, high = y - slack.y, y + slack.y
+    others = [c for c in range(len(y)) if c != target]
+    equal = same(row, target)
+    least = 1 + sum(low[c] > high[target] or (equal[c] and c < target) for c in others)
+    most = 1 + sum(high[c] >= low[target] and not (equal[c] and c > target) for c in others)
+    return least, most
 
 
 def decided(row: Row) -> bool:

@@ -21,11 +21,12 @@ from oracle.readback import (
     Record,
     from_arrays,
     from_csv,
-    from_markdown,
     from_nested,
     from_object,
 )
-from oracle.rounding import Slack, may_be, near, same
+from oracle.rounding import Slack, check_class, may_be, near, ranks, same
+from oracle.selection import check_selected
+from oracle.tables import check_markdown
 
 _LIKELIEST = re.compile(r"Note: of \d+ classes the \d+ likeliest are shown \(all: -f csv\)")
 _NOTE = re.compile(
@@ -37,6 +38,7 @@ _NOTE = re.compile(
 def check_rows(case: Case, ran: Ran, expected: Any) -> None:
     sliced = case.command == "slice"
     by_step = sliced and case.format not in ("npy", "npz")
+    groups = expected.rows if by_step else [expected.rows]
     if not sliced:
         rows = expected.rows
     elif by_step:
@@ -47,6 +49,9 @@ def check_rows(case: Case, ran: Ran, expected: Any) -> None:
     check_notes(case, ran, rows)
     if case.format == "table":
         return
+    if case.options.selects:
+        check_selected(case, records, groups, check_row)
+        return
     assert len(records) == len(rows)
     for record, row in zip(records, rows, strict=True):
         check_row(case, record, row)
@@ -56,7 +61,7 @@ def read(case: Case, out: bytes, rows: list[Row], expected: Any) -> list[Record]
     """Return the records of the output, in the order of ``rows``."""
     places = [row.place for row in rows]
     options = case.options
-    name = options.show.replace("-", "_")
+    name = options.shown
     if case.format == "jsonl":
         return [from_object(json.loads(line)) for line in out.splitlines()]
     if case.format == "csv":
@@ -132,6 +137,10 @@ def check_layer(case: Case, found: dict[str, Any] | None) -> None:
         assert found is None
         return
     assert found is not None
+    if case.layer.alone:
+        activation = {"name": "Activation", "activation": case.layer.activation, "dtype": case.layer.dtype}
+        assert found == activation
+        return
     assert found["name"] == ("TimeDistributed(Dense)" if case.array.rank > 2 else "Dense")
     assert found["units"] == case.layer.units
     assert found["activation"] == case.layer.activation
@@ -156,13 +165,13 @@ def check_row(case: Case, record: Record, row: Row) -> None:
         assert record.mask is (row.counts if masked else NOTHING), row.place
     for name, values in record.values.items():
         check_values(case, name, values, row, slack)
-    if "probabilities" in record.values and row.has_class and record.number is not NOTHING:
-        assert record.number == int(np.nanargmax(record.values["probabilities"])), row.place
+    for name in {"probabilities", "scores"} & set(record.values):
+        if row.has_class and record.number is not NOTHING:
+            assert record.number == int(np.nanargmax(record.values[name])), row.place
     if record.top is not None:
         check_top(case, record, row, slack)
     if case.format not in ("npy", "markdown"):
-        names = [*options.measures, *(["rank", "loss"] if options.targets is not None else [])]
-        assert sorted(record.measures) == sorted(names)
+        assert record.measures.keys() == options.measured
     for name, value in record.measures.items():
         check_measure(name, value, row, slack, record)
     if record.explanation is not NOTHING:
@@ -171,15 +180,8 @@ def check_row(case: Case, record: Record, row: Row) -> None:
         assert options.explain is None
 
 
-def check_class(number: int | None, row: Row, slack: Slack) -> None:
-    assert (number is not None) == row.has_class, (row.place, number)
-    if number is not None:
-        assert may_be(row, number, slack), (row.place, number, row.chosen, row.y)
-
-
 def check_values(case: Case, name: str, values: np.ndarray, row: Row, slack: Slack) -> None:
-    wide = {"probabilities": row.y, "logits": row.logits, "log_probabilities": row.log_y}[name]
-    offs = {"probabilities": slack.y, "logits": slack.logits, "log_probabilities": slack.log}[name]
+    wide, offs = known(name, row, slack)
     assert wide is not None
     with np.errstate(all="ignore"):
         expected = wide.astype(row.dtype).astype(np.float64)
@@ -205,6 +207,16 @@ def check_values(case: Case, name: str, values: np.ndarray, row: Row, slack: Sla
     )
 
 
+def known(name: str, row: Row, slack: Slack) -> tuple[Any, Any]:
+    """Return the numbers of a row that have a name, and how far off each may be."""
+    return {
+        "probabilities": (row.y, slack.y),
+        "scores": (row.y, slack.y),
+        "logits": (row.logits, np.broadcast_to(slack.logits, len(row.y))),
+        "log_probabilities": (row.log_y, slack.log),
+    }[name]
+
+
 def check_top(case: Case, record: Record, row: Row, slack: Slack) -> None:
     top = record.top or []
     k = case.options.top_k
@@ -212,10 +224,10 @@ def check_top(case: Case, record: Record, row: Row, slack: Slack) -> None:
         assert all(item.get("class") is None for item in top), (row.place, top)
         return
     assert len(top) == k, (row.place, top)
-    shown = case.options.show.replace("-", "_")
+    shown = case.options.shown
     if shown != "classes":
         key = next(key for key, name in ONE.items() if name == shown)
-        wide = {"probabilities": row.y, "logits": row.logits, "log_probabilities": row.log_y}[shown]
+        wide, offs = known(shown, row, slack)
     if "class" not in top[0]:  # NPY has the values alone
         return
     numbers = [item["class"] for item in top]
@@ -237,11 +249,11 @@ def check_top(case: Case, record: Record, row: Row, slack: Slack) -> None:
             with np.errstate(all="ignore"):
                 value = float(wide[c].astype(row.dtype))
             value = math.nan if math.isinf(value) and case.format in ("json", "jsonl") else value
-            off = {"probabilities": slack.y, "log_probabilities": slack.log}.get(shown)
-            allowed = (slack.logits if off is None else off[c]) + abs(value) * slack.out + slack.least
+            allowed = offs[c] + abs(value) * slack.out + slack.least
             near(item[key], value, allowed, f"{row.place} {key} of {c}")
-    if shown == "probabilities" and "probability" in top[0]:
-        pairs = [(-item["probability"], item["class"]) for item in top]
+    if shown in ("probabilities", "scores") and key in top[0]:
+        # JSON has null for minus infinity.
+        pairs = [(math.inf if item[key] is None else -item[key], item["class"]) for item in top]
         assert pairs == sorted(pairs), (row.place, top)
 
 
@@ -256,17 +268,12 @@ def check_measure(name: str, value: float | None, row: Row, slack: Slack, record
     assert (value is None) == (expected is None), (row.place, name, value, expected)
     if value is None:
         return
-    target, y = row.target, row.y.astype(float)
-    low, high = y - slack.y, y + slack.y
-    others = [c for c in range(len(y)) if c != target]
-    equal = same(row, target)
-    least = 1 + sum(low[c] > high[target] or (equal[c] and c < target) for c in others)
-    most = 1 + sum(high[c] >= low[target] and not (equal[c] and c > target) for c in others)
+    least, most = ranks(row, slack)
     assert least <= value <= most, (row.place, value, least, most)
     if "probabilities" in record.values:
         p = record.values["probabilities"]
         order = sorted(range(len(p)), key=lambda c: (-p[c], c))
-        assert value == order.index(target) + 1, (row.place, value)
+        assert value == order.index(row.target) + 1, (row.place, value)
 
 
 def check_explanation(case: Case, record: Record, row: Row, slack: Slack) -> None:
@@ -284,8 +291,11 @@ def check_explanation(case: Case, record: Record, row: Row, slack: Slack) -> Non
         assert not row.exact or may_be(row, found["class"], slack), (row.place, found, expected)
         return
     for feature in found["features"]:
-        name = feature.pop("name", None)  # of a CSV's header
-        assert name in (None, f"f{feature['feature']}"), (row.place, name)
+        name = feature.pop("name", None)
+        if case.feature_names is not None:
+            assert name == case.feature_names[feature["feature"]], (row.place, name)
+        else:  # of a CSV's header
+            assert name in (None, f"f{feature['feature']}"), (row.place, name)
     for key in ("class", "against", "bias", "features"):
         assert found[key] == expected[key], (row.place, key, found[key], expected[key])
     allowed = 2 * slack.logits + slack.out * (abs(expected["logit"]) + 2 * row.magnitude)
@@ -352,39 +362,3 @@ def check_notes(case: Case, ran: Ran, rows: list[Row]) -> None:
         targets = sum(row.has_class and row.target is not None for row in rows)
         said = f"{targets} target{'s' * (targets != 1)} · " if targets else "no targets"
         assert others[0].startswith(f"Note: {said}"), others
-
-
-def check_markdown(case: Case, text: str, rows: list[Row]) -> None:
-    """Every row stands in a table, with its place, class and numbers to the digits asked for."""
-    options = case.options
-    if options.labels is not None:
-        return
-    axes = ["sample", "t", *(f"axis{i}" for i in range(2, 5))][: len(rows[0].place) if rows else 1]
-    if case.command == "slice":
-        axes = [name for name in axes if name != "t"]
-    printed = [line for table in from_markdown(text, False) for line in table]
-    assert len(printed) == len(rows)
-    step = 0.51 * 10.0**-case.precision  # of a number without an exponent
-    for cells, row in zip(printed, rows, strict=True):
-        place = [
-            n for name, n in zip(["sample", "t", "axis2", "axis3"], row.place, strict=False) if name in axes
-        ]
-        assert [cells[name] for name in axes] == [str(n) for n in place]
-        slack = Slack(row)
-        if "" in cells:
-            assert (cells[""] == "padding") == (row.counts is False), (row.place, cells[""])
-        if "class" in cells:
-            check_class(None if cells["class"] == "-" else int(cells["class"]), row, slack)
-        for name in MEASURES:
-            if name in cells:
-                value = None if cells[name] == "-" else float(cells[name])
-                expected = row.measure(name)
-                unknown = expected is None or math.isnan(expected)  # a table has one sign for both
-                assert (value is None) == unknown, (row.place, name, value, expected)
-                if value is not None and name != "rank":
-                    near(value, expected, slack.of_measure(row, name) + step, name)
-        for c in range(len(row.y)):
-            if options.show == "probabilities" and options.top_k is None and str(c) in cells:
-                found = float(cells[str(c)].split()[0])
-                exponent = int(cells[str(c)].split()[0].partition("e")[2] or 0)
-                near(found, float(row.y[c]), slack.y[c] + step * 10.0**exponent, f"{row.place} {c}")

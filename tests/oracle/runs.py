@@ -12,6 +12,7 @@ from oracle.inputs import (
     draw_distributions,
     draw_file,
     draw_layer,
+    draw_logits,
     draw_samples,
     draw_shapes,
     plain_formats,
@@ -39,7 +40,7 @@ def draw_run(draw: Draw, command: str) -> Case:
     case = Case(command, Array.of([np.zeros(1)]), args=[command])
     finished = draw.chance(0.5 if command != "predict" else 0.15)
     least = 3 if command == "slice" and not draw.chance(0.03) else 2
-    if finished:
+    if finished and draw.chance(0.85):
         case.array = draw_outputs(draw, case, least)
         finish_run(draw, case)
         return case
@@ -48,6 +49,15 @@ def draw_run(draw: Draw, command: str) -> Case:
     if not plain_formats(samples):  # ragged with NaN: no format has both
         samples = [np.nan_to_num(s, posinf=1, neginf=-1) for s in samples]
     case.array = Array.of(draw_file(draw, samples, case, "x", own=False))
+    if finished:
+        case.options.scores = True
+        case.args.append("--scores")
+        finish_run(draw, case)
+        return case
+    if draw.chance(0.15):
+        case.layer = draw_logits(draw, case)
+        finish_run(draw, case)
+        return case
     kind = {"few": "grid", "integers": "grid"}.get(kind, kind)
     case.layer = draw_layer(draw, kind, case.array.features, case)
     case.again = command != "decode" and case.layer.activation == "softmax" and draw.chance(0.4)

@@ -8,7 +8,7 @@ layer's input and weights are rounded to its dtype, everything after that is com
 
 from reference.arrays import Array, RefusedError
 from reference.comparison import Limits, compare, compare_classes, log_softmax
-from reference.decoding import Line, decode
+from reference.decoding import Line, beams, decode, text_of
 from reference.description import info
 from reference.outputs import Options, predict, slices, summary
 from reference.rows import Layer, Row
@@ -21,6 +21,7 @@ __all__ = [
     "Options",
     "RefusedError",
     "Row",
+    "beams",
     "compare",
     "compare_classes",
     "decode",
@@ -29,4 +30,5 @@ __all__ = [
     "predict",
     "slices",
     "summary",
+    "text_of",
 ]

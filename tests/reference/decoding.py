@@ -56,6 +56,52 @@ def decode(array: Array, layer: Layer | None, options: Options, dtype: str | Non
     return lines
 
 
+def beams(
+    array: Array, layer: Layer | None, options: Options, dtype: str | None = None
+) -> list[dict[tuple[int, ...], float]]:
+    """Return all lines of each sample with their log-probabilities: of all paths through its steps.
+
+    A path ends at ``eos``. With ``ctc`` a line is the sum of the paths that merge to it. A step without a
+    class is -1 in every line, and the log-probability is then NaN.
+    """
+    check_view(array, layer, options)
+    chosen = array.select(options.batch)
+    rows = evaluate(chosen, layer, options, dtype)
+    found = []
+    for sample in chosen.samples:
+        paths: dict[tuple[int, ...], float] = {(): 0.0}
+        unknown = False
+        for row in rows:
+            if row.place[0] != sample or not row.counts:
+                continue
+            longer = {}
+            for path, score in paths.items():
+                if options.eos is not None and path[-1:] == (options.eos,):
+                    longer[path] = score
+                    continue
+                unknown |= not row.has_class
+                for c, log in enumerate(row.log_y.astype(float)) if row.has_class else [(-1, 0.0)]:
+                    if log > -math.inf:
+                        longer[(*path, c)] = score + log
+            paths = longer
+        lines: dict[tuple[int, ...], list[float]] = {}
+        for path, score in paths.items():
+            line = path if options.ctc is None else merged(path, options.ctc)
+            lines.setdefault(line, []).append(score)
+        found.append({line: math.nan if unknown else log_sum(scores) for line, scores in lines.items()})
+    return found
+
+
+def merged(path: tuple[int, ...], blank: int) -> tuple[int, ...]:
+    """Return a path without repeats, and then without blanks."""
+    return tuple(c for i, c in enumerate(path) if c != blank and (i == 0 or c != path[i - 1]))
+
+
+def log_sum(scores: list[float]) -> float:
+    """Return the logarithm of the sum of probabilities that are given by their logarithms."""
+    return max(scores) + math.log(math.fsum(math.exp(score - max(scores)) for score in scores))
+
+
 def text_of(classes: list[int | None], options: Options) -> str:
     """Return the labels of classes, joined; a step without a class is a dash."""
     words = [

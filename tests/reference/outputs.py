@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from reference.arrays import Array, Place, RefusedError
-from reference.rows import Layer, Row, finished_row, run_row
+from reference.rows import Layer, Row, finished_row, run_row, scored_row
 
 
 @dataclass
@@ -28,11 +28,33 @@ class Options:
     targets: list[Any] | None = None  # nested like the classes
     ignore_index: int | None = None
     explain: int | str | None = None  # a class number, or "auto"
+    scores: bool = False  # the input holds finished scores
+    sort: str | None = None
+    unsure: float | None = None
+    wrong: bool = False
     join: str = " "
     eos: int | None = None
     pad: int | None = None
     ctc: int | None = None
     wordpiece: bool = False
+    beam: int | None = None
+
+    @property
+    def shown(self) -> str:
+        """What is shown, under the name that it has in JSON."""
+        name = self.show.replace("-", "_")
+        return "scores" if self.scores and name == "probabilities" else name
+
+    @property
+    def selects(self) -> bool:
+        """Whether some rows, or rows in another order, are asked for."""
+        return self.sort is not None or self.unsure is not None or self.wrong
+
+    @property
+    def measured(self) -> set[str]:
+        """The measures that each row is printed with: also those that rows are chosen by."""
+        chosen = {self.sort} - {None} | ({"margin"} if self.unsure is not None else set())
+        return {*self.measures, *chosen, *(("rank", "loss") if self.targets is not None else ())}
 
 
 def check_mask(array: Array, options: Options) -> None:
@@ -96,12 +118,19 @@ def check_view(array: Array, layer: Layer | None, options: Options) -> None:
     if layer is not None and layer.kernel.shape[0] != array.features:
         raise RefusedError("the kernel has other features")
     check_mask(array, options)
+    if options.scores and (options.show == "log-probabilities" or options.measures or options.targets):
+        raise RefusedError("scores are no distributions")
     if layer is None and options.show == "logits":
         raise RefusedError("finished outputs have no logits")
     if options.top_k is not None and options.top_k > units:
         raise RefusedError("more classes asked for than there are")
     if options.labels is not None and len(options.labels) != units:
         raise RefusedError("not as many labels as classes")
+    if options.targets is None and (options.wrong or options.sort == "loss"):
+        raise RefusedError("there are no targets")
+    distributions = not options.scores and (layer is None or layer.activation == "softmax")
+    if not distributions and (options.selects or options.beam is not None):
+        raise RefusedError("these are of distributions")
     if options.targets is not None:
         check_targets(array, options)
 
@@ -122,8 +151,9 @@ def evaluate(array: Array, layer: Layer | None, options: Options, dtype: str | N
             floats = own.kind == "f" and own.itemsize <= 8
             rounded = np.dtype(dtype) if dtype else own if floats else np.dtype("f4")
             if options.mask_value is not None:
-                real = bool((x.astype(rounded) != rounded.type(options.mask_value)).any())
-            row = finished_row(place, x, rounded, real)
+                with np.errstate(over="ignore"):
+                    real = bool((x.astype(rounded) != rounded.type(options.mask_value)).any())
+            row = (scored_row if options.scores else finished_row)(place, x, rounded, real)
         if options.targets is not None and row.counts:
             row.target = target_of(place, options, len(row.y))
         rows.append(row)

@@ -16,12 +16,16 @@ WIDE = np.longdouble
 
 @dataclass
 class Layer:
-    """A dense layer; the weights as they are stored. ``units`` is the number of classes."""
+    """A dense layer; the weights as they are stored. ``units`` is the number of classes.
+
+    ``alone``: the activation alone runs, of rows that are logits already; the kernel is an identity.
+    """
 
     kernel: np.ndarray
     bias: np.ndarray | None = None
     activation: str = "softmax"
     dtype: str = "float32"
+    alone: bool = False
 
     @property
     def units(self) -> int:
@@ -162,12 +166,15 @@ def run_row(place: Place, stored: np.ndarray, layer: Layer, mask_value: float | 
     if mask_value is not None:
         with np.errstate(over="ignore"):
             counts = bool((x != np.dtype(layer.dtype).type(mask_value)).any())
-        x = x if counts else np.zeros_like(x)
+        x = x if counts or layer.alone else np.zeros_like(x)  # logits are nothing's features
     kernel, bias = layer.weights
     used = x != 0  # the others add nothing: weights are finite
     computed = np.dtype(np.float32 if layer.dtype == "float16" else layer.dtype)
     with np.errstate(all="ignore"):
-        parts = np.concatenate([x[used].astype(WIDE)[:, None] * kernel[used], bias[None]])
+        if layer.alone:
+            parts = x.astype(WIDE)[None]
+        else:
+            parts = np.concatenate([x[used].astype(WIDE)[:, None] * kernel[used], bias[None]])
         logits = parts.sum(axis=0)
         sizes = np.abs(parts).sum(axis=0)
         # Every part is a multiple of 2**-12, and together they are small; or there is only one part.
@@ -192,6 +199,12 @@ def run_row(place: Place, stored: np.ndarray, layer: Layer, mask_value: float | 
         bool(whole or single),
         layer.activation,
     )
+
+
+def scored_row(place: Place, stored: np.ndarray, dtype: np.dtype[Any], counts: bool = True) -> Row:
+    """Return a row of finished scores, each class by itself: any numbers."""
+    x = cast(stored, dtype.name)
+    return Row(place, x, x.astype(WIDE), dtype, bool(np.isfinite(x.max())), counts=counts, exact=True)
 
 
 def finished_row(place: Place, stored: np.ndarray, dtype: np.dtype[Any], counts: bool = True) -> Row:
