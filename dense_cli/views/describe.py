@@ -99,11 +99,11 @@ class Description:
     def _extremes(
         self, values: NDArray[np.float64], finite: NDArray[np.bool_], places: NDArray[np.int64]
     ) -> None:
-        columns = values.shape[1]
-        at = np.where(finite, values, np.inf).argmin()
+        columns, every = values.shape[1], bool(finite.all())
+        at = (values if every else np.where(finite, values, np.inf)).argmin()
         if values.flat[at] < self._low[0]:
             self._low = (float(values.flat[at]), number_place(at, places, columns))
-        at = np.where(finite, values, -np.inf).argmax()
+        at = (values if every else np.where(finite, values, -np.inf)).argmax()
         if values.flat[at] > self._high[0]:
             self._high = (float(values.flat[at]), number_place(at, places, columns))
 

@@ -54,7 +54,8 @@ class Histogram:
             counts[at : at + len(self._counts)] = self._counts
             self._counts, self._first = counts, first
         index = np.floor(values / width)
-        index -= values < index * width  # the quotient of a tiny negative number is 0
+        if width > 1:
+            index -= values < index * width  # the quotient of a tiny negative number is 0
         index = index.astype(np.int64) - self._first
         self._counts += np.bincount(index.reshape(-1), minlength=len(self._counts))
 

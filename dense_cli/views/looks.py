@@ -80,13 +80,15 @@ class AxisSums:
         for axis, sums in self._sums.items():
             at = np.delete(places, axis, axis=1)
             flat = sums.reshape(-1, sums.shape[-1])
-            index = (
-                np.ravel_multi_index(tuple(at.T), sums.shape[:-1])
-                if at.shape[1]
-                else np.zeros(len(places), np.int64)
-            )
             with np.errstate(invalid="ignore", over="ignore"):
-                np.add.at(flat, index, values)
+                if not at.shape[1]:  # all rows are of one sum, which is many times as fast
+                    flat[0] += values.sum(axis=0)
+                    continue
+                index = np.ravel_multi_index(tuple(at.T), sums.shape[:-1])
+                if (np.diff(index) > 0).all():  # each row is of a sum of its own
+                    flat[index] += values
+                else:
+                    np.add.at(flat, index, values)
 
     def ones(self) -> list[tuple[int, float]]:
         """Return the axes along which every sum is 1, and how far off the sums are."""
