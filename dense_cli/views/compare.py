@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, UsageError
 from dense_cli.sources.source import Place, number_place
-from dense_cli.views.top import top_k
+from dense_cli.views.top import among_top
 
 KINDS = ("probabilities", "logits", "classes")
 _ALLOWED = " (--equal-nan allows rows that are the same)"
@@ -315,7 +315,7 @@ class Comparison:
         log_p, log_q = self._logs(a), self._logs(b)
         p, q = np.exp(log_p), np.exp(log_q)
         kl = _relative(p, log_p, log_q).sum(axis=1)
-        log_m = np.logaddexp(log_p, log_q) - math.log(2)
+        log_m = np.log((p + q) / 2)  # -inf where both are 0, which adds nothing
         js = (_relative(p, log_p, log_m) + _relative(q, log_q, log_m)).sum(axis=1) / 2
         # Rounding may leave ±1e-17 where nothing differs.
         same = (p == q).all(axis=1)
@@ -327,9 +327,7 @@ class Comparison:
         self._known += len(a)
         k = min(self.top, a.shape[1])
         if k < a.shape[1]:
-            ours, theirs = (np.sort(top_k(x, k)[0], axis=1) for x in (a, b))
-            joined = np.sort(np.concatenate([ours, theirs], axis=1), axis=1)
-            self._sums["overlap"] += float(np.count_nonzero(joined[:, 1:] == joined[:, :-1])) / k
+            self._sums["overlap"] += float(np.count_nonzero(among_top(a, k) & among_top(b, k))) / k
         for name, values in (("kl", kl), ("js", js), ("variation", variation), ("moved", moved)):
             self._sums[name] += float(values.sum())
             if name != "kl":  # whose place is kept too

@@ -98,3 +98,20 @@ def top_k(
         columns[row] = both[np.argsort(-ratios[both], kind="stable")]
         kept[row] = ratios[columns[row]]
     return columns, kept
+
+
+def among_top(values: NDArray[Any], k: int) -> NDArray[np.bool_]:
+    """Return which classes of each row are among its k likeliest, ties by lower class number.
+
+    >>> among_top(np.array([[0.1, 0.3, 0.3, 0.3]]), 2).tolist()
+    [[False, True, True, False]]
+    """
+    least = np.partition(values, -k, axis=1)[:, -k, None]
+    among: NDArray[np.bool_] = values >= least
+    tied = np.flatnonzero(np.count_nonzero(among, axis=1) > k)
+    if len(tied):
+        above = values[tied] > least[tied]
+        equal = values[tied] == least[tied]
+        room = k - np.count_nonzero(above, axis=1)
+        among[tied] = above | (equal & (np.cumsum(equal, axis=1) <= room[:, None]))
+    return among
