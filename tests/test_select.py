@@ -166,3 +166,19 @@ def test_slice_shows_ten_steps_and_says_how_many_more(run: Run, here: Path) -> N
     for args in (("--all",), ("-t", ":"), ("-f", "markdown", "--all")):
         every = run("slice", "x.npy", "-u", 2, *args).text
         assert (every.count("(t = "), "more time step" in every) == (13, False)
+
+
+@pytest.mark.parametrize("format", ["table", "csv", "npy", "json"])
+def test_too_low_an_accuracy_is_exit_code_1(format: str, run: Run, y: NDArray[np.float32]) -> None:
+    targets = np.load("targets.npy")
+    rows = np.delete(np.arange(len(y)), 7)
+    accuracy = float((y[rows].argmax(axis=1) == targets[rows]).mean())
+    args = ("predict", "y.npy", "--targets", "targets.npy", "-f", format, "-o", "out", "--fail-under")
+    assert run(*args, f"accuracy={accuracy - 0.001:.6f}").code == 0
+    ran = run(*args, f"accuracy={accuracy + 0.001:.6f}")
+    assert ran.code == 1
+    assert f"accuracy is {accuracy:.4f}: expected at least" in ran.err
+    assert Path("out").exists()
+    assert run("predict", "y.npy", "--fail-under", "accuracy=0.5").code == 2
+    assert run(*args, "accuracy=2").code == 2
+    assert run(*args, "loss=2").code == 2

@@ -22,7 +22,7 @@ HEADINGS = {
     "View": (
         *("kind", "classes", "step", "times", "top_k", "labels", "labels_key", "show", "temperature"),
         *("measures", "targets", "ignore_index", "explain", "feature_names"),
-        *("sort", "unsure", "wrong", "skip"),
+        *("sort", "unsure", "wrong", "fail_under", "skip"),
     ),
     "Limits": ("against", "atol", "rtol", "max_flips", "max_kl", "equal_nan"),
     "Output": ("format", "output", "limit", "show_all", "precision", "dpi"),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from dense_cli.cli.command import Unbounded
-from dense_cli.cli.types import INDEX, NAMED_FILE, SIZE
+from dense_cli.cli.types import AT_LEAST, INDEX, NAMED_FILE, SIZE
 from dense_cli.files.formats import holding
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 
@@ -289,6 +289,13 @@ precision_option = click.option(
     show_default=True,
     metavar="N",
     help="Digits after the point in a table.",
+)
+
+fail_under_option = click.option(
+    "--fail-under",
+    type=AT_LEAST,
+    metavar="NAME=X",
+    help="Exit code 1 where accuracy (or top-k-accuracy) is less; needs --targets.",
 )
 
 select_options = _bundle(

@@ -32,6 +32,7 @@ features, a batch of them (batch, features), or time steps (batch, time, …, fe
 @click.command(cls=Command, help=HELP)
 @opts.input_argument
 @opts.run_options
+@opts.fail_under_option
 @takes_plan
 def predict(
     plan: Plan,
@@ -41,7 +42,12 @@ def predict(
     show_all: bool,
     precision: int,
     no_progress: bool,
+    fail_under: tuple[str, float] | None,
 ) -> None:
-    from dense_cli.cli.run import run_to
+    from dense_cli.cli.run import require_at_least, run_to
 
-    run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)
+    if fail_under is not None and plan.targets is None:
+        raise click.UsageError("--fail-under is about targets: it needs --targets FILE")
+    totals = run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)
+    if fail_under is not None:
+        require_at_least(totals, *fail_under)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
+
 from dense_cli.cli.notes import note
 from dense_cli.cli.output import open_folder, open_output, screen_of
 from dense_cli.cli.progress import ProgressBar
 from dense_cli.plan import Plan
+from dense_cli.views.measures import Totals
 from dense_cli.writers.formats import FORMATS, format_of
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.write import require_fit, write
@@ -14,8 +17,12 @@ from dense_cli.writers.writer import TableOptions
 
 def run_to(
     plan: Plan, format: str | None, output: str | None, limit: int | None, precision: int, *, progress: bool
-) -> None:
-    """Run a plan and write its results to ``output``, in ``format`` or in that of its suffix."""
+) -> Totals:
+    """Run a plan and write its results to ``output``, in ``format`` or in that of its suffix.
+
+    Returns:
+        What was counted: of all rows, where there are targets; of `slice`, of the last time step.
+    """
     name = format or format_of(output)
     on_screen, binary = FORMATS[name].on_screen, FORMATS[name].binary
     run = plan.open(note=note, progress=ProgressBar(shown=progress))
@@ -24,7 +31,17 @@ def run_to(
     options = TableOptions(limit, precision, screen)
     if FORMATS[name].folder:
         with open_folder(output, name) as folder:
-            write(run, folder, name, options)
-        return
+            return write(run, folder, name, options)
     with open_output(output, text=on_screen, binary=name if binary else None) as out:
-        write(run, out, name, options)
+        return write(run, out, name, options)
+
+
+def require_at_least(totals: Totals, name: str, least: float) -> None:
+    """End with exit code 1 where accuracy is less than it should be, or not known."""
+    right = totals.targets
+    found = None
+    if right is not None and right.rows:
+        found = right.accuracy if name == "accuracy" else right.top_k_accuracy
+    if found is None or found < least:
+        note(f"{name} is {'not known' if found is None else f'{found:.4f}'}: expected at least {least:g}")
+        sys.exit(1)

@@ -77,6 +77,21 @@ class NamedFile(click.ParamType[tuple[str, str]]):
         return name, file
 
 
+class AtLeast(click.ParamType[tuple[str, float]]):
+    """What must be reached: ``accuracy=0.9``."""
+
+    name = "name=x"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, float]:
+        match = re.fullmatch(r"(accuracy|top-k-accuracy)=([01]?\.?\d+)", str(value))
+        if match is None or not 0 <= float(match[2]) <= 1:
+            self.fail(f"{value!r}: expected accuracy=X or top-k-accuracy=X, X from 0 to 1", param, ctx)
+        return match[1], float(match[2])
+
+
+AT_LEAST = AtLeast()
 INDEX = IndexOrSlice()
 NAMED_FILE = NamedFile()
 SIZE = Size()

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from dense_cli.errors import UsageError
 from dense_cli.run import Run
+from dense_cli.views.measures import Totals
 from dense_cli.writers.formats import FORMATS, writer
 from dense_cli.writers.summary import accuracy_line
 from dense_cli.writers.writer import TableOptions
@@ -31,8 +32,11 @@ def _misfit(option: str, name: str, fitting: list[str]) -> UsageError:
     return UsageError(f"{option} does not fit {name}: expected {', '.join(fitting[:-1])} or {fitting[-1]}")
 
 
-def write(run: Run, out: BinaryIO | str, name: str, table: TableOptions) -> None:
+def write(run: Run, out: BinaryIO | str, name: str, table: TableOptions) -> Totals:
     """Write the results of a run in the format ``name``, to a file or into a folder.
+
+    Returns:
+        What was counted: all rows where there are targets, or where a format has a summary.
 
     Raises:
         UsageError: as `require_fit`.
@@ -60,5 +64,7 @@ def write(run: Run, out: BinaryIO | str, name: str, table: TableOptions) -> None
     if not begun:
         made.begin()
     made.end()
+    totals = made.summary.totals()
     if counts and not format.summarizes:
-        run.note(accuracy_line(made.summary.totals(), table.precision))
+        run.note(accuracy_line(totals, table.precision))
+    return totals
