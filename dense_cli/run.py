@@ -315,7 +315,7 @@ class Run:
             # A product of thousands of rows for each step would be mostly padding. One step alone may come
             # from a stream, of which nobody knows how many rows it has.
             inner = (self.source.shape[0], *self.source.shape[2:-1])
-            most = None if not self.keeps_time or None in inner else math.prod(n or 0 for n in inner)
+            most = _count(inner) if self.keeps_time else None
             for t in self.steps or ():
                 yield t, self.results(view, self._at([t]), most)
 
@@ -332,7 +332,7 @@ class Run:
         source = source or self.source
         classless = Classless()
         lead = source.shape[:-1]
-        self.progress.start(None if None in lead else math.prod(n or 0 for n in lead))
+        self.progress.start(_count(lead))
         try:
             for result in run_pipeline(
                 source,
@@ -381,6 +381,11 @@ class Run:
         if self.head is None or self.head.dense is None:
             raise UsageError("--explain is about a layer: it needs --units N or --weights FILE")
         return AUTO if name == "auto" else class_named(name, self.labels, self.classes)
+
+
+def _count(sizes: Shape) -> int | None:
+    """Return how many rows an array of these sizes has; None where one is not known."""
+    return None if None in sizes else math.prod(n or 0 for n in sizes)
 
 
 def _watched(results: Iterator[Result], watch: Callable[[Result], None]) -> Iterator[Result]:

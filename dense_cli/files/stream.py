@@ -61,11 +61,18 @@ class File(io.FileIO):
         """
         view = out.view(np.uint8).reshape(-1).data
         while view:
-            with naming(self.label):
-                got = portable.read_into_at(self.fileno(), view, at)
+            got = self.read_into(view, at)
             if not got:
                 raise FileFormatError(f"{self.label}: the file ended at byte {at} while it was read")
             view, at = view[got:], at + got
+
+    def read_into(self, out: memoryview, at: int) -> int:
+        """Fill ``out`` with the bytes that begin at ``at``, as far as one read goes; return how many."""
+        try:
+            return portable.read_into_at(self.fileno(), out, at)
+        except OSError as error:
+            error.filename = error.filename or self.label
+            raise
 
     def runs(self, lengths: list[int], places: list[int]) -> bytes:
         """Return so many bytes from each of these places, joined."""
@@ -103,10 +110,7 @@ class Section(io.RawIOBase):
 
     def readinto(self, buffer: Any, /) -> int:
         wanted = min(len(buffer), max(self.size - self._at, 0))
-        with naming(self.file.label):
-            got = portable.read_into_at(
-                self.file.fileno(), memoryview(buffer)[:wanted], self.start + self._at
-            )
+        got = self.file.read_into(memoryview(buffer)[:wanted], self.start + self._at)
         self._at += got
         return got
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -69,21 +69,32 @@ def _walk(
             inner_ends = _ends(inside, follows) if output else {}
             yield from _walk(inside, names, f"{group}/layers", inner_ends, depth + 1)
         elif _class(inside) == "Dense":
-            activation = _activation(_config(inside).get("activation"))
-            yield Layer(
-                names,
-                group,
-                kind,
-                dense=True,
-                inner=_name(inside),
-                activation=activation if follows is None or not output else follows,
-                use_bias=_config(inside).get("use_bias") is not False,
-                time_distributed=wrapped,
-                output=output and (follows is None or activation == "linear"),
-                refusal=_quantised(inside),
-            )
+            dense = _dense(inside, names, group, kind)
+            yield _ending(dense, follows) if output else dense
         else:
             yield Layer(names, group, f"{kind} of {_class(inside)}" if wrapped else kind)
+
+
+def _dense(config: dict[str, Any], names: tuple[str, ...], group: str, kind: str) -> Layer:
+    """Return a Dense layer, or one inside of TimeDistributed, which is then its ``kind``."""
+    return Layer(
+        names,
+        group,
+        kind,
+        dense=True,
+        inner=_name(config),
+        activation=_activation(_config(config).get("activation")),
+        use_bias=_config(config).get("use_bias") is not False,
+        time_distributed=kind == "TimeDistributed",
+        refusal=_quantised(config),
+    )
+
+
+def _ending(layer: Layer, follows: str | None) -> Layer:
+    """Return a Dense layer that a model ends with, and the activation that follows it as its own."""
+    if follows is None:
+        return replace(layer, output=True)
+    return replace(layer, activation=follows, output=layer.activation == "linear")
 
 
 def _ends(model: dict[str, Any], follows: str | None = None) -> dict[str, str | None]:

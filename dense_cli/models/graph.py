@@ -163,19 +163,24 @@ def _depths(nodes: list[Node]) -> dict[int, int]:
 def _check_connected(
     inputs: list[KerasTensor], nodes: list[Node], outputs: list[KerasTensor], paths: list[str]
 ) -> None:
-    computable = {id(x) for x in inputs}
+    given = {id(x) for x in inputs}
+    computable = set(given)
     for node in nodes:
         if not node.is_input and all(id(x) in computable for x in node.input_tensors):
             computable |= {id(x) for x in node.output_tensors}
     for path, output in zip(paths, outputs, strict=True):
         if id(output) not in computable:
-            given = {id(x) for x in inputs}
-            tensors = [x for node in nodes if node.is_input for x in node.output_tensors]
-            starts = [x.name for x in tensors if id(x) not in given]
+            starts = _other_inputs(nodes, given)
             raise ConfigError(
                 f"Output with path `{path}` is not connected to `inputs`: it also comes from "
                 f"{', '.join(starts)}"
             )
+
+
+def _other_inputs(nodes: list[Node], given: set[int]) -> list[str]:
+    """Return the names of the inputs among the nodes that the model is not given."""
+    tensors = [x for node in nodes if node.is_input for x in node.output_tensors]
+    return [x.name for x in tensors if id(x) not in given]
 
 
 def _check_names(names: list[str]) -> None:

@@ -67,12 +67,14 @@ class Reshape(Layer):
             return tuple(None if size == -1 else size for size in self.target_shape)
         size = prod(shape)  # type: ignore[arg-type]
         known = prod(n for n in self.target_shape if n != -1)
-        if -1 not in self.target_shape and size != known:
+        if -1 not in self.target_shape:
+            if size == known:
+                return self.target_shape
             raise ShapeError(
                 "The total size of the tensor must be unchanged. "
                 f"Received: input_shape={shape}, target_shape={self.target_shape}"
             )
-        if -1 in self.target_shape and (not known or size % known):
+        if not known or size % known:
             raise ShapeError(
                 "The total size of the tensor must be unchanged, but the input's cannot be divided by the "
                 f"sizes of `target_shape`. Received: input_shape={shape}, target_shape={self.target_shape}"
