@@ -66,6 +66,7 @@ class Plan(HeadOptions):
         batch: only these samples, an index or a slice.
         times: the time steps that are given one after another, all of them if empty; None: sample by sample.
         lengths, mask: the path of an array that says which time steps are not padding.
+        padding: where ``lengths`` has it: ``pre``, before the steps, or ``post`` (the default), after them.
         mask_value: steps whose features all equal it are padding.
         labels: the path of the classes' names.
         labels_key: which member of a JSON object holds them.
@@ -102,6 +103,7 @@ class Plan(HeadOptions):
     batch: int | slice | None = None
     times: tuple[int | slice, ...] | None = None
     lengths: str | None = None
+    padding: str | None = None
     mask: str | None = None
     mask_value: float | None = None
     labels: str | None = None
@@ -151,7 +153,9 @@ class Plan(HeadOptions):
             source, fit, known = _watched(source, lead)
         if self.batch is not None and opened is None:
             source = _pick(source, self.batch)
-        if self.times is None and not isinstance(source, ArraySource):
+        # Where padding stands before the steps, a sample's are counted before the first of them is given.
+        together = self.times is None or self.padding == "pre"
+        if together and not isinstance(source, ArraySource):
             from dense_cli.sources.streamed import in_order
 
             source = in_order(source)
@@ -160,6 +164,10 @@ class Plan(HeadOptions):
         mask = self._open_mask(dtype)
         if mask is not None:
             mask.check((*lead, source.shape[-1]), source.name)
+            if mask.time is not None:
+                from dense_cli.sources.front import find_time
+
+                source = find_time(source, mask.time)
         run = Run(self, source, head, dtype, mask, opened, note, progress or Progress())
         run.check()
         run.open_labels()
@@ -335,21 +343,13 @@ class Plan(HeadOptions):
         asked = [name for name in ("lengths", "mask", "mask_value") if getattr(self, name) is not None]
         if len(asked) > 1:
             raise UsageError("expected one of --lengths, --mask and --mask-value")
+        if self.padding is not None and self.lengths is None:
+            raise UsageError("--padding says where --lengths has the padding: it needs --lengths FILE")
         if not asked:
             return None
-        import numpy as np
+        from dense_cli.sources.masks import open_mask
 
-        from dense_cli.sources.masks import Mask, as_lengths, as_steps
-        from dense_cli.sources.open import open_source
-        from dense_cli.sources.whole import read_array
-
-        if self.mask_value is not None:
-            with np.errstate(over="ignore"):
-                return Mask(value=float(dtype.type(self.mask_value)))
-        if self.lengths is not None:
-            return Mask(lengths=as_lengths(read_array(open_source(self.lengths)), self.lengths))
-        assert self.mask is not None
-        return Mask(steps=as_steps(read_array(open_source(self.mask)), self.mask))
+        return open_mask(self.lengths, self.mask, self.mask_value, dtype, before=self.padding == "pre")
 
 
 def _watched(source: Source, lead: Shape) -> tuple[Source, Fit | None, Places | None]:

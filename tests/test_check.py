@@ -215,11 +215,31 @@ def test_padded_input_counts_as_real_until_a_mask_says_otherwise(run: Run, here:
         assert "padding" not in found(run, "x.npy", "-u", 3, *mask)
 
 
-def test_padding_is_found_across_blocks(run: Run, here: Path):
-    np.save("y.npy", PLANTED["padding"][0])
+@pytest.mark.parametrize("front", [False, True])
+def test_padding_is_found_across_blocks(run: Run, here: Path, front: bool):
+    y = PLANTED["padding"][0]
+    np.save("y.npy", y[:, ::-1] if front else y)
     wanted = found(run, "y.npy", "--memory", "64M")["padding"]
+    assert wanted["first"] == ([3, 0] if front else [3, 4])
     for memory in (40, 200, 400, 1000):
         assert found(run, "y.npy", "--memory", memory)["padding"] == wanted
+
+
+def test_padding_before_the_steps_is_found_too(run: Run, here: Path):
+    x = np.random.default_rng(1).normal(size=(9, 6, 4))
+    x[2, :3] = x[5, :2] = x[6, :1] = 0
+    np.save("x.npy", x)
+    np.save("lengths.npy", np.array([6, 6, 3, 6, 6, 4, 5, 6, 6]))
+    finding = found(run, "x.npy", "-u", 3)["padding"]
+    assert (
+        finding["evidence"] == "3 samples begin with the same repeated input row, 6 steps that count as real"
+    )
+    assert finding["advice"].startswith("say which steps are padding: --lengths FILE with --padding pre, ")
+    assert finding["first"] == [2, 0]
+    assert "padding" not in found(run, "x.npy", "-u", 3, "--lengths", "lengths.npy", "--padding", "pre")
+    x[7, 4:] = x[8, 4:] = x[0, 4:] = x[1, 4:] = 0  # four end in it
+    np.save("x.npy", x)
+    assert found(run, "x.npy", "-u", 3)["padding"]["evidence"].startswith("4 samples end in ")
 
 
 def test_labels_that_are_too_few_are_found(run: Run, here: Path):

@@ -74,6 +74,65 @@ def test_padding_of_one_sample_is_a_mask_of_one_row(here: Path, run: Run) -> Non
     assert ran == (b"sample,t,class,mask,p0\n0,0,0,1,1.0\n0,1,0,0,2.0\n", "", 0)
 
 
+PRE = [[0, 0, 1, 2, 3], [0, 0, 0, 3, 2], [2, 1, 1, 3, 2]]  # keras.utils.pad_sequences of the sequences below
+SEQUENCES = [[1, 2, 3], [3, 2], [2, 1, 1, 3, 2]]
+
+
+@pytest.mark.parametrize("form", ["x.npy", "x.json", "x.jsonl", "-", "ragged.jsonl"])
+@pytest.mark.parametrize(
+    "view",
+    [
+        ["predict", "-f", "json"],
+        ["predict", "-f", "json", "-b", "1:"],
+        ["slice", "-t", "-1", "-f", "json"],
+        ["slice", "-t", "1", "-f", "json"],
+        ["slice", "-f", "csv"],
+    ],
+)
+def test_lengths_with_padding_before_the_steps_are_the_mask_of_these(
+    here: Path, run: Run, form: str, view: list[str]
+) -> None:
+    one_hot = np.eye(4)
+    samples = [one_hot[ids] for ids in PRE]
+    if form == "ragged.jsonl":
+        samples[1] = samples[1][1:]  # its padding is shorter
+    text = "\n".join(json.dumps(sample.tolist()) for sample in samples)
+    if form == "x.npy":
+        np.save("x.npy", samples)
+    elif form != "-":
+        (here / form).write_text(f"[{text}]".replace("\n", ",") if form == "x.json" else text)
+    np.save("lengths.npy", [len(s) for s in SEQUENCES])
+    steps = [(len(sample) - len(s), len(sample)) for sample, s in zip(samples, SEQUENCES, strict=True)]
+    mask = [[first <= t < stop for t in range(5)] for first, stop in steps]
+    (here / "mask.json").write_text(json.dumps(mask))
+    command, *options = view
+    args = (command, form, "-u", 4, *IDENTITY, *options)
+    stdin = text.encode() if form == "-" else b""
+    padded = run(*args, "--lengths", "lengths.npy", "--padding", "pre", stdin=stdin)
+    masked = run(*args, "--mask", "mask.json", stdin=stdin)
+    assert (padded.code, padded.out, padded.err) == (masked.code, masked.out, masked.err)
+    assert padded.code == 0
+    if view[:3] == ["predict", "-f", "json"] and form != "ragged.jsonl":
+        found = json.loads(padded.out)
+        expected = np.array(PRE)[1:] if "-b" in view else np.array(PRE)
+        assert (np.array(found["mask"]) == (expected != 0)).all()
+
+
+def test_padding_before_steps_needs_lengths_and_all_steps(here: Path, run: Run) -> None:
+    np.save("x.npy", np.ones((2, 5, 3)))
+    ran = run("predict", "x.npy", "-u", 3, "--padding", "pre")
+    assert ran.code == 2
+    assert "--padding says where --lengths has the padding: it needs --lengths FILE" in ran.err
+    run("slice", "x.npy", "-u", 3, "-t", "2:", "-f", "jsonl", "-o", "y.jsonl")
+    (here / "n.json").write_text("[1, 2]")
+    ran = run("slice", "y.jsonl", "--lengths", "n.json", "--padding", "pre")
+    assert (ran.code, ran.out) == (2, b"")
+    assert ran.err == (
+        "Error: y.jsonl: --padding pre counts from the last time step: expected steps from 0 on, "
+        "found some of more\n"
+    )
+
+
 def test_lengths_may_be_any_array_file(here: Path, run: Run) -> None:
     Path("x.json").write_text("[[[1], [2]], [[3], [4]]]")
     np.save("n.npy", np.array([2, 1], "u1"))

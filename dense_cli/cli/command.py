@@ -17,7 +17,7 @@ HEADINGS = {
     ),
     "Weights": ("head", "bias", "transpose"),
     "Model": ("until", "inputs", "input_labels", "input_padding", "reverse", "only"),
-    "Padding": ("lengths", "mask", "mask_value"),
+    "Padding": ("lengths", "padding", "mask", "mask_value"),
     "Decoding": ("join", "eos", "pad", "ctc", "pieces", "beam"),
     "View": (
         *("kind", "classes", "step", "times", "top_k", "labels", "labels_key", "show", "temperature"),

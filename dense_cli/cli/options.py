@@ -209,6 +209,11 @@ mask_options = _bundle(
         help="Time steps of each sample that are not padding, (batch,).",
     ),
     click.option(
+        "--padding",
+        type=click.Choice(["pre", "post"]),
+        help="Where --lengths has the padding: before the steps or after them.  [default: post]",
+    ),
+    click.option(
         "--mask",
         metavar="FILE",
         shell_complete=complete("arrays"),

@@ -17,14 +17,16 @@ from dense_cli.sources.source import Block
 class Mask(NamedTuple):
     """A rule for rows of (batch, time, …): exactly one of the three is given.
 
-    ``lengths`` (batch,) counts the steps before the padding; ``steps`` (batch, time) is True where a
-    step counts; steps whose features all equal ``value`` are padding, and are set to zero as Keras'
-    Masking layer does.
+    ``lengths`` (batch,) counts the steps before the padding, or after it where ``time`` (batch,) is given:
+    the steps of each sample, padding included, which `front.find_time` fills in; ``steps`` (batch, time) is
+    True where a step counts; steps whose features all equal ``value`` are padding, and are set to zero as
+    Keras' Masking layer does.
     """
 
     lengths: NDArray[np.int64] | None = None
     steps: NDArray[np.bool_] | None = None
     value: float | None = None
+    time: NDArray[np.int64] | None = None
 
     def check(self, shape: tuple[int | None, ...], name: str) -> None:
         """Hold the mask against an input's shape.
@@ -68,6 +70,8 @@ class Mask(NamedTuple):
             raise ShapeError(
                 f"{'lengths' if self.steps is None else 'mask'}: shape {known.shape} ends before row {at}"
             )
+        if self.lengths is not None and self.time is not None:
+            return (self.time - self.lengths)[places[:, 0]] <= places[:, 1]
         if self.lengths is not None:
             return self.lengths[places[:, 0]] > places[:, 1]
         assert self.steps is not None
@@ -80,6 +84,29 @@ def counting(block: Block, mask: Mask | None, x: NDArray[Any]) -> NDArray[np.boo
         return block.mask
     own = mask.rows(block.places(), x)
     return own if block.mask is None else block.mask & own
+
+
+def open_mask(
+    lengths: str | None, steps: str | None, value: float | None, dtype: np.dtype[Any], *, before: bool
+) -> Mask:
+    """Return the mask that one of these asks for: the path of lengths, that of a mask, a value of ``dtype``.
+
+    ``before``: padding stands before the steps that lengths count.
+
+    Raises:
+        DenseCliError, OSError: a file is not what it should be.
+    """
+    if value is not None:
+        with np.errstate(over="ignore"):
+            return Mask(value=float(dtype.type(value)))
+    from dense_cli.sources.open import open_source
+    from dense_cli.sources.whole import read_array
+
+    if lengths is not None:
+        counts = as_lengths(read_array(open_source(lengths)), lengths)
+        return Mask(counts, time=np.zeros_like(counts) if before else None)
+    assert steps is not None
+    return Mask(steps=as_steps(read_array(open_source(steps)), steps))
 
 
 @np.errstate(over="ignore", invalid="ignore")  # float16 has no 2**62; a signalling NaN is as good as any

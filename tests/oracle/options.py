@@ -69,6 +69,8 @@ def draw_mask(draw: Draw, case: Case) -> None:
         if wrong and options.batch is None:
             options.lengths[draw.integer(0, len(steps) - 1)] = max(steps) + 1
         write_list(draw, case, "--lengths", "lengths", options.lengths)
+        options.pre = not array.stated[1] and draw.chance(0.4)
+        case.args += ["--padding", "pre"] * options.pre
     elif kind == "mask":
         longest = max(steps)
         options.mask = [[t < n and draw.chance(0.6) for t in range(longest)] for n in steps]

@@ -23,6 +23,7 @@ class Options:
     labels: list[str] | None = None
     measures: tuple[str, ...] = ()
     lengths: list[int] | None = None
+    pre: bool = False  # whether lengths have padding before the steps
     mask: list[list[bool]] | None = None
     mask_value: float | None = None
     targets: list[Any] | None = None  # nested like the classes
@@ -82,14 +83,16 @@ def check_mask(array: Array, options: Options) -> None:
             raise RefusedError("the mask ends before the steps, or counts steps that are not there")
 
 
-def counts(place: Place, options: Options) -> bool:
-    """Whether lengths or a mask count a row."""
+def counts(place: Place, options: Options, steps: int) -> bool:
+    """Whether lengths or a mask count a row of a sample with so many steps."""
     if options.lengths is None and options.mask is None:
         return True
     known = options.lengths if options.lengths is not None else options.mask
     if place[0] >= len(known) or (options.mask is not None and place[1] >= len(known[place[0]])):
         raise RefusedError(f"lengths or mask end before {place}")
-    return place[1] < options.lengths[place[0]] if options.lengths is not None else known[place[0]][place[1]]
+    if options.lengths is None:
+        return known[place[0]][place[1]]
+    return place[1] >= steps - known[place[0]] if options.pre else place[1] < known[place[0]]
 
 
 def target_of(place: Place, options: Options, units: int) -> int | None:
@@ -135,14 +138,23 @@ def check_view(array: Array, layer: Layer | None, options: Options) -> None:
         check_targets(array, options)
 
 
-def evaluate(array: Array, layer: Layer | None, options: Options, dtype: str | None = None) -> list[Row]:
+def evaluate(
+    array: Array,
+    layer: Layer | None,
+    options: Options,
+    dtype: str | None = None,
+    whole: Array | None = None,
+) -> list[Row]:
     """Return the rows of the output, in the order of the input.
 
-    ``layer`` None: the array holds finished distributions, of ``dtype`` or the array's own.
+    ``layer`` None: the array holds finished distributions, of ``dtype`` or the array's own. ``whole`` has all
+    steps of the samples, where ``array`` has one.
     """
     rows = []
+    all_steps = whole or array
+    sizes = {sample: all_steps.size_of(sample) if array.rank > 2 else 1 for sample in array.samples}
     for place, x in zip(array.places, array.rows, strict=True):
-        real = counts(place, options)
+        real = counts(place, options, sizes[place[0]])
         if layer is not None:
             row = run_row(place, x, layer, options.mask_value)
             row.counts &= real
@@ -216,7 +228,7 @@ def slices(array: Array, layer: Layer | None, options: Options, dtype: str | Non
     if options.times and not steps:
         raise RefusedError("no time step is left")
     single = len(options.times) == 1 and isinstance(options.times[0], int)
-    by_step = [evaluate(chosen.at(t), layer, options, dtype) for t in steps]
+    by_step = [evaluate(chosen.at(t), layer, options, dtype, chosen) for t in steps]
     return Slices(steps, by_step, single, chosen.samples)
 
 
