@@ -377,12 +377,11 @@ def _layers(plan: Plan, note: Callable[[str], None], progress: Progress | None) 
     names, marks, numbers = [], [], []
     for layer in record.layers:
         for output in layer.outputs:
-            if output.statistics is None:
+            if (statistics := output.statistics) is None:
                 continue
-            found = output.statistics
             names.append(printable(layer.name[:_LONGEST]))
             marks.append(layer.faults[0].kind if layer.faults else "")
-            numbers.append((found.minimum, found.maximum, found.mean, found.std))
+            numbers.append((statistics.minimum, statistics.maximum, statistics.mean, statistics.std))
     if not numbers:
         raise ConfigError(f"{plan.model}: no layer of it could be run")
     low, high, mean, deviation = np.array(numbers, np.float64).T  # None becomes NaN

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 import click
 
 from dense_cli import __version__
-from dense_cli.cli.notes import say
+from dense_cli.cli.notes import write_line
 from dense_cli.errors import DenseCliError
 
 # What --help says of each, so that it need not import them.
@@ -152,9 +152,9 @@ def _fail_as(error: OSError) -> NoReturn:
 def _fail(message: str, hint: str | None = None) -> NoReturn:
     from dense_cli.text import shown
 
-    say(f"Error: {shown(message)}")
+    write_line(f"Error: {shown(message)}")
     if hint:
-        say(f"Hint: {shown(hint)}")
+        write_line(f"Hint: {shown(hint)}")
     sys.exit(2)
 
 

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dense_cli.text import shown
 
 
-def say(line: str) -> None:
+def write_line(line: str) -> None:
     """Write a line to standard error, if anybody reads it: the data and the exit code do not depend on it.
 
     Not by `click.echo`, which writes UTF-8 where the encoding is ASCII.
@@ -20,4 +20,4 @@ def say(line: str) -> None:
 
 def note(text: str) -> None:
     """Say something of the data that text from files may be part of."""
-    say(f"Note: {shown(text)}")
+    write_line(f"Note: {shown(text)}")

@@ -129,12 +129,12 @@ class Functional(Model):
     @property
     def input_shape(self) -> Any:
         """The shape of the input, or a list of them."""
-        return _only(tree.map_structure(lambda x: x.shape, self.inputs))
+        return _singleton(tree.map_structure(lambda x: x.shape, self.inputs))
 
     @property
     def output_shape(self) -> Any:
         """The shape of the output, or a list of them."""
-        return _only(tree.map_structure(lambda x: x.shape, self.outputs))
+        return _singleton(tree.map_structure(lambda x: x.shape, self.outputs))
 
     @property
     def input_spec(self) -> Any:
@@ -321,10 +321,6 @@ def _calls(graph: Graph) -> int:
     if calls > _MOST_CALLS:
         raise ConfigError(f"models in the model are called so often that a run takes {calls} calls of layers")
     return calls
-
-
-def _only(x: list[Any]) -> Any:
-    return x[0] if len(x) == 1 else x
 
 
 def _singleton(x: Any) -> Any:
