@@ -502,3 +502,35 @@ def test_a_source_of_parquet_is_read_no_further_than_asked(here: Path) -> None:
     write("x.parquet", COLUMNS, row_group_size=1)
     source = open_source("x.parquet").select(slice(0, 2))
     assert [block.x.shape for block in source.blocks(8)] == [(2, 4)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--show", "log-probabilities", "--measure", "entropy", "--lengths", "lengths.json"),
+        ("-k", "2", "--measure", "margin", "--targets", "targets.npy"),
+        ("--sort", "margin"),
+    ],
+)
+def test_rows_keep_their_numbers_while_they_wait_for_their_group(
+    options: tuple[str, ...], run, here: Path
+) -> None:
+    rng = np.random.default_rng(8)
+    np.save("x.npy", rng.normal(size=(450, 2, 8)).astype(np.float32))
+    np.save("targets.npy", rng.integers(0, 8, (450, 2)))
+    Path("lengths.json").write_text(json.dumps(rng.integers(0, 3, 450).tolist()))
+    # Blocks of few rows: their memory is used again before the row group is written.
+    args = ["predict", "x.npy", "-u", 8, "--memory", "100KB" if "--sort" in options else "20KB", *options]
+    assert run(*args, "-o", "y.parquet").code == 0
+    table = pq.read_table("y.parquet")
+    lines = [json.loads(line) for line in run(*args, "-f", "jsonl").out.splitlines()]
+    assert table.num_rows == len(lines) == 900
+    for name in table.column_names:
+        if name.startswith("top_"):
+            key = {"top_classes": "class", "top_probabilities": "probability"}[name]
+            expected = [[item[key] for item in line["top"]] for line in lines]
+        else:
+            expected = [line[name] for line in lines]
+        found = np.array(table[name].to_pylist(), np.float32)
+        np.testing.assert_array_equal(found, np.array(expected, np.float32), name)

@@ -88,12 +88,12 @@ class Parquet(Writer):
         """Return a column of the table; no class, label and rank are null."""
         pa, axes = self.pa, axis_names(len(self.run.shape) - 1)
         if name in axes:
-            return pa.array(result.places[:, axes.index(name)])
+            return _own(pa, result.places[:, axes.index(name)])
         if name == "mask":
-            return pa.array(result.mask)
+            return _own(pa, result.mask)
         if name in result.measures:
             values = result.measures[name]
-            return pa.array(values, type, mask=values == 0 if name == "rank" else None)
+            return _own(pa, values, values == 0 if name == "rank" else None, type)
         if name == "class":
             return _known(pa, result.classes)
         if name == "label":
@@ -103,13 +103,13 @@ class Parquet(Writer):
     def _values(self, name: str, result: Result) -> Any:
         """Return the numbers, or labels, of all lists of a column."""
         if result.top_classes is None or result.top_values is None:
-            return self.pa.array(result.arrays[name].reshape(-1))
+            return _own(self.pa, result.arrays[name].reshape(-1))
         classes = _known(self.pa, result.top_classes.reshape(-1))
         if name == "top_classes":
             return classes
         if name == "top_labels":
             return self.labels.take(classes)
-        return self.pa.array(result.top_values.reshape(-1))
+        return _own(self.pa, result.top_values.reshape(-1))
 
     def _write(self) -> None:
         if self.waiting:
@@ -123,4 +123,11 @@ class Parquet(Writer):
 
 
 def _known(pa: Any, classes: NDArray[np.int64]) -> Any:
-    return pa.array(classes, mask=classes < 0)
+    return _own(pa, classes, classes < 0)
+
+
+def _own(
+    pa: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None = None, type: Any = None
+) -> Any:
+    """Return a column that keeps its numbers: the rows wait, and the memory of a block is used again."""
+    return pa.array(values.copy(), type, mask=missing)
