@@ -89,7 +89,7 @@ class Parquet(Writer):
         pa, axes = self.pa, axis_names(len(self.run.shape) - 1)
         if name in axes:
             return _own(pa, result.places[:, axes.index(name)])
-        if name == "mask":
+        if name == "mask" and result.mask is not None:
             return _own(pa, result.mask)
         if name in result.measures:
             values = result.measures[name]
