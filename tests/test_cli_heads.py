@@ -185,3 +185,27 @@ def test_arrays_that_are_no_kernels_are_named(run, here):
     np.savez(here / "x.npz", x=np.zeros((2, 3)), y=np.zeros(2))
     message = "no kernel: expected kernel and bias, or weight and bias, found x, y"
     assert run("heads", "x.npz") == (b"", f"Error: x.npz: {message}\n", 2)
+
+
+def test_a_matrix_with_the_name_of_a_layer_is_one_where_nothing_else_is(run, here):
+    kernel = np.arange(12.0).reshape(4, 3) / 10
+    scale = {"conv/scale/weights": np.ones(3), "conv/scale/biases": np.zeros(3)}
+    np.savez(
+        here / "w.npz",
+        fc=kernel,
+        **scale,
+        **{"conv/filters": np.ones((1, 1, 2, 3)), "conv/bias": np.zeros(3)},
+    )
+    text = run("heads", "w.npz").text
+    assert "fc    Dense  (4, 3)" in text
+    assert "biases that belong to no head" not in text
+    np.save(here / "x.npy", np.eye(4))
+    asked = ["predict", "x.npy", "-w", "w.npz", "-a", "linear", "-f", "npy"]
+    assert "fc has shape (4, 3), and its name does not say whether that is" in run(*asked).err
+    (here / "y.npy").write_bytes(run(*asked, "--no-transpose").out)
+    np.testing.assert_allclose(np.load(here / "y.npy"), kernel, rtol=1e-6)
+
+
+def test_filters_are_said_to_be_those_of_convolutions(run, here):
+    np.savez(here / "w.npz", **{"conv0/filters": np.ones((3, 3, 2, 3)), "conv0/bias": np.zeros(3)})
+    assert "w.npz: convolutions alone, no Dense layer: " in run("heads", "w.npz").err

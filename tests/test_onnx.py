@@ -603,7 +603,8 @@ def test_a_node_that_is_not_known_is_never_called_linear(tmp_path, label):
     file = save(tmp_path / "m.onnx", [GEMM, *nodes], {**KB, **more})
     with pytest.raises(ConfigError) as error:
         load_head(file)
-    assert str(error.value) == f"{file}: head 'k': its activation is not known: {label} follows"
+    after = " softmax" if label.startswith("Mul") else ""
+    assert str(error.value) == f"{file}: head 'k': its activation is not known: {label} follows{after}"
     assert error.value.hint == "say what to run with --activation"
     np.testing.assert_allclose(load_head(file, activation="linear")(X), Z, rtol=1e-5, atol=1e-6)
 

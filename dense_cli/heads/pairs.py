@@ -46,10 +46,27 @@ _BIASES = {
 }
 # Which kernels are stored as (units, features); of a "w" and of "weights" nobody knows.
 _TRANSPOSED = {"weight": True, "coef_": True, "w": None, "weights": None}
+_EITHER = "whether that is (features, units) or (units, features)"
+# What a matrix is called that is a layer by itself: "fc".
+_LAYER = re.compile(
+    r"(?:fc|dense|linear|classifier|logits|output|head|lm_head|proj|projection)_?\d*", re.IGNORECASE
+)
 _NOT_DENSE = re.compile(r".*(recurrent|depthwise|pointwise)", re.DOTALL)
 # What is named like a bias, and the names that one of them would go with.
 _BIAS_LIKE = re.compile(r"(?P<start>.*[/.])?(?:\w*bias\w*|b|b_\w+|\w+_b|intercept_)(?::0)?", re.DOTALL)
-_WITH_BIAS = ("weight", "kernel", "scale", "gamma", "kernel:0", "gamma:0", "weight_v", "qweight")
+_FILTERS = re.compile(r".*[/.](?:\w+_)?filters?", re.DOTALL)
+_WITH_BIAS = (
+    "weight",
+    "weights",
+    "kernel",
+    "filters",
+    "scale",
+    "gamma",
+    "kernel:0",
+    "gamma:0",
+    "weight_v",
+    "qweight",
+)
 # What is looked up, not multiplied by: "embed_tokens", "tok_emb", "word_embeddings"; not "embed_out".
 _TABLE = re.compile(
     r"(?:\w*_)?(?:emb|embd|embed|embeds|embedding|embeddings)(?:_(?:tokens|positions|in|table|layer|\d+))?"
@@ -96,12 +113,15 @@ def find_heads(tensors: Mapping[str, Tensor], file: str) -> Heads:
         FileFormatError: nothing is named like a kernel.
     """
     heads, others = collect(tensors, tensors)
+    if not heads:
+        heads = _matrices(tensors)
     heads.tensors, heads.unowned = tensors, _unowned(heads, tensors)
     if not heads and others:
         raise _no_dense(others, file)
     if not heads:
+        kind = "convolutions alone, no Dense layer" if any(map(_FILTERS.fullmatch, tensors)) else "no kernel"
         raise FileFormatError(
-            f"{file}: no kernel: expected kernel and bias, or weight and bias, found {listed(tensors)}"
+            f"{file}: {kind}: expected kernel and bias, or weight and bias, found {listed(tensors)}"
         )
     return distinct(heads)
 
@@ -114,6 +134,21 @@ def _no_dense(kernels: list[Tensor], file: str) -> ShapeError:
     return ShapeError(
         f"{file}: {kind}{first.name} has rank {len(first.shape)} (shape {first.shape}): "
         f"expected a kernel of rank 2 (features, units)"
+    )
+
+
+def _matrices(tensors: Mapping[str, Tensor]) -> Heads:
+    """Return matrices that have the name of a layer of their own, in a file whose other kernels are none."""
+    return Heads(
+        Head(
+            name,
+            path=name,
+            kernel=tensor,
+            bias=None,
+            layout_refusal=f"{name} has shape {tensor.shape}, and its name does not say {_EITHER}",
+        )
+        for name in tensors
+        if _LAYER.fullmatch(re.split(r"[/.]", name)[-1]) and len((tensor := tensors[name]).shape) == 2
     )
 
 
@@ -160,10 +195,7 @@ def _stored_as(pair: Pair, kernel: Tensor, bias: Tensor | None) -> tuple[bool, s
         return pair.transposed, None
     rows, columns = kernel.shape
     if rows == columns:
-        return False, (
-            f"{pair.kernel} has shape {kernel.shape}, and its name does not say "
-            "whether that is (features, units) or (units, features)"
-        )
+        return False, f"{pair.kernel} has shape {kernel.shape}, and its name does not say {_EITHER}"
     return bias is not None and bias.shape == (rows,), None
 
 

@@ -49,7 +49,8 @@ def head_of(constants: Constants, product: Product) -> Head:
     name = product.node.name or kernel.name
     refusal = None
     if end.unknown:
-        refusal = f"its activation is not known: {end.unknown[0].label} follows"
+        known = "" if end.activation == "linear" else f" {end.activation}"
+        refusal = f"its activation is not known: {end.unknown[0].label} follows{known}"
     return Head(
         name=stems[0] if stems else name,
         path=name,
