@@ -126,8 +126,6 @@ def _known(pa: Any, classes: NDArray[np.int64]) -> Any:
     return _own(pa, classes, classes < 0)
 
 
-def _own(
-    pa: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None = None, type: Any = None
-) -> Any:
+def _own(pa: Any, values: NDArray[Any], missing: NDArray[np.bool_] | None = None, type: Any = None) -> Any:
     """Return a column that keeps its numbers: the rows wait, and the memory of a block is used again."""
     return pa.array(values.copy(), type, mask=missing)
