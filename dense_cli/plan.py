@@ -153,21 +153,13 @@ class Plan(HeadOptions):
             source, fit, known = _watched(source, lead)
         if self.batch is not None and opened is None:
             source = _pick(source, self.batch)
-        # Where padding stands before the steps, a sample's are counted before the first of them is given.
-        together = self.times is None or self.padding == "pre"
-        if together and not isinstance(source, ArraySource):
-            from dense_cli.sources.streamed import in_order
-
-            source = in_order(source)
+        source = self._by_sample(source)
         head = self._build_head(source) if opened is None else self._head_of(opened.part, source)
         dtype = head.dtype if head is not None else self._dtype(source)
         mask = self._open_mask(dtype)
         if mask is not None:
             mask.check((*lead, source.shape[-1]), source.name)
-            if mask.time is not None:
-                from dense_cli.sources.front import find_time
-
-                source = find_time(source, mask.time)
+            source = _with_time(source, mask)
         run = Run(self, source, head, dtype, mask, opened, note, progress or Progress())
         run.check()
         run.open_labels()
@@ -179,6 +171,17 @@ class Plan(HeadOptions):
                 fit.check(known)
         run.take_steps()
         return run
+
+    def _by_sample(self, source: Source) -> Source:
+        """Give a stream's rows by sample, unless single steps are taken from it as it flows."""
+        from dense_cli.sources.arrays import ArraySource
+
+        # Where padding stands before the steps, a sample's are counted before the first of them is given.
+        if isinstance(source, ArraySource) or not (self.times is None or self.padding == "pre"):
+            return source
+        from dense_cli.sources.streamed import in_order
+
+        return in_order(source)
 
     def _open_model(self, seen: Seen | None, note: Callable[[str], None]) -> OpenedModel:
         """Open the model and its inputs; the arguments are those of `open`."""
@@ -350,6 +353,15 @@ class Plan(HeadOptions):
         from dense_cli.sources.masks import open_mask
 
         return open_mask(self.lengths, self.mask, self.mask_value, dtype, before=self.padding == "pre")
+
+
+def _with_time(source: Source, mask: Mask) -> Source:
+    """Return ``source``, which counts the steps of each sample where the mask has to know them."""
+    if mask.time is None:
+        return source
+    from dense_cli.sources.front import find_time
+
+    return find_time(source, mask.time)
 
 
 def _watched(source: Source, lead: Shape) -> tuple[Source, Fit | None, Places | None]:
