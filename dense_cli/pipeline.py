@@ -68,6 +68,7 @@ def run(
     memory: int = MEMORY,
     most: int | None = None,
     scores: bool = False,
+    temperature: float = 1.0,
 ) -> Iterator[Result]:
     """Give the result of every block of ``source``, in order.
 
@@ -84,13 +85,14 @@ def run(
         most: how many rows ``source`` has at most, where there are many such sources of few rows: their
             products are then as small.
         scores: finished outputs are scores, each class by itself: no row need sum to 1.
+        temperature: divides the logits.
 
     Raises:
         ShapeError: the features are not the kernel's, or a row is not a distribution.
         DtypeError: a value does not fit the dtype.
         SizeError: a row takes more than ``memory`` and more than 4 GiB while it is worked on.
     """
-    work = _Worker(source, layer, activation, view, dtype, mask, targets, memory, most, scores)
+    work = _Worker(source, layer, activation, view, dtype, mask, targets, memory, most, scores, temperature)
     blocks = source.blocks(work.rows)
     # Threads cost a few milliseconds to set up: one block does not need them.
     ahead = []
@@ -148,6 +150,7 @@ class _Worker:
         memory: int,
         most: int | None,
         scores: bool,
+        temperature: float,
     ) -> None:
         self.name = source.name
         self.view = view
@@ -162,8 +165,15 @@ class _Worker:
         features = source.shape[-1] or 0
         self.features = features
         self.units = features if layer is None else layer.units
+        # Of a layer its weights are divided, once, in place of the logits of every block.
+        self.temperature = self.wide.type(temperature)
+        self.bias = None if layer is None else layer.bias
+        if self.bias is not None and temperature != 1:
+            self.bias = self.bias / self.temperature
         if layer is not None:
             self.kernel = layer.kernel.astype(self.wide, copy=False)
+            if temperature != 1:
+                self.kernel = self.kernel / self.temperature
             if self.kernel.shape[0] != features:
                 raise ShapeError(
                     f"{self.name}: last axis is {features}, the kernel expects {self.kernel.shape[0]} "
@@ -191,7 +201,7 @@ class _Worker:
         at = block.start % self.rows
         logits = buffer[at : at + len(x)]
         if self.layer is None:
-            logits[:] = x
+            np.divide(x, self.temperature, out=logits)
             if self.sums_to_one:
                 require_distributions(logits, block, self.name, self.dtype, mask)
         else:
@@ -201,13 +211,14 @@ class _Worker:
                 x = padded
             with np.errstate(all="ignore"):
                 np.matmul(x, self.kernel, out=buffer)
-        bias = self.layer.bias if self.layer is not None else None
-        result = evaluate(logits, bias, self.activation, self.view, self.dtype, targets)
+        result = evaluate(logits, self.bias, self.activation, self.view, self.dtype, targets)
         if self.view.explain is not None:
             from dense_cli.views.explain import explain
 
             logits, classes = result.arrays["logits"], result.classes
-            result.explain = partial(explain, rows, self.kernel, bias, logits, classes, self.view.explain)
+            result.explain = partial(
+                explain, rows, self.kernel, self.bias, logits, classes, self.view.explain
+            )
         result.block, result.mask = block, mask
         return result
 

@@ -78,6 +78,7 @@ class Plan(HeadOptions):
         unsure: only rows whose margin is below it.
         wrong: only rows whose class is not that of ``targets``.
         feature_names: the path of the features' names, for explanations; None: those of a CSV's header.
+        temperature: divides the logits.
         explain: the class whose logit is explained: a number, a label, or ``auto``.
         threads: blocks computed at once; None: one per processor.
         memory: bytes that blocks, and what must be held whole, may take.
@@ -116,6 +117,7 @@ class Plan(HeadOptions):
     sort: str | None = None
     unsure: float | None = None
     wrong: bool = False
+    temperature: float = 1.0
     explain: str | None = None
     feature_names: str | None = None
     threads: int | None = None

@@ -152,6 +152,8 @@ class Run:
         first = self.head.title if self.head is not None else ()
         if self.head is None and self.model is not None:
             first = (f"layer {self.model.part.layer} of {self.plan.model}",)
+        if self.plan.temperature != 1:
+            first = (*first, f"logits divided by the temperature {self.plan.temperature:.6g}")
         output = shape_text((*self.source.shape[:-1], self.classes))
         return tuple(map(shown, (*first, f"x = {from_input} → y {output}")))
 
@@ -162,6 +164,8 @@ class Run:
             UsageError, ConfigError: they do not fit.
         """
         plan = self.plan
+        if plan.temperature != 1 and self.head is None:
+            raise UsageError(f"--temperature divides logits, and {self.what} holds finished outputs")
         if plan.show == "logits":
             self._require_logits()
         if plan.scores and (plan.show == "log-probabilities" or plan.measures or plan.targets is not None):
@@ -346,6 +350,7 @@ class Run:
                 memory=self.plan.memory or MEMORY,
                 most=most,
                 scores=self.plan.scores or self.shows_values,
+                temperature=self.plan.temperature,
             ):
                 classless.add(result)
                 yield result

@@ -94,7 +94,7 @@ def test_rows_beyond_the_limit_are_not_shown(run: Run) -> None:
 @pytest.mark.parametrize(
     ("args", "message"),
     [
-        (["[1, 2]", "--temperature", "0"], "'--temperature': 0.0 is not in the range x>0."),
+        (["[1, 2]", "--temperature", "0"], "'--temperature': 0.0 is not in the range 1e-06<=x<=1000000.0."),
         (["[1, two]"], "Error: INPUT: line 1: expected a number, found 'two'\n"),
         (["none.npy"], "Error: none.npy: No such file or directory\n"),
     ],

@@ -25,7 +25,7 @@ ORDER = (
     "run",
     "plan",
     "checking checking_layers comparing comparing_layers decoding describing inspecting",
-    "picturing reporting taking_apart",
+    "picturing reporting tempering taking_apart",
     "writers",
     "pictures report",
     "cli",

@@ -13,14 +13,14 @@ HEADINGS = {
     ),
     "Layer": (
         *("input_size", "seed", "layer", "activation", "kernel_initializer", "bias_initializer", "no_bias"),
-        *("rng", "global_seed", "dtype"),
+        *("rng", "global_seed", "dtype", "temperature", "fit_temperature"),
     ),
     "Weights": ("head", "bias", "transpose"),
     "Model": ("until", "inputs", "input_labels", "input_padding", "reverse", "only"),
     "Padding": ("lengths", "padding", "mask", "mask_value"),
     "Decoding": ("join", "eos", "pad", "ctc", "pieces", "beam"),
     "View": (
-        *("kind", "classes", "step", "times", "top_k", "labels", "labels_key", "show", "temperature"),
+        *("kind", "classes", "step", "times", "top_k", "labels", "labels_key", "show"),
         *("measures", "targets", "ignore_index", "explain", "feature_names"),
         *("sort", "unsure", "wrong", "fail_under", "skip"),
     ),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from dense_cli.cli.command import Unbounded
-from dense_cli.cli.types import AT_LEAST, INDEX, NAMED_FILE, SIZE
+from dense_cli.cli.types import AT_LEAST, INDEX, NAMED_FILE, SIZE, TEMPERATURE
 from dense_cli.files.formats import holding
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 
@@ -109,9 +109,19 @@ model_options = _bundle(
     text_options,
 )
 
+temperature_option = click.option(
+    "--temperature",
+    type=TEMPERATURE,
+    default=1.0,
+    cls=Unbounded,
+    metavar="T",
+    help="Divides the logits: above 1 less sure, below 1 surer.  [default: 1]",
+)
+
 holds_options = _bundle(
     model_options,
     click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
+    temperature_option,
     click.option(
         "--scores", is_flag=True, help="INPUT holds finished scores, each class by itself (sigmoids)."
     ),
@@ -296,6 +306,11 @@ precision_option = click.option(
     help="Digits after the point in a table.",
 )
 
+fit_temperature_option = click.option(
+    "--fit-temperature",
+    is_flag=True,
+    help="Find the --temperature of the least loss, and use it; needs --targets.",
+)
 fail_under_option = click.option(
     "--fail-under",
     type=AT_LEAST,

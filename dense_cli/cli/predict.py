@@ -33,6 +33,7 @@ features, a batch of them (batch, features), or time steps (batch, time, …, fe
 @opts.input_argument
 @opts.run_options
 @opts.fail_under_option
+@opts.fit_temperature_option
 @takes_plan
 def predict(
     plan: Plan,
@@ -43,11 +44,14 @@ def predict(
     precision: int,
     no_progress: bool,
     fail_under: tuple[str, float] | None,
+    fit_temperature: bool,
 ) -> None:
-    from dense_cli.cli.run import require_at_least, run_to
+    from dense_cli.cli.run import require_at_least, run_to, tempered
 
     if fail_under is not None and plan.targets is None:
         raise click.UsageError("--fail-under is about targets: it needs --targets FILE")
+    if fit_temperature:
+        plan = tempered(plan)
     totals = run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)
     if fail_under is not None:
         require_at_least(totals, *fail_under)

@@ -36,6 +36,20 @@ def run_to(
         return write(run, out, name, options)
 
 
+def tempered(plan: Plan) -> Plan:
+    """Return a plan with the temperature of the least loss, and tell what that changes."""
+    from dataclasses import replace
+
+    from dense_cli.tempering import temper
+
+    found = temper(plan)
+    before, after = found.before, found.after
+    loss = f"loss {before.loss:.4f} → {after.loss:.4f}"
+    error = f"calibration error {before.calibration_error:.4f} → {after.calibration_error:.4f}"
+    note(f"temperature {found.temperature:.4f}: {loss}, {error}, of {before.rows} targets")
+    return replace(plan, temperature=found.temperature)
+
+
 def require_at_least(totals: Totals, name: str, least: float) -> None:
     """End with exit code 1 where accuracy is less than it should be, or not known."""
     right = totals.targets

@@ -22,13 +22,7 @@ no exp overflows: that changes no quotient. The numbers are float64.
 
 @click.command(cls=Command, help=HELP)
 @click.argument("logits", required=False, shell_complete=opts.complete("arrays"))
-@click.option(
-    "--temperature",
-    type=click.FloatRange(0, min_open=True),
-    default=1.0,
-    metavar="T",
-    help="Divides the logits.  [default: 1]",
-)
+@opts.temperature_option
 @opts.labels_options
 @opts.key_option
 @click.option(

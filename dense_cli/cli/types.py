@@ -49,6 +49,19 @@ class Tolerance(click.FloatRange):
         return number
 
 
+class Temperature(click.FloatRange):
+    """A number that divides logits; NaN, which every comparison denies, is none."""
+
+    def __init__(self) -> None:
+        super().__init__(1e-6, 1e6)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        number: float = super().convert(value, param, ctx)
+        if number != number:
+            self.fail("nan is no temperature: expected a number above 0", param, ctx)
+        return number
+
+
 class Size(click.ParamType[int]):
     """A number of bytes: ``64MiB``, ``2G``, ``1000000``."""
 
@@ -95,4 +108,5 @@ AT_LEAST = AtLeast()
 INDEX = IndexOrSlice()
 NAMED_FILE = NamedFile()
 SIZE = Size()
+TEMPERATURE = Temperature()
 TOLERANCE = Tolerance()

@@ -110,6 +110,8 @@ class Json(Writer):
 
     def _head(self, input_shape: list[int | None], shape: list[int | None]) -> None:
         layer = None if self.run.head is None else self.run.head.config
+        if layer is not None and self.run.plan.temperature != 1:
+            layer = {**layer, "temperature": self.run.plan.temperature}
         head: dict[str, Any] = {"layer": layer, "input_shape": input_shape, "shape": shape}
         if self.run.steps is not None:
             del head["input_shape"]
