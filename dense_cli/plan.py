@@ -290,17 +290,19 @@ class Plan(HeadOptions):
         return Request(self.key, outputs, values, self.input_dtype, self.columns, note, names)
 
     def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
-        """Give the result of every block, with the array that ``show`` names.
+        """Give the result of every block, with the array that ``show`` names; results keep their numbers.
 
         Raises:
             DenseCliError, OSError: as `open` does.
         """
+        from dense_cli.views.select import owned
+
         run = self.open(note=note)
         view = run.view
         if not view.top and view.show != "classes":
             view = view._replace(arrays=(view.values,))
         for _, results in run.groups(view, by_step=False):
-            yield from results
+            yield from map(owned, results)
 
     def rows(self, samples: slice) -> Iterator[Result]:
         """Give the results of some samples, in place of those that ``batch`` names."""

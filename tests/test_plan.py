@@ -168,3 +168,18 @@ def test_a_plan_needs_neither_click_nor_rich(files: Path) -> None:
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout == "12\n[]\n"
+
+
+@pytest.mark.parametrize("options", [{}, {"top_k": 2}, {"show": "logits", "measures": ("margin",)}])
+def test_results_that_are_kept_keep_their_numbers(options: dict[str, object], here: Path) -> None:
+    np.save("x.npy", np.random.default_rng(3).normal(size=(900, 8)).astype(np.float32))
+    plan = Plan("x.npy", units=8, memory=20_000, **options)  # type: ignore[arg-type]
+    kept = list(plan.run())
+    assert len(kept) > 2
+    for result, again in zip(kept, plan.run(), strict=True):
+        np.testing.assert_array_equal(result.places, again.places)
+        np.testing.assert_array_equal(result.classes, again.classes)
+        for name, array in result.arrays.items():
+            np.testing.assert_array_equal(array, again.arrays[name])
+        if options.get("top_k"):
+            np.testing.assert_array_equal(result.top_values, again.top_values)

@@ -592,3 +592,17 @@ def test_a_signal_leaves_no_folder(signum: signal.Signals, here: Path) -> None:
         process.wait()
     assert process.returncode != 0
     assert os.listdir() == []
+
+
+@pytest.mark.parametrize("options", [(), ("--show", "logits"), ("-k", "2"), ("--measure", "margin")])
+def test_rows_keep_their_numbers_while_they_wait_for_their_chunk(options, run, here: Path) -> None:
+    np.save("x.npy", np.random.default_rng(8).normal(size=(450, 2, 8)).astype(np.float32))
+    # Blocks of few rows: their memory is used again before the chunk is written.
+    for suffix in ("zarr", "npz"):
+        ran = run("predict", "x.npy", "-u", 8, "--memory", "20KB", *options, "-o", f"y.{suffix}")
+        assert ran.code == 0
+    group = zarr.open_group("y.zarr", mode="r")
+    with np.load("y.npz") as arrays:
+        for name, array in arrays.items():
+            found: Any = group[name]
+            np.testing.assert_array_equal(found[...], array, name)

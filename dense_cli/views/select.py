@@ -110,6 +110,11 @@ def take(result: Result, rows: NDArray[np.intp]) -> Result:
     return taken
 
 
+def owned(result: Result) -> Result:
+    """Return a result whose arrays are its own, copied from the memory that the next block is computed in."""
+    return take(result, np.arange(len(result.classes)))
+
+
 def join(results: list[Result]) -> Result:
     """Return the rows of results of the same view, one after the other."""
 

@@ -114,7 +114,7 @@ class _Array:
 
     def add(self, rows: NDArray[Any]) -> None:
         """Take further rows, in order."""
-        self._held.append(np.ascontiguousarray(rows, self.dtype))
+        self._held.append(np.array(rows, self.dtype, order="C"))  # a block's memory is used again
         self._rows += len(rows)
         while self._wanted and self._rows >= self._wanted:
             held = np.concatenate(self._held)
