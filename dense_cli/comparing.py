@@ -66,7 +66,7 @@ def compare(
     labels_key: str | None = None,
     note: Callable[[str], None] = no_note,
     input_format: str | None = None,
-    key: str | None = None,
+    keys: tuple[str | None, str | None] = (None, None),
     memory: int | None = None,
 ) -> ComparedFiles:
     """Compare two files of outputs, row by row.
@@ -84,7 +84,7 @@ def compare(
         labels_key: which member of a JSON object holds them.
         note: is told where the labels were not taken as they stand, and of unknown words in a text.
         input_format: the format of standard input, else of A and B.
-        key: which array of a file that holds several.
+        keys: which array of A, and of B, where a file holds several.
         memory: bytes that what must be held whole may take; 4 GiB always may be taken.
 
     Raises:
@@ -98,19 +98,19 @@ def compare(
     given = _input_of(first)
     if given == second == "-":
         raise UsageError("A and B are both standard input: expected one file")
-    request = Request(key, outputs=True, values=kind or "probabilities")
+    of_a, of_b = (Request(key, outputs=True, values=kind or "probabilities") for key in keys)
     # The format is that of standard input, where one of them is; a file has its suffix.
     of_files = None if "-" in (given, second) else input_format
     model = None
     if isinstance(first, str):
-        a, a_numbered = _open(first, input_format if first == "-" else of_files, request, memory)
+        a, a_numbered = _open(first, input_format if first == "-" else of_files, of_a, memory)
     else:
         plan = replace(first, input_format=input_format if given == "-" else of_files)
         run = _opened(plan, kind, note)
         assert run.model is not None
         a, a_numbered = outputs_of(run, kind), False
         model = {"file": plan.model or "", "until": run.model.part.layer}
-    b, b_numbered = _open(second, input_format if second == "-" else of_files, request, memory)
+    b, b_numbered = _open(second, input_format if second == "-" else of_files, of_b, memory)
     kind = kind or _kind_of(a, b)
     if limits is None or not limits.named:
         limits = Limits.default(limits is not None and limits.equal_nan, a.dtype, b.dtype)

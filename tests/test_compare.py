@@ -574,3 +574,16 @@ def test_a_layer_that_gives_no_distributions_is_told_so(run: Run, here: Path):
     ran = run("compare", ENGLISH, "h.npy", "-m", TRANSLATE, "--until", "decoder")
     assert (ran.code, ran.out) == (2, b"")
     assert ran.err.endswith("Hint: logits are compared with --logits, class numbers with --classes\n")
+
+
+def test_arrays_have_names_of_their_own_in_a_and_b(run: Run, here: Path) -> None:
+    y = np.full((3, 2), 0.5)
+    np.savez("a.npz", ours=y, other=y / 2)
+    np.savez("b.npz", theirs=y, other=y / 2)
+    assert run("compare", "a.npz", "b.npz", "--key-a", "ours", "--key-b", "theirs").code == 0
+    np.save("c.npy", y)
+    assert run("compare", "a.npz", "c.npy", "--key-a", "ours").code == 0
+    ran = run("compare", "a.npz", "b.npz", "--key", "ours", "--key-b", "theirs")
+    assert (ran.code, "expected --key for both, or --key-a and --key-b" in ran.err) == (2, True)
+    ran = run("compare", "a.npz", "b.npz", "--key", "ours")
+    assert (ran.code, "theirs" in ran.err) == (2, True)

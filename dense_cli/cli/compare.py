@@ -64,7 +64,9 @@ compared. With --input NAME=FILE for each of several inputs, B is the only argum
     type=click.Choice(holding("arrays")),
     help="Format of standard input, else of A and B.",
 )
-@click.option("--key", metavar="NAME", help="Member of an NPZ or of a JSON object, in A and in B.")
+@click.option("--key", metavar="NAME", help="Which array of a file that holds several, in A and in B.")
+@click.option("--key-a", metavar="NAME", help="The same, in A alone.")
+@click.option("--key-b", metavar="NAME", help="The same, in B alone.")
 @click.option(
     "-n",
     "--limit",
@@ -93,6 +95,8 @@ def compare(
     labels_key: str | None,
     input_format: str | None,
     key: str | None,
+    key_a: str | None,
+    key_b: str | None,
     limit: int,
     show_all: bool,
     format: str | None,
@@ -110,6 +114,9 @@ def compare(
 
     if logits and classes:
         raise click.UsageError("expected one of --logits and --classes")
+    if key is not None and (key_a is not None or key_b is not None):
+        raise click.UsageError("expected --key for both, or --key-a and --key-b")
+    keys = (key_a or key, key_b or key)
     limits = Limits(atol, rtol, max_flips, max_kl, equal_nan)
     if inputs and second is None:
         first, second = "", first
@@ -117,7 +124,7 @@ def compare(
         raise click.UsageError("expected A and B, or B and --input NAME=FILE of a model of several inputs")
     try:
         compared = comparing.compare(
-            _plan(dict(inputs) if inputs else first, key, memory, of_model),
+            _plan(dict(inputs) if inputs else first, keys[0], memory, of_model),
             second,
             kind="logits" if logits else "classes" if classes else None,
             limits=limits,
@@ -127,7 +134,7 @@ def compare(
             labels_key=labels_key,
             note=note,
             input_format=input_format,
-            key=key,
+            keys=keys,
             memory=memory,
         )
     except UsageError as error:

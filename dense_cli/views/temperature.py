@@ -25,7 +25,7 @@ def fit_temperature(passes: Callable[[], Iterable[Rows]]) -> float:
     In β = 1 / T the mean is convex: Newton's steps find its only minimum, kept within bounds that close.
 
     Args:
-        passes: gives logits (rows, classes) and targets (rows,), -1 for none, of all rows, once for each step.
+        passes: gives logits (rows, classes) and targets (rows,), -1 for none, of all rows, for each step.
 
     Raises:
         ValueError: no row has a target and finite logits.
