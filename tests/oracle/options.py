@@ -167,9 +167,11 @@ def draw_view(draw: Draw, case: Case, units: int) -> None:
     options = case.options
     plain = not options.scores and (case.layer is None or case.layer.activation == "softmax")
     selects = plain and not case.again and draw.chance(0.2)
-    case.format = draw.pick(["json", "json", "jsonl", "jsonl", "csv", "npz", "npy", "markdown", "table"])
+    case.format = draw.pick(
+        ["json", "json", "jsonl", "jsonl", "csv", "npz", "npy", "markdown", "table", "parquet"]
+    )
     if selects:
-        case.format = draw.pick(["jsonl", "csv", "table"])
+        case.format = draw.pick(["jsonl", "csv", "parquet", "table"])
     if case.again:
         formats = (
             ["json", "jsonl", "csv"] if case.command == "slice" else ["json", "jsonl", "csv", "npy", "npz"]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 VALUES = ("probabilities", "log_probabilities", "logits", "scores")
 PREFIX = {"p": "probabilities", "logp": "log_probabilities", "logit": "logits", "score": "scores"}
@@ -163,6 +164,32 @@ def from_arrays(found: dict[str, np.ndarray], places: list[tuple[int, ...]]) -> 
                     one[key] = None if key == "class" and value == -1 else value
             else:
                 record.values[name] = item
+    return records
+
+
+def from_parquet(content: bytes) -> list[Record]:
+    """Return the records of a Parquet file, whose columns must all be known."""
+    table = pq.read_table(io.BytesIO(content))
+    columns = {name: table[name].to_pylist() for name in table.column_names}
+    axes = [name for name in columns if name in ("sample", "t") or name.startswith("axis")]
+    records = []
+    for at in range(table.num_rows):
+        row = {name: column[at] for name, column in columns.items()}
+        record = Record(tuple(row.pop(name) for name in axes), number=row.pop("class"))
+        record.label = row.pop("label", NOTHING)
+        record.mask = row.pop("mask", NOTHING)
+        record.measures = {name: row.pop(name) for name in MEASURES if name in row}
+        for name in VALUES:
+            if name in row:
+                dtype = table.schema.field(name).type.value_type.to_pandas_dtype()
+                record.values[name] = np.array(row.pop(name), dtype)
+        if "top_classes" in row:
+            record.top = [{"class": number} for number in row.pop("top_classes")]
+            for key, name in [("label", "labels"), *ONE.items()]:
+                for item, value in zip(record.top, row.pop(f"top_{name}", []), strict=False):
+                    item[key] = value
+        assert not row, row
+        records.append(record)
     return records
 
 

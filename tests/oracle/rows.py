@@ -23,6 +23,7 @@ from oracle.readback import (
     from_csv,
     from_nested,
     from_object,
+    from_parquet,
 )
 from oracle.rounding import Slack, check_class, may_be, near, ranks, same
 from oracle.selection import check_selected
@@ -66,6 +67,8 @@ def read(case: Case, out: bytes, rows: list[Row], expected: Any) -> list[Record]
         return [from_object(json.loads(line)) for line in out.splitlines()]
     if case.format == "csv":
         return from_csv(out.decode(), options.top_k, options.labels is not None)
+    if case.format == "parquet":
+        return from_parquet(out)
     if case.format == "json":
         return read_json(case, json.loads(out), rows, expected)
     if case.format == "npz":
@@ -137,6 +140,7 @@ def check_layer(case: Case, found: dict[str, Any] | None) -> None:
         assert found is None
         return
     assert found is not None
+    assert found.pop("temperature", 1.0) == case.layer.temperature
     if case.layer.alone:
         activation = {"name": "Activation", "activation": case.layer.activation, "dtype": case.layer.dtype}
         assert found == activation
@@ -187,7 +191,7 @@ def check_values(case: Case, name: str, values: np.ndarray, row: Row, slack: Sla
         expected = wide.astype(row.dtype).astype(np.float64)
     if case.format in ("json", "jsonl"):
         expected = np.where(np.isfinite(expected), expected, np.nan)
-    if case.format in ("npy", "npz"):
+    if case.format in ("npy", "npz", "parquet"):
         assert values.dtype == row.dtype
     else:
         # The shortest digits that read back to the same number.
@@ -356,7 +360,7 @@ def check_notes(case: Case, ran: Ran, rows: list[Row]) -> None:
         others = [line for line in others if line != assumed]
     if case.format in ("table", "markdown"):
         others = [line for line in others if not _LIKELIEST.fullmatch(line)]
-    judged = case.options.targets is not None and case.format in ("jsonl", "csv", "npy", "npz")
+    judged = case.options.targets is not None and case.format in ("jsonl", "csv", "npy", "npz", "parquet")
     assert len(others) == judged, others
     if judged:
         targets = sum(row.has_class and row.target is not None for row in rows)

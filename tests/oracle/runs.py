@@ -102,6 +102,9 @@ def finish_run(draw: Draw, case: Case) -> None:
     if case.layer is None and draw.chance(0.15):
         case.dtype = draw.pick(["float16", "float32", "float64"])
         case.args += ["--dtype", case.dtype]
+    if case.layer is not None and draw.chance(0.15):
+        case.layer.temperature = draw.pick([0.5, 2.0, 4.0])  # powers of two round nothing
+        case.args += ["--temperature", str(case.layer.temperature)]
     units = case.array.features if case.layer is None else case.layer.units
     draw_batch(draw, case)
     draw_mask(draw, case)

@@ -19,6 +19,7 @@ class Layer:
     """A dense layer; the weights as they are stored. ``units`` is the number of classes.
 
     ``alone``: the activation alone runs, of rows that are logits already; the kernel is an identity.
+    ``temperature`` divides the logits, and so all that they are made of.
     """
 
     kernel: np.ndarray
@@ -26,6 +27,7 @@ class Layer:
     activation: str = "softmax"
     dtype: str = "float32"
     alone: bool = False
+    temperature: float = 1.0
 
     @property
     def units(self) -> int:
@@ -112,6 +114,7 @@ class Row:
         bias = (
             np.zeros(layer.units) if layer.bias is None else layer.bias.astype(layer.dtype).astype(np.float64)
         )
+        kernel, bias = kernel / layer.temperature, bias / layer.temperature
         against = None
         number = self.chosen if chosen == "auto" else chosen
         weights, offset, logit = kernel[:, number], bias[number], self.logits[number]
@@ -175,6 +178,7 @@ def run_row(place: Place, stored: np.ndarray, layer: Layer, mask_value: float | 
             parts = x.astype(WIDE)[None]
         else:
             parts = np.concatenate([x[used].astype(WIDE)[:, None] * kernel[used], bias[None]])
+        parts = parts / WIDE(layer.temperature)
         logits = parts.sum(axis=0)
         sizes = np.abs(parts).sum(axis=0)
         # Every part is a multiple of 2**-12, and together they are small; or there is only one part.
