@@ -25,7 +25,7 @@ ORDER = (
     "run",
     "plan",
     "checking checking_layers comparing comparing_layers decoding describing inspecting",
-    "picturing reporting tempering taking_apart",
+    "picturing picturing_rows reporting tempering taking_apart",
     "writers",
     "pictures report",
     "cli",
@@ -103,3 +103,7 @@ def test_only_the_command_line_imports_click() -> None:
 
 def test_only_the_command_line_and_the_writers_import_rich() -> None:
     assert importers("rich") == {"cli", "writers"}
+
+
+def test_only_pictures_import_matplotlib() -> None:
+    assert importers("matplotlib") == {"pictures"}

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,7 +15,8 @@ from conftest import SAMPLES, Run
 from rich.ansi import AnsiDecoder
 
 from dense_cli import Plan
-from dense_cli.pictures.terminal import Size, draw
+from dense_cli.pictures.lines import Size
+from dense_cli.pictures.terminal import draw
 from dense_cli.picturing import KINDS, Asked, Room, draw_from
 from dense_cli.views.pictures import Bars, Grid, Lines, Picture, Ranges
 from dense_cli.writers.screen import Screen
@@ -66,16 +69,22 @@ def test_what_does_not_fit_is_left_out_and_said(predicted: dict[str, np.ndarray]
     assert isinstance(grid, Grid)
     kept = np.sort(np.argsort(-predicted["y"][0].max(axis=0), kind="stable")[:3])
     np.testing.assert_array_equal(grid.values, predicted["y"][0][:, kept].T)
-    assert grid.note == "of 10 classes the 3 likeliest, and of the samples the first (-b picks others)"
+    assert grid.note == (
+        "of 10 classes the 3 likeliest (--class names others), of 16 samples the first (-b picks another)"
+    )
+    first = picture("heatmap", room=Room(20, 5), batch=2)
+    assert isinstance(first, Grid)
+    np.testing.assert_array_equal(first.values, predicted["y"][2, :5].T)
+    assert first.note == "of 8 steps the first 5 (-t picks others)"
 
 
 def test_bars_are_the_likeliest_classes_of_a_row(predicted: dict[str, np.ndarray]) -> None:
-    bars = picture("bars", Asked(time=-1, top_k=4), batch=3)
+    bars = picture("bars", Asked(top_k=4), batch=3, times=(-1,))
     assert isinstance(bars, Bars)
     order = np.argsort(-predicted["y"][3, 7], kind="stable")[:4]
     np.testing.assert_array_equal(bars.values, predicted["y"][3, 7][order])
     assert (bars.marked, bars.title.split(" · ")[0].endswith("sample 3, t 7")) == (0, True)
-    assert bars.note == "of 10 classes the 4 likeliest are shown (-k shows more)"
+    assert bars.note == "of 10 classes the 4 likeliest (-k shows more)"
 
 
 def test_lines_and_measures_go_over_the_steps(predicted: dict[str, np.ndarray]) -> None:
@@ -110,14 +119,55 @@ def test_confusion_counts_what_is_taken_for_what(predicted: dict[str, np.ndarray
     assert f"{int(np.trace(expected))} of 128 right" in grid.title
 
 
+def test_padding_is_not_drawn_and_has_a_sign(run: Run, here: Path) -> None:
+    x = np.ones((1, 4, 2), np.float32)
+    x[0, 2:] = 0
+    grid = draw_from(Plan(x, units=3, mask_value=0.0), "heatmap", NOTHING, ROOM)
+    assert isinstance(grid, Grid)
+    assert grid.padding is not None
+    assert grid.padding.tolist() == [False, False, True, True]
+    assert np.isnan(grid.values[:, 2:]).all()
+    assert not np.isnan(grid.values[:, :2]).any()
+    assert grid.marks.sum(axis=0).tolist() == [1, 1, 0, 0]
+    assert "· padding" in draw(grid, Screen(80), Size(80, 24))[-2]
+    lines = draw_from(Plan(x, units=3, mask_value=0.0), "measures", NOTHING, ROOM)
+    assert isinstance(lines, Lines)
+    assert lines.note == "padding, 2 of 4 steps, is not drawn"
+
+
+def test_rows_without_a_class_are_drawn_without_one() -> None:
+    x = np.array([[np.nan, 1.0], [2.0, 1.0]], np.float32)
+    grid = draw_from(Plan(x, logits=True), "heatmap", NOTHING, ROOM)
+    assert isinstance(grid, Grid)
+    assert grid.marks.tolist() == [[False, True], [False, False]]
+    drawn = draw(grid, Screen(80), Size(80, 24))
+    assert "?" in drawn[1]
+    assert "? NaN" in drawn[-2]
+    nothing = draw_from(Plan(np.full((2, 2), np.nan), logits=True), "heatmap", NOTHING, ROOM)
+    assert draw(nothing, Screen(80), Size(80, 24))
+
+
+def test_outputs_that_are_no_distributions_have_their_own_scale() -> None:
+    x = np.array([[-2.0, 6.0, 1.0]])
+    grid = draw_from(Plan(x, logits=True, activation="linear"), "heatmap", NOTHING, ROOM)
+    assert isinstance(grid, Grid)
+    assert (grid.value, grid.least, grid.most) == ("value", -2.0, 6.0)
+    bars = draw_from(Plan(x, logits=True, activation="linear"), "bars", NOTHING, ROOM)
+    assert isinstance(bars, Bars)
+    assert (bars.values.tolist(), bars.least, bars.most) == ([6.0, 1.0, -2.0], -2.0, 6.0)
+
+
 def test_a_histogram_counts_confidences(predicted: dict[str, np.ndarray]) -> None:
     bars = picture("histogram")
     assert isinstance(bars, Bars)
     np.testing.assert_array_equal(bars.values, np.histogram(predicted["confidence"], 20, (0, 1))[0])
     values = picture("histogram", logits=True, weights=None, labels=None, activation="linear")
     assert isinstance(values, Bars)
-    x = np.load(SAMPLES / "digits.npy")
-    np.testing.assert_array_equal(values.values, np.histogram(x.astype(np.float64), 20)[0])
+    x = np.load(SAMPLES / "digits.npy").astype(np.float64)
+    edges = [float(name.split()[0]) for name in values.names]
+    edges.append(float(values.names[-1].split()[-1]))
+    np.testing.assert_array_equal(values.values, np.histogram(x, edges)[0])
+    assert values.values.sum() == x.size
 
 
 def test_layers_have_the_ranges_that_layers_prints(run: Run, here: Path) -> None:
@@ -152,8 +202,14 @@ def test_the_chosen_class_has_a_sign_in_every_number_of_colours() -> None:
     grid = picture("heatmap", batch=3)
     for name, screen in SCREENS.items():
         lines = draw(grid, screen, Size(80, 24))
-        text = "\n".join(line.plain for line in AnsiDecoder().decode("\n".join(lines[1:11])))
+        text = "\n".join(line.plain for line in AnsiDecoder().decode("\n".join(lines[:-2])))
         assert text.count("O" if name == "ascii" else "●") == 8
+    # Two rows to a line: the sign is in the upper or the lower half.
+    for name in ("truecolor", "256"):
+        lines = draw(grid, SCREENS[name], Size(80, 12))
+        text = "\n".join(line.plain for line in AnsiDecoder().decode("\n".join(lines[:-2])))
+        rows = grid.marks.nonzero()[0]
+        assert (text.count("⠛"), text.count("⣤")) == ((rows % 2 == 0).sum(), (rows % 2 == 1).sum())
 
 
 def test_half_blocks_hold_two_rows_where_there_are_many() -> None:
@@ -204,7 +260,7 @@ def test_labels_cannot_act_on_the_terminal(run: Run, here: Path) -> None:
 
 def test_many_classes_and_steps_are_drawn(run: Run, here: Path) -> None:
     rng = np.random.default_rng(0)
-    np.save("x.npy", rng.normal(size=(1, 200, 8)).astype(np.float32))
+    np.save("x.npy", rng.normal(size=(1, 1000, 8)).astype(np.float32))
     ran = run("plot", "x.npy", "-u", 30522)
     assert ran.code == 0
     assert "of 30522 classes the" in ran.text
@@ -219,7 +275,9 @@ def test_many_classes_and_steps_are_drawn(run: Run, here: Path) -> None:
             ["--kind", "lines", "--class", "cow"],
             "--class cow: expected a label of one class, or a number below 10",
         ),
-        (["--kind", "bars", "-t", "99"], "--time 99: sample 0 has no such step"),
+        (["--kind", "bars", "-t", "99"], "time step 99 is out of range: there are 8 (0 to 7)"),
+        (["--class", "one", "--kind", "bars"], "--class is about heatmap and lines: --kind bars"),
+        (["-k", "3", "--kind", "measures"], "--top-k"),
         (["-o", "x.gif"], "-o x.gif: expected .svg, .png, .pdf: choose with -f"),
     ],
 )
@@ -245,3 +303,35 @@ def test_readme_begins_with_the_picture_that_its_command_draws(here: Path, run: 
         return [element.text for element in ElementTree.parse(path).iter() if element.tag.endswith("text")]
 
     assert texts(root / "docs" / "heatmap.svg") == texts(here / "docs" / "heatmap.svg")
+
+
+def test_a_pipe_gets_the_width_that_columns_says(run: Run) -> None:
+    for columns in ("40", "100"):
+        ran = run("plot", *DIGITS, "--kind", "lines", env={"COLUMNS": columns})
+        assert ran.code == 0
+        assert int(columns) - 2 <= max(map(len, ran.text.splitlines())) <= int(columns)
+
+
+def test_settings_of_a_user_do_not_change_a_file(run: Run, here: Path) -> None:
+    matplotlib = pytest.importorskip("matplotlib")
+    assert run("plot", *DIGITS, "-o", "a.svg").code == 0
+    with matplotlib.rc_context({"axes.facecolor": "red", "text.usetex": True, "font.size": 30}):
+        assert run("plot", *DIGITS, "-o", "b.svg").code == 0
+    assert Path("a.svg").read_bytes() == Path("b.svg").read_bytes()
+
+
+def test_characters_without_a_font_are_named(run: Run, here: Path) -> None:
+    pytest.importorskip("matplotlib")
+    Path("names.json").write_text(json.dumps(["a", "\U0010fffd"]))  # of private use: no font has it
+    ran = run("plot", "[[0.4, 0.6]]", "--labels", "names.json", "-o", "x.png")
+    assert (ran.code, "no font here has" in ran.err, "U+10FFFD" in ran.err) == (0, True, True)
+    assert run("plot", "[[0.4, 0.6]]", "--labels", "names.json", "-o", "x.svg").err == ""
+
+
+def test_the_terminal_needs_no_matplotlib() -> None:
+    code = (
+        "import sys; from dense_cli.cli.main import cli; "
+        f"cli(['plot', {str(SAMPLES / 'digits.npy')!r}, '-u', '3'], standalone_mode=False); "
+        "sys.exit('matplotlib' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0

@@ -20,7 +20,7 @@ HEADINGS = {
     "Padding": ("lengths", "padding", "mask", "mask_value"),
     "Decoding": ("join", "eos", "pad", "ctc", "pieces", "beam"),
     "View": (
-        *("kind", "classes", "step", "times", "top_k", "labels", "labels_key", "show"),
+        *("kind", "classes", "times", "top_k", "labels", "labels_key", "show"),
         *("measures", "targets", "ignore_index", "explain", "feature_names"),
         *("sort", "unsure", "wrong", "fail_under", "skip"),
     ),

@@ -10,6 +10,7 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
 from dense_cli.cli.records import takes_plan
+from dense_cli.cli.types import INDEX
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -28,7 +29,7 @@ HELP = """Draw outputs: in the terminal, as large as it is, or as SVG, PNG or PD
 Kinds: heatmap (time × class of a sample, or sample × class), bars (the likeliest classes of a row),
 lines (classes over time), measures (confidence, margin and entropy), calibration and confusion (with
 --targets), histogram (of confidences), layers (with --model: what each layer puts out). Of several
-samples the first is drawn: -b picks another. A file needs the extra densecli[plot].
+samples the first is drawn: -b picks another, and -t time steps. A file needs the extra densecli[plot].
 """
 
 
@@ -44,17 +45,16 @@ samples the first is drawn: -b picks another. A file needs the extra densecli[pl
     "classes",
     multiple=True,
     metavar="CLASS",
-    help="A class that --kind lines shows, a label or a number; repeatable.  [default: the 5 likeliest]",
+    help="A class that heatmap and lines show, a label or a number; repeatable.  [default: the likeliest]",
 )
 @click.option(
     "-t",
     "--time",
-    "step",
-    type=int,
-    default=0,
-    show_default=True,
-    metavar="T",
-    help="The step of --kind bars.",
+    "times",
+    type=INDEX,
+    multiple=True,
+    metavar="INDEX",
+    help="A time step, or a slice of them such as 1:3, that is shown; repeatable.  [default: every step]",
 )
 @opts.top_option
 @opts.holds_options
@@ -86,14 +86,11 @@ def plot(
     plan: Plan,
     kind: str | None,
     classes: tuple[str, ...],
-    step: int,
     format: str | None,
     output: str | None,
     dpi: int,
     no_progress: bool,
 ) -> None:
-    import shutil
-    import sys
     from dataclasses import replace
 
     from dense_cli.cli.notes import note
@@ -107,8 +104,9 @@ def plot(
         raise click.UsageError(
             f"-o {output}: expected {', '.join('.' + f for f in _FORMATS)}: choose with -f"
         )
-    asked = Asked(classes, step, plan.top_k)
-    plan = replace(plan, top_k=None)
+    asked = Asked(classes, plan.top_k)
+    # Without -t rows come as they are read: a stream of samples need not be kept for its steps.
+    plan = replace(plan, times=plan.times or None)
     progress = ProgressBar(shown=not no_progress)
     if to_file:
         from dense_cli.pictures.files import drawn
@@ -118,13 +116,13 @@ def plot(
         with open_output(output, binary=name) as out:
             out.write(data)
         return
-    from dense_cli.pictures.terminal import draw, size_of
+    from dense_cli.pictures.lines import size_of
+    from dense_cli.pictures.terminal import draw, room_of
     from dense_cli.writers.rich_table import write_drawn
 
     screen = screen_of(output)
-    size = size_of(screen, shutil.get_terminal_size().lines if sys.stdout.isatty() else None)
-    half = screen.colors in ("truecolor", "256") and screen.unicode
-    room = Room((size.height - 2) * (2 if half else 1), max(size.width - 26, 10))
+    size = size_of(screen)
+    room = room_of(screen, size, labelled=plan.labels is not None)
     picture = draw_from(plan, kind, asked, room, note=note, progress=progress)
     with open_output(output, text=True) as out:
         write_drawn(out, draw(picture, screen, size))

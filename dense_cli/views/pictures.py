@@ -6,7 +6,7 @@ into a file.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,7 @@ class Grid(NamedTuple):
         value: what the numbers are.
         least: the value of the weakest colour.
         note: what is left out, None for nothing.
+        padding: (columns,), True where a column is padding; None: none is.
     """
 
     title: str
@@ -38,6 +39,7 @@ class Grid(NamedTuple):
     value: str = "probability"
     least: float = 0.0
     note: str | None = None
+    padding: NDArray[np.bool_] | None = None
 
 
 class Bars(NamedTuple):
@@ -46,9 +48,10 @@ class Bars(NamedTuple):
     Attributes:
         title, axis: what is shown, what the numbers are.
         names, values: one for each bar.
-        most: where the axis ends; it begins at 0.
+        most: where the axis ends.
         marked: the number of a bar that stands out, None for none.
         note: what is left out.
+        least: where the axis begins.
     """
 
     title: str
@@ -58,6 +61,7 @@ class Bars(NamedTuple):
     most: float
     marked: int | None = None
     note: str | None = None
+    least: float = 0.0
 
 
 class Lines(NamedTuple):
@@ -70,6 +74,7 @@ class Lines(NamedTuple):
         least, most: where the axis of the numbers begins and ends.
         diagonal: whether the line of equal numbers is drawn for comparison.
         note: what is left out.
+        right: the last line has its own axis, on the right, from 0: what its numbers are, and where it ends.
     """
 
     title: str
@@ -81,6 +86,7 @@ class Lines(NamedTuple):
     most: float
     diagonal: bool = False
     note: str | None = None
+    right: tuple[str, float] | None = None
 
 
 class Ranges(NamedTuple):
@@ -108,7 +114,7 @@ class Ranges(NamedTuple):
 Picture = Grid | Bars | Lines | Ranges
 
 
-def likeliest(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
+def likeliest(values: NDArray[Any], most: int) -> NDArray[np.int64]:
     """Return which classes of (points, classes) reach the highest values, in order of their numbers.
 
     >>> likeliest(np.array([[0.1, 0.7, 0.2], [0.3, 0.1, 0.6]]), 2).tolist()
@@ -116,7 +122,7 @@ def likeliest(values: NDArray[np.float64], most: int) -> NDArray[np.int64]:
     """
     if values.shape[1] <= most:
         return np.arange(values.shape[1])
-    reached = np.nan_to_num(values, nan=-np.inf).max(axis=0)
+    reached = np.nan_to_num(np.fmax.reduce(values, axis=0), nan=-np.inf)
     return np.sort(np.argsort(-reached, kind="stable")[:most])
 
 
