@@ -61,6 +61,7 @@ class Plan(HeadOptions):
         reverse: whether the order of a text's steps is reversed, padding included.
         input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
         input_dtype: what the raw bytes of an NPY are: ``bfloat16``, ``float8_e4m3fn`` or ``float8_e5m2``.
+        axes: the names of the input's axes, with commas between them; None: batch, time, …, features.
         key: which array of a file that holds several.
         columns: which columns of a CSV, by names, positions and slices with commas between them.
         batch: only these samples, an index or a slice.
@@ -99,6 +100,7 @@ class Plan(HeadOptions):
     reverse: bool = False
     input_format: str | None = None
     input_dtype: str | None = None
+    axes: str | None = None
     key: str | None = None
     columns: str | None = None
     batch: int | slice | None = None
@@ -264,6 +266,10 @@ class Plan(HeadOptions):
             )
         if self.model is not None and self.mask_value is not None:
             raise UsageError("--mask-value is about the input of a layer: a model has its own Masking")
+        if self.axes is not None and self.model is not None:
+            raise UsageError(
+                "--axes is about the input of a layer, or outputs: a model's inputs have its shape"
+            )
         if self.until is not None and self.model is None:
             raise UsageError("--until is about a model: it needs --model FILE")
         if self.model is None and (self.input_labels or self.input_padding or self.reverse):
@@ -277,9 +283,15 @@ class Plan(HeadOptions):
         self._check_holds()
         if isinstance(self.input, Mapping):
             raise UsageError("several inputs are those of a model: they need --model FILE")
-        if not isinstance(self.input, str):
-            return ArraySource.of("x", self.input)
-        return open_source(self.input, self.input_format, self._request(note, names), self.memory)
+        if isinstance(self.input, str):
+            source = open_source(self.input, self.input_format, self._request(note, names), self.memory)
+        else:
+            source = ArraySource.of("x", self.input)
+        if self.axes is None:
+            return source
+        from dense_cli.sources.axes import arrange_axes
+
+        return arrange_axes(source, self.axes, self.memory)
 
     def _request(self, note: Callable[[str], None], names: list[str] | None = None) -> Request:
         """Return what is asked of the reader of an input."""

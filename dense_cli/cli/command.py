@@ -9,7 +9,7 @@ from click.types import OptionHelpExtra
 HEADINGS = {
     "What INPUT is": (
         *("units", "weights", "model", "logits", "scores"),
-        *("input_format", "input_dtype", "key", "key_a", "key_b", "columns", "batch"),
+        *("input_format", "input_dtype", "key", "key_a", "key_b", "axes", "columns", "batch"),
     ),
     "Layer": (
         *("input_size", "seed", "layer", "activation", "kernel_initializer", "bias_initializer", "no_bias"),

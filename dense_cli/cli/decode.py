@@ -84,6 +84,11 @@ def decode(
         class_number(label, option, run.classes, run.labels, plan.labels, note)
         for option, label in (("eos", eos), ("pad", pad), ("ctc", ctc))
     )
+    if blank is not None and len(run.shape) == 2:
+        note(
+            "each sample is a single step, of which --ctc merges nothing: "
+            "--axes time,classes makes them one sample"
+        )
     joined = pieces_of(pieces, plan.labels)
     labels = run.labels
     if name == "text" and labels is not None and joined is None:

@@ -59,6 +59,11 @@ input_options = _bundle(
         help="Which columns of a table, with commas between them: names, positions, slices such as 1:.",
     ),
     click.option(
+        "--axes",
+        metavar="NAMES",
+        help="Which axes INPUT has, in order: time,classes or time,batch,classes or batch,classes,time.",
+    ),
+    click.option(
         "-b",
         "--batch",
         type=INDEX,

@@ -358,6 +358,8 @@ def check_notes(case: Case, ran: Ran, rows: list[Row]) -> None:
     if "-w" in case.args and "-a" not in case.args:
         assert assumed in others or not rows  # of no rows there is nothing to say
         others = [line for line in others if line != assumed]
+    if any(arg.startswith("--ctc") for arg in case.args) and case.array.rank == 2:
+        others = [line for line in others if not line.startswith("Note: each sample is a single step, ")]
     if case.format in ("table", "markdown"):
         others = [line for line in others if not _LIKELIEST.fullmatch(line)]
     judged = case.options.targets is not None and case.format in ("jsonl", "csv", "npy", "npz", "parquet")
