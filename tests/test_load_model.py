@@ -191,3 +191,13 @@ def test_weights_that_are_missing_are_named(tmp_path: Path) -> None:
 
     with pytest.raises(FileFormatError, match="layer 'middle'"):
         load_model(saved(tmp_path, lambda config: None, weights=change))
+
+
+def test_operations_are_those_that_keras_saves() -> None:
+    """Of a model that Keras 3.15.1 saved: abs, /, cumsum, tile, and the mask of an Attention that goes on."""
+    folder = Path(__file__).parent / "data" / "models"
+    model = load_model(folder / "operations.keras")
+    with np.load(folder / "operations.npz") as saved:
+        first, second = model.predict({"x": saved["x"], "ids": saved["ids"]}, verbose=0)
+        np.testing.assert_allclose(first, saved["a"], rtol=1e-6, atol=1e-7)
+        np.testing.assert_allclose(second, saved["b"], rtol=1e-6, atol=1e-7)

@@ -191,7 +191,8 @@ def _operator(name: str, swapped: bool = False) -> Any:
 
 _OPERATORS = {
     "Add": "add radd", "Subtract": "sub rsub", "Multiply": "mul rmul", "Matmul": "matmul rmatmul",
-    "Divide": "truediv rtruediv", "FloorDivide": "floordiv rfloordiv", "Mod": "mod rmod", "Power": "pow rpow",
+    "TrueDivide": "truediv rtruediv", "FloorDivide": "floordiv rfloordiv",
+    "Mod": "mod rmod", "Power": "pow rpow",
     "LogicalAnd": "and rand", "LogicalOr": "or ror", "LogicalXor": "xor rxor", "Less": "lt",
     "LessEqual": "le", "Greater": "gt", "GreaterEqual": "ge", "NotEqual": "ne", "Negative": "neg",
     "Absolute": "abs", "LogicalNot": "invert", "GetItem": "getitem",

@@ -22,7 +22,7 @@ from dense_cli.layers.operation import Operation
 
 _NUMPY = {
     "Absolute", "Add", "All", "Any", "Argmax", "Argmin", "BroadcastTo", "Ceil", "Clip", "Concatenate",
-    "Cos", "CumSum", "Divide", "Equal", "Exp", "ExpandDims", "Expm1", "Flip", "Floor", "FloorDivide",
+    "Cos", "Cumsum", "Divide", "Equal", "Exp", "ExpandDims", "Expm1", "Flip", "Floor", "FloorDivide",
     "Greater", "GreaterEqual", "Isfinite", "Isinf", "Isnan", "Less", "LessEqual", "Log", "Log1p",
     "LogicalAnd", "LogicalNot", "LogicalOr", "LogicalXor", "Matmul", "Max", "Maximum", "Mean", "Min",
     "Minimum", "Mod", "Moveaxis", "Multiply", "Negative", "NotEqual", "OnesLike", "Outer", "Power",
@@ -104,8 +104,16 @@ def _cast(x: Any, dtype: str) -> Any:
     return np.asarray(x).astype(array_dtype(dtype))
 
 
+def _convert_to_tensor(x: Any, dtype: Any = None, sparse: Any = None, ragged: Any = None) -> Any:
+    return np.asarray(x) if dtype is None else _cast(x, dtype)
+
+
 def _reshape(x: Any, newshape: Any) -> Any:
     return np.reshape(x, newshape)
+
+
+def _tile(x: Any, repeats: Any) -> Any:
+    return np.tile(x, repeats)
 
 
 def _broadcast_to(x: Any, shape: Any) -> Any:
@@ -117,12 +125,13 @@ def _clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 _SPECIAL: dict[str, Callable[..., Any]] = {
-    "Abs": np.absolute,
     "BroadcastTo": _broadcast_to,
     "Cast": _cast,
     "Clip": _clip,
+    "ConvertToTensor": _convert_to_tensor,
     "GetItem": _get_item,
     "Reshape": _reshape,
+    "Tile": _tile,
 }
 
 _classes: dict[str, type[Function]] = {}
@@ -137,10 +146,10 @@ def find(name: str) -> type[Function] | None:
     if name not in _classes:
         function = _SPECIAL.get(name)
         module = "keras.src.ops.numpy"
-        if name == "Cast":
+        if name in ("Cast", "ConvertToTensor"):
             module = "keras.src.ops.core"
         elif function is None and name in _NUMPY:
-            function = getattr(np, "cumsum" if name == "CumSum" else to_snake_case(name))
+            function = getattr(np, to_snake_case(name))
         elif function is None and name in _ACTIVATIONS:
             function, module = _ACTIVATION_NAMES[_ACTIVATIONS[name]], "keras.src.ops.nn"
         if function is None:

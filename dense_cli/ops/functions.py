@@ -18,21 +18,29 @@ from dense_cli.layers.dtype_policy import array_dtype, round_to, standardize_dty
 from dense_cli.layers.keras_tensor import KerasTensor, any_symbolic
 from dense_cli.ops import Function, find
 
-_REDUCTION = "axis keepdims"
-_ARGUMENTS = {
-    "All": _REDUCTION, "Any": _REDUCTION, "Argmax": _REDUCTION, "Argmin": _REDUCTION, "BroadcastTo": "shape",
-    "Cast": "dtype", "Clip": "x_min x_max", "Concatenate": "axis", "CumSum": "axis", "Elu": "alpha",
-    "ExpandDims": "axis", "Flip": "axis", "Gelu": "approximate", "LeakyRelu": "negative_slope",
-    "LogSoftmax": "axis", "Max": _REDUCTION, "Mean": _REDUCTION, "Min": _REDUCTION,
-    "Moveaxis": "source destination", "Prod": _REDUCTION, "Repeat": "repeats axis", "Reshape": "newshape",
-    "Roll": "shift axis", "Softmax": "axis", "Squeeze": "axis", "Stack": "axis", "Std": _REDUCTION,
-    "Sum": _REDUCTION, "Swapaxes": "axis1 axis2", "Transpose": "axes", "Var": _REDUCTION,
+_REDUCTION = {"axis": None, "keepdims": False}
+_EXTREME = _REDUCTION | {"initial": None}
+_REQUIRED: Any = ...
+_ARGUMENTS: dict[str, dict[str, Any]] = {
+    "All": _REDUCTION, "Any": _REDUCTION, "Argmax": _REDUCTION, "Argmin": _REDUCTION,
+    "BroadcastTo": {"shape": _REQUIRED}, "Cast": {"dtype": _REQUIRED}, "Celu": {"alpha": 1.0},
+    "Clip": {"x_min": _REQUIRED, "x_max": _REQUIRED}, "Concatenate": {"axis": 0},
+    "Cumsum": {"axis": None, "dtype": None}, "Elu": {"alpha": 1.0}, "ExpandDims": {"axis": _REQUIRED},
+    "Flip": {"axis": None}, "Gelu": {"approximate": True}, "Glu": {"axis": -1},
+    "HardShrink": {"threshold": 0.5}, "LeakyRelu": {"negative_slope": 0.2}, "LogSoftmax": {"axis": -1},
+    "Max": _EXTREME, "Mean": _REDUCTION, "Min": _EXTREME,
+    "Moveaxis": {"source": _REQUIRED, "destination": _REQUIRED}, "OnesLike": {"dtype": None},
+    "Prod": _REDUCTION | {"dtype": None}, "Repeat": {"repeats": _REQUIRED, "axis": None},
+    "Reshape": {"newshape": _REQUIRED}, "Roll": {"shift": _REQUIRED, "axis": None}, "Round": {"decimals": 0},
+    "SoftShrink": {"threshold": 0.5}, "Softmax": {"axis": -1}, "Squeeze": {"axis": None},
+    "Stack": {"axis": 0},
+    "Std": _REDUCTION, "Sum": _REDUCTION, "Swapaxes": {"axis1": _REQUIRED, "axis2": _REQUIRED},
+    "Tile": {"repeats": _REQUIRED}, "Transpose": {"axes": None}, "Var": _REDUCTION,
+    "ZerosLike": {"dtype": None},
 }  # fmt: skip
-"""Operation -> the names of Keras' arguments behind its first tensor. The others take tensors alone."""
+"""Operation -> Keras' arguments behind its first tensor, and their defaults; others take tensors alone."""
 
-_CLASSES = {"cumsum": "CumSum"}
-_DEFAULTS = {"Gelu": {"approximate": True}}
-"""What Keras' function has by default and the activation of that name has not."""
+_CLASSES = {"abs": "Absolute"}
 
 
 def function(name: str) -> Callable[..., Any] | None:
@@ -51,10 +59,10 @@ def function(name: str) -> Callable[..., Any] | None:
         return None
 
     def of_tensors(*args: Any, **kwargs: Any) -> Any:
-        names = _ARGUMENTS.get(title, "").split()
+        names = _ARGUMENTS.get(title, {})
         tensors = args[:1] if names else args
-        arguments = dict(zip(names, args[1:], strict=False)) if names else {}
-        arguments = _DEFAULTS.get(title, {}) | arguments
+        arguments = {key: value for key, value in names.items() if value is not _REQUIRED}
+        arguments |= dict(zip(names, args[1:], strict=False)) if names else {}
         arguments |= {key: value for key, value in kwargs.items() if key in names}
         tensors = (*tensors, *(value for key, value in kwargs.items() if key not in names))
         if any_symbolic(tensors):
