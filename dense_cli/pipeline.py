@@ -169,11 +169,13 @@ class _Worker:
         self.temperature = self.wide.type(temperature)
         self.bias = None if layer is None else layer.bias
         if self.bias is not None and temperature != 1:
-            self.bias = self.bias / self.temperature
+            with np.errstate(all="ignore"):
+                self.bias = self.bias / self.temperature
         if layer is not None:
             self.kernel = layer.kernel.astype(self.wide, copy=False)
             if temperature != 1:
-                self.kernel = self.kernel / self.temperature
+                with np.errstate(all="ignore"):
+                    self.kernel = self.kernel / self.temperature
             if self.kernel.shape[0] != features:
                 raise ShapeError(
                     f"{self.name}: last axis is {features}, the kernel expects {self.kernel.shape[0]} "
@@ -201,7 +203,8 @@ class _Worker:
         at = block.start % self.rows
         logits = buffer[at : at + len(x)]
         if self.layer is None:
-            np.divide(x, self.temperature, out=logits)
+            with np.errstate(all="ignore"):
+                np.divide(x, self.temperature, out=logits)
             if self.sums_to_one:
                 require_distributions(logits, block, self.name, self.dtype, mask)
         else:

@@ -102,3 +102,20 @@ def test_what_has_no_temperature_is_refused(args: list[str], message: str, run: 
     np.save("t.npy", np.array([0, 1, 0]))
     ran = run("predict", *args)
     assert (ran.code, ran.out, message in ran.err) == (2, b"", True)
+
+
+@pytest.mark.parametrize("options", [("--logits",), ("-u", "2", "--kernel-initializer", "identity")])
+def test_a_logit_that_overflows_leaves_its_row_without_a_class(
+    options: tuple[str, ...], run: Run, here: Path
+) -> None:
+    np.save("x.npy", np.array([[3e38, 0.0], [1.0, 2.0]], np.float32))
+    ran = run("predict", "x.npy", *options, "--temperature", 0.5, "--show", "classes", "-f", "csv")
+    assert (ran.text, ran.code) == ("sample,class\n0,\n1,1\n", 0)
+    assert ran.err.startswith("Note: 1 row has NaN or infinity")
+    assert len(ran.err.splitlines()) == 1
+
+
+def test_weights_that_overflow_give_no_warning(run: Run, here: Path) -> None:
+    np.savez("w.npz", kernel=np.full((2, 2), 3e38, np.float32), bias=np.full(2, 3e38, np.float32))
+    ran = run("predict", "[[1, 2]]", "-w", "w.npz", "-a", "softmax", "--temperature", 0.5, "-f", "csv")
+    assert (ran.code, "Warning" in ran.err) == (0, False)
