@@ -33,11 +33,9 @@ if TYPE_CHECKING:
     from dense_cli.models.functional import Functional, Seen
     from dense_cli.models.open import OpenedModel
     from dense_cli.models.parts import Part
-    from dense_cli.run import Shape
-    from dense_cli.sources.fit import Fit
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.open import Request, Values
-    from dense_cli.sources.source import Places, Source
+    from dense_cli.sources.source import Source
     from dense_cli.sources.text_input import TextOptions
     from dense_cli.views.evaluate import Result
 
@@ -154,7 +152,9 @@ class Plan(HeadOptions):
             lead = (opened.samples, *lead[1:])
         fit = known = None
         if not isinstance(source, ArraySource):
-            source, fit, known = _watched(source, lead)
+            from dense_cli.sources.fit import watched
+
+            source, fit, known = watched(source, lead)
         if self.batch is not None and opened is None:
             source = _pick(source, self.batch)
         source = self._by_sample(source)
@@ -378,23 +378,6 @@ def _with_time(source: Source, mask: Mask) -> Source:
     from dense_cli.sources.front import find_time
 
     return find_time(source, mask.time)
-
-
-def _watched(source: Source, lead: Shape) -> tuple[Source, Fit | None, Places | None]:
-    """Hold what will be said of a stream's samples, masks and targets, against them as they come.
-
-    Samples that are known, and differ in time steps, are held against it at once: by the places returned.
-    """
-    from dense_cli.sources.fit import Fit
-    from dense_cli.sources.placed import PlacedSource
-    from dense_cli.sources.streamed import StreamSource
-
-    fit = Fit(source.name)
-    if isinstance(source, PlacedSource) and source.whole:
-        return source, fit, source.places
-    if not isinstance(source, StreamSource) or lead[0] is not None or source.stated:
-        return source, None, None
-    return source.through(fit.watch), fit, None
 
 
 def _pick(source: Source, batch: int | slice) -> Source:

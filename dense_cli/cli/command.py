@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any, TypeVar
+
 import click
 from click.types import OptionHelpExtra
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 # Where --help shows an option. Commands have the headings of which they have options.
 HEADINGS = {
@@ -79,3 +84,24 @@ class Unbounded(click.Option):
         extra = super().get_help_extra(ctx)
         extra.pop("range", None)
         return extra
+
+
+def complete(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
+    """Return a function of `completing` that is imported when a shell asks."""
+
+    def items(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
+        from dense_cli.cli import completing
+
+        found: list[Any] = getattr(completing, what)(ctx, param, incomplete)
+        return found
+
+    return items
+
+
+def bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(function: F) -> F:
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return decorate

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 from dense_cli.cli.types import TOLERANCE
 from dense_cli.files.formats import holding
 
@@ -35,8 +35,8 @@ compared. With --input NAME=FILE for each of several inputs, B is the only argum
 
 
 @click.command(cls=Command, help=HELP)
-@click.argument("first", metavar="A", shell_complete=opts.complete("arrays"))
-@click.argument("second", metavar="B", required=False, shell_complete=opts.complete("arrays"))
+@click.argument("first", metavar="A", shell_complete=complete("arrays"))
+@click.argument("second", metavar="B", required=False, shell_complete=complete("arrays"))
 @opts.model_options
 @click.option("--logits", is_flag=True, help="A and B hold logits, not probabilities.")
 @click.option(
@@ -114,17 +114,12 @@ def compare(
 
     if logits and classes:
         raise click.UsageError("expected one of --logits and --classes")
-    if key is not None and (key_a is not None or key_b is not None):
-        raise click.UsageError("expected --key for both, or --key-a and --key-b")
-    keys = (key_a or key, key_b or key)
+    keys = _keys(key, key_a, key_b)
     limits = Limits(atol, rtol, max_flips, max_kl, equal_nan)
-    if inputs and second is None:
-        first, second = "", first
-    elif inputs or second is None:
-        raise click.UsageError("expected A and B, or B and --input NAME=FILE of a model of several inputs")
+    given, second = _sides(first, second, inputs)
     try:
         compared = comparing.compare(
-            _plan(dict(inputs) if inputs else first, keys[0], memory, of_model),
+            _plan(given, keys[0], memory, of_model),
             second,
             kind="logits" if logits else "classes" if classes else None,
             limits=limits,
@@ -147,6 +142,24 @@ def compare(
             write_table(out, compared, screen_of(output))
     if compared.differ:
         sys.exit(1)
+
+
+def _keys(key: str | None, key_a: str | None, key_b: str | None) -> tuple[str | None, str | None]:
+    """Return the names of the arrays of A and of B."""
+    if key is not None and (key_a is not None or key_b is not None):
+        raise click.UsageError("expected --key for both, or --key-a and --key-b")
+    return key_a or key, key_b or key
+
+
+def _sides(
+    first: str, second: str | None, inputs: tuple[tuple[str, str], ...]
+) -> tuple[str | dict[str, str], str]:
+    """Return A and B; with --input, whose files are A, B is the only argument."""
+    if inputs and second is None:
+        return dict(inputs), first
+    if inputs or second is None:
+        raise click.UsageError("expected A and B, or B and --input NAME=FILE of a model of several inputs")
+    return first, second
 
 
 def _plan(

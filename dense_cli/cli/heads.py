@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 
 HELP = """List every head that a weights file holds: its Dense and TimeDistributed(Dense) layers.
 
@@ -19,7 +19,7 @@ name or the path of a head is what --head takes.
 
 
 @click.command(cls=Command, help=HELP)
-@click.argument("file", shell_complete=opts.complete("weights"))
+@click.argument("file", shell_complete=complete("weights"))
 @opts.output_options("table", "json")
 @opts.memory_option
 def heads(file: str, format: str | None, output: str | None, memory: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 from dense_cli.files.formats import holding
 
 HELP = """Say what an array file, a weights file or a model holds.
@@ -28,7 +28,7 @@ With --model FILE is the model's own input, and what the model gives is describe
 
 
 @click.command(cls=Command, help=HELP)
-@click.argument("file", required=False, shell_complete=opts.complete("anything"))
+@click.argument("file", required=False, shell_complete=complete("anything"))
 @opts.model_options
 @click.option("--input-format", type=click.Choice(holding("arrays")), help="Format of an array file.")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")

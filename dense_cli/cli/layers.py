@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 from dense_cli.cli.types import TOLERANCE
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ where one is beyond --atol and --rtol.
 
 
 @click.command(cls=Command, help=HELP)
-@click.argument("model", shell_complete=opts.complete("models"))
+@click.argument("model", shell_complete=complete("models"))
 @opts.input_argument
 @opts.named_inputs_option
 @opts.text_options

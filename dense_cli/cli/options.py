@@ -3,45 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
 
 import click
 
-from dense_cli.cli.command import Unbounded
-from dense_cli.cli.types import AT_LEAST, INDEX, NAMED_FILE, SIZE, TEMPERATURE
+from dense_cli.cli.command import F, Unbounded, bundle, complete
+from dense_cli.cli.types import INDEX, NAMED_FILE, SIZE, TEMPERATURE
 from dense_cli.files.formats import holding
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def complete(what: str) -> Callable[[click.Context, click.Parameter, str], list[Any]]:
-    """Return a function of `completing` that is imported when a shell asks."""
-
-    def items(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[Any]:
-        from dense_cli.cli import completing
-
-        found: list[Any] = getattr(completing, what)(ctx, param, incomplete)
-        return found
-
-    return items
-
 
 input_argument = click.argument("input", metavar="[INPUT]", required=False, shell_complete=complete("arrays"))
 
 
-def _bundle(*options: Callable[[F], F]) -> Callable[[F], F]:
-    def decorate(function: F) -> F:
-        for option in reversed(options):
-            function = option(function)
-        return function
-
-    return decorate
-
-
 key_option = click.option("--key", metavar="NAME", help="Which array of a file that holds several.")
 
-input_options = _bundle(
+input_options = bundle(
     click.option(
         "--input-format",
         type=click.Choice(holding("arrays")),
@@ -81,7 +56,7 @@ named_inputs_option = click.option(
     help="An input of a model of several, in place of INPUT; repeatable.",
 )
 
-text_options = _bundle(
+text_options = bundle(
     click.option(
         "--input-labels",
         metavar="FILE",
@@ -96,7 +71,7 @@ text_options = _bundle(
     click.option("--reverse", is_flag=True, help="The steps of a text in reverse order, padding included."),
 )
 
-model_options = _bundle(
+model_options = bundle(
     click.option(
         "-m",
         "--model",
@@ -123,7 +98,7 @@ temperature_option = click.option(
     help="Divides the logits: above 1 less sure, below 1 surer.  [default: 1]",
 )
 
-holds_options = _bundle(
+holds_options = bundle(
     model_options,
     click.option("--logits", is_flag=True, help="INPUT holds logits: softmax (or -a) is all that runs."),
     temperature_option,
@@ -132,7 +107,7 @@ holds_options = _bundle(
     ),
 )
 
-layer_options = _bundle(
+layer_options = bundle(
     click.option(
         "-u",
         "--units",
@@ -192,7 +167,7 @@ layer_options = _bundle(
     ),
 )
 
-weight_options = _bundle(
+weight_options = bundle(
     click.option(
         "-w",
         "--weights",
@@ -216,7 +191,7 @@ weight_options = _bundle(
     ),
 )
 
-mask_options = _bundle(
+mask_options = bundle(
     click.option(
         "--lengths",
         metavar="FILE",
@@ -249,7 +224,7 @@ top_option = click.option(
     metavar="K",
     help="Only the K likeliest classes, ties by lower class number.",
 )
-labels_options = _bundle(
+labels_options = bundle(
     click.option(
         "--labels",
         metavar="FILE",
@@ -277,7 +252,7 @@ measure_option = click.option(
     multiple=True,
     help="A measure of each row; repeatable. Entropy is in nats.",
 )
-targets_options = _bundle(
+targets_options = bundle(
     click.option(
         "--targets",
         metavar="FILE",
@@ -286,7 +261,7 @@ targets_options = _bundle(
     ),
     click.option("--ignore-index", type=int, metavar="N", help="Targets that do not count, such as -100."),
 )
-measure_options = _bundle(
+measure_options = bundle(
     measure_option,
     targets_options,
     click.option(
@@ -311,19 +286,7 @@ precision_option = click.option(
     help="Digits after the point in a table.",
 )
 
-fit_temperature_option = click.option(
-    "--fit-temperature",
-    is_flag=True,
-    help="Find the --temperature of the least loss, and use it; needs --targets.",
-)
-fail_under_option = click.option(
-    "--fail-under",
-    type=AT_LEAST,
-    metavar="NAME=X",
-    help="Exit code 1 where accuracy (or top-k-accuracy) is less; needs --targets.",
-)
-
-select_options = _bundle(
+select_options = bundle(
     click.option(
         "--sort",
         type=click.Choice(["confidence", "margin", "entropy", "loss"]),
@@ -340,7 +303,7 @@ select_options = _bundle(
     click.option("--wrong", is_flag=True, help="Only rows whose class is not that of --targets."),
 )
 
-table_options = _bundle(
+table_options = bundle(
     click.option(
         "-n",
         "--limit",
@@ -357,7 +320,7 @@ table_options = _bundle(
 
 def output_options(*formats: str) -> Callable[[F], F]:
     """Return -f and -o for these formats, of which the first is the default."""
-    return _bundle(
+    return bundle(
         click.option(
             "-f",
             "--format",
@@ -380,7 +343,7 @@ memory_option = click.option(
 
 no_progress_option = click.option("--no-progress", is_flag=True, help="No progress bar on a terminal.")
 
-work_options = _bundle(
+work_options = bundle(
     click.option(
         "--threads",
         type=click.IntRange(1, 1024),
@@ -397,7 +360,7 @@ work_options = _bundle(
 )
 
 # What predict and slice have in common, which is all that a run can be asked.
-run_options = _bundle(
+run_options = bundle(
     holds_options,
     layer_options,
     weight_options,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 from dense_cli.cli.records import takes_plan
 from dense_cli.cli.types import INDEX
 
@@ -69,7 +69,7 @@ samples the first is drawn: -b picks another, and -t time steps. A file needs th
     "-o",
     "--output",
     metavar="FILE",
-    shell_complete=opts.complete("anything"),
+    shell_complete=complete("anything"),
     help="Draw into FILE (.svg, .png, .pdf) in place of the terminal.",
 )
 @click.option(

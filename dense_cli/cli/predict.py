@@ -9,10 +9,23 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
 from dense_cli.cli.records import takes_plan
+from dense_cli.cli.types import AT_LEAST
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
+
+fit_temperature_option = click.option(
+    "--fit-temperature",
+    is_flag=True,
+    help="Find the --temperature of the least loss, and use it; needs --targets.",
+)
+fail_under_option = click.option(
+    "--fail-under",
+    type=AT_LEAST,
+    metavar="NAME=X",
+    help="Exit code 1 where accuracy (or top-k-accuracy) is less; needs --targets.",
+)
 
 HELP = """Print the probabilities and the class of every sample and time step.
 
@@ -32,8 +45,8 @@ features, a batch of them (batch, features), or time steps (batch, time, …, fe
 @click.command(cls=Command, help=HELP)
 @opts.input_argument
 @opts.run_options
-@opts.fail_under_option
-@opts.fit_temperature_option
+@fail_under_option
+@fit_temperature_option
 @takes_plan
 def predict(
     plan: Plan,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 from dense_cli.cli.records import takes_plan
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ largest loss first, or without --targets the smallest margin.
     metavar="FILE",
     default="report.html",
     show_default=True,
-    shell_complete=opts.complete("anything"),
+    shell_complete=complete("anything"),
     help="The page; - is standard output.",
 )
 @opts.work_options

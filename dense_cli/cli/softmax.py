@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 from dense_cli.cli.records import standard_input
 
 HELP = """Take a softmax apart: logit, minus the maximum, exp, divided by the sum.
@@ -21,7 +21,7 @@ no exp overflows: that changes no quotient. The numbers are float64.
 
 
 @click.command(cls=Command, help=HELP)
-@click.argument("logits", required=False, shell_complete=opts.complete("arrays"))
+@click.argument("logits", required=False, shell_complete=complete("arrays"))
 @opts.temperature_option
 @opts.labels_options
 @opts.key_option

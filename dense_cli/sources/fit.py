@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.sources.masks import Mask
-from dense_cli.sources.source import Chunk, Places
+from dense_cli.sources.source import Chunk, Places, Source
 
 if TYPE_CHECKING:
     from dense_cli.sources.targets import Targets
@@ -120,3 +120,19 @@ class Fit:
                 f"mask: expected the {most} time steps of the longest sample of {self.name}, "
                 f"found {steps.shape[1]}"
             )
+
+
+def watched(source: Source, lead: tuple[int | None, ...]) -> tuple[Source, Fit | None, Places | None]:
+    """Hold what will be said of a stream's samples, masks and targets, against them as they come.
+
+    Samples that are known, and differ in time steps, are held against it at once: by the places returned.
+    """
+    from dense_cli.sources.placed import PlacedSource
+    from dense_cli.sources.streamed import StreamSource
+
+    fit = Fit(source.name)
+    if isinstance(source, PlacedSource) and source.whole:
+        return source, fit, source.places
+    if not isinstance(source, StreamSource) or lead[0] is not None or source.stated:
+        return source, None, None
+    return source.through(fit.watch), fit, None
