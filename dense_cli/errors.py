@@ -67,8 +67,11 @@ class MissingExtraError(DenseCliError):
         )
 
 
+_MOST = 50  # names that a message lists: a graph may have thousands
+
+
 def nearest(name: str, known: list[str]) -> str:
-    """Return a question that names near misses among ``known``, else a list of all of them.
+    """Return a question that names near misses among ``known``, else a list of them.
 
     >>> nearest("softmx", ["softmax", "relu"]), nearest("x", ["softmax", "relu"])
     ("did you mean 'softmax'?", 'known are softmax, relu')
@@ -78,4 +81,5 @@ def nearest(name: str, known: list[str]) -> str:
     near = get_close_matches(name.lower(), known, n=3, cutoff=0.6)
     if near:
         return "did you mean " + " or ".join(repr(n) for n in near) + "?"
-    return "known are " + ", ".join(known)
+    more = f" and {len(known) - _MOST} more" if len(known) > _MOST else ""
+    return f"known are {', '.join(known[:_MOST])}{more}"

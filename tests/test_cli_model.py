@@ -184,6 +184,11 @@ def test_a_container_holds_the_inputs_by_name(run: Run) -> None:
             "Hint: name one with --until",
         ),
         (
+            "predict x.npy -m two.keras --until cls",
+            "two.keras: the model has 2 inputs, left, right, and x.npy holds one array\n"
+            "Hint: an NPZ or a JSON object has them by name, or --input NAME=FILE each",
+        ),
+        (
             "predict --input french=x.npy -m translate.keras",
             "translate.keras: expected the inputs english, found french",
         ),
@@ -194,6 +199,7 @@ def test_what_does_not_fit_the_model_is_named(run: Run, line: str, message: str)
     np.save("one.npy", np.zeros((5, 32), "f4"))
     Path("translate.keras").symlink_to(TRANSLATE)
     Path("rnn_kinds.keras").symlink_to(DATA / "rnn_kinds.keras")
+    Path("two.keras").symlink_to(DATA / "onnx" / "two.keras")
     ran = run(*line.split())
     assert (ran.code, ran.out, ran.err) == (2, b"", f"Error: {message}\n")
 

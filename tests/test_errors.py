@@ -280,3 +280,8 @@ def test_every_error_is_a_value_error_with_a_hint_or_none() -> None:
 )
 def test_a_near_name_is_offered_and_else_all(name: str, expected: str) -> None:
     assert errors.nearest(name, ["relu", "softmax"]) == expected
+
+
+def test_of_thousands_of_names_fifty_are_listed() -> None:
+    names = [f"v{i}" for i in range(3000)]
+    assert errors.nearest("zzz", names) == f"known are {', '.join(names[:50])} and 2950 more"

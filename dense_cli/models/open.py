@@ -254,9 +254,18 @@ def _sources(
         return [opened(given[name], request.key) for name in names]
     if len(names) == 1:
         return [opened(given, request.key)]
-    if given == "-" or not isinstance(given, str):
+    if given == "-" or not isinstance(given, str) or _holds_one(given):
+        one = f", and {given} holds one array" if isinstance(given, str) and given != "-" else ""
         raise ConfigError(
-            f"{file}: the model has {len(names)} inputs: {listed(names)}",
+            f"{file}: the model has {len(names)} inputs, {listed(names)}{one}",
             hint="an NPZ or a JSON object has them by name, or --input NAME=FILE each",
         )
     return [opened(given, name) for name in names]
+
+
+def _holds_one(path: str) -> bool:
+    """Whether a file is of a format that holds a single array, by its suffix."""
+    from dense_cli.files.formats import by_suffix
+
+    row = by_suffix(path, "arrays")
+    return row is not None and row.name in ("npy", "csv", "jsonl")
