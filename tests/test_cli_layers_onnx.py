@@ -379,8 +379,8 @@ def test_every_output_of_a_layer_is_looked_for(run: Run) -> None:
 )
 def test_a_softmax_whose_rows_are_moved_gives_classes(run: Run, nodes: list[Any], classes: bool) -> None:
     arrays = {
-        "rows": np.array([-1, 6]),
-        "halves": np.array([-1, 3]),
+        "rows": np.array([3, -1, 1, 6]),
+        "halves": np.array([3, -1, 3]),
         "first": np.array([1]),
         "last": np.array([-1]),
     }
@@ -487,3 +487,26 @@ def test_a_value_that_claims_much_memory_is_refused_by_who_runs_it(run: Run) -> 
     assert (ran.code, ran.out) == (2, b"")
     assert ran.err.startswith("Error: m.onnx: ONNX Runtime")
     assert ran.err.count("\n") == 1
+
+
+def test_info_tells_what_a_graph_does_not_state(run: Run) -> None:
+    nodes = [node("Relu", "x", "h"), node("SequenceConstruct", "h h", "y")]
+    save("m.onnx", nodes, {}, ["n", 6])
+    model = json.loads(run("info", "m.onnx", "-f", "json").text)["model"]
+    assert model["outputs"] == [{"name": "y", "shape": None, "dtype": "?"}]
+    assert model["inputs"] == [{"name": "x", "shape": [None, 6], "dtype": "float32"}]
+
+
+def test_an_output_without_samples_on_its_first_axis_is_refused(run: Run) -> None:
+    nodes = [node("Transpose", "x", "by_time", perm=[1, 0, 2]), node("ReduceSum", "x", "y", keepdims=0)]
+    save("m.onnx", nodes, {}, ["n", 4, 6])
+    np.save("x.npy", X[:60].reshape(15, 4, 6))
+    for until, shape in (("by_time", "(4, 3, 6)"), ("y", "()")):
+        ran = run("predict", "x.npy", "-m", "m.onnx", "--until", until)
+        assert (ran.code, ran.out, ran.err) == (
+            2,
+            b"",
+            f"Error: m.onnx: {until!r} has shape {shape} for 3 samples: expected them on its first axis\n",
+        )
+        ran = run("check", "x.npy", "-m", "m.onnx", "--until", until)
+        assert ran.err == f"Error: m.onnx: the samples are not the first axis of {until!r}\n"

@@ -61,15 +61,46 @@ class OnnxModel:
         self.outputs = [value_of(x, file) for x in session.get_outputs() if x.name == output]
         fixed = self.inputs[0].shape[0] if self.inputs and self.inputs[0].shape else None
         self.size = fixed or SAMPLES
+        self._fixed = fixed is not None
+        self._known = False  # whether the output's first axis is that of samples
 
     def __call__(self, inputs: NDArray[Any] | Sequence[NDArray[Any]]) -> NDArray[Any]:
         """Return the output of an array, or of a list of them.
 
         Raises:
             FileFormatError: ONNX Runtime cannot run it on them.
+            ConfigError: the output's first axis is not that of the samples.
         """
         given = feed(self.inputs, inputs)
+        if not self._known:
+            require_samples(self._shape_of_some(given), self.outputs[0].name, self._file)
+            self._known = True
         return np.asarray(run_session(self._session, [self.outputs[0].name], given, self._file)[0])
+
+    def _shape_of_some(self, given: dict[str, NDArray[Any]]) -> tuple[int, tuple[int, ...]]:
+        """Return a number of samples, and the shape of the output for as many."""
+        count = self.size if self._fixed else 3
+        some = {name: np.resize(x[:1], (count, *x.shape[1:])) for name, x in given.items()}
+        (output,) = run_session(self._session, [self.outputs[0].name], some, self._file)
+        return count, np.shape(output)
+
+
+def require_samples(found: tuple[int, tuple[int, ...]], name: str, file: str) -> None:
+    """Refuse an output whose first axis is not that of the samples.
+
+    Args:
+        found: a number of samples, and the shape of the output for as many.
+        name: the output's.
+        file: the model.
+
+    Raises:
+        ConfigError: the message has both.
+    """
+    count, shape = found
+    if shape[:1] != (count,):
+        raise ConfigError(
+            f"{file}: {name!r} has shape {shape} for {count} samples: expected them on its first axis"
+        )
 
 
 def feed(own: Sequence[Any], inputs: NDArray[Any] | Sequence[NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -113,15 +144,16 @@ def open_onnx(file: str, until: str | None, memory: int | None) -> tuple[OnnxMod
     return opened, name, gives_softmax(model, name, len(output.shape))
 
 
-def inputs_of(file: str, memory: int | None) -> list[OnnxValue]:
-    """Return what a model takes, as its graph says it, without opening it in ONNX Runtime.
+def shapes_of_inputs(file: str, memory: int | None) -> dict[str, tuple[int | None, ...]]:
+    """Return the shapes of what a model takes, as its graph states them; ONNX Runtime is not asked.
 
     Raises:
         MissingExtraError, FileFormatError: as `open_onnx` does.
     """
     graph = read_model(file, memory).graph
     constants = {tensor.name for tensor in graph.initializer}
-    return [_stated(x, file) for x in graph.input if x.name not in constants]
+    stated = (_stated(x) for x in graph.input if x.name not in constants)
+    return {name: shape or () for name, shape, _ in stated}
 
 
 def describe_onnx(file: str, memory: int | None = None) -> ModelDescription:
@@ -137,7 +169,7 @@ def describe_onnx(file: str, memory: int | None = None) -> ModelDescription:
     constants = {tensor.name for tensor in graph.initializer}
     weights = [math.prod(tensor.dims) for tensor in graph.initializer if tensor.data_type not in COUNTS]
     inputs, outputs = (
-        tuple(ModelValue(*_stated(x, file)) for x in values if x.name not in constants)
+        tuple(ModelValue(*_stated(x)) for x in values if x.name not in constants)
         for values in (graph.input, graph.output)
     )
     refusal = None
@@ -155,7 +187,7 @@ def describe_onnx(file: str, memory: int | None = None) -> ModelDescription:
         inputs=inputs,
         outputs=outputs,
         layers=len(graph.node),
-        parameters=sum(weights),
+        parameters=min(sum(weights), 2**63 - 1),
         refusal=refusal,
     )
 
@@ -164,17 +196,22 @@ def _opsets(model: Any) -> list[str]:
     return [f"{o.domain + ' ' if o.domain else ''}opset {o.version}" for o in model.opset_import]
 
 
-def _stated(x: Any, file: str) -> OnnxValue:
-    """Return a value as the graph states it."""
+def _stated(x: Any) -> tuple[str, tuple[int | None, ...] | None, str]:
+    """Return the name, shape and dtype of a value as the graph states them; None and ? where it does not."""
     import onnx
 
     tensor = x.type.tensor_type
+    kind = x.type.WhichOneof("value")
+    if kind != "tensor_type":
+        return x.name, None, (kind or "?").removesuffix("_type")
     try:
         dtype = onnx.helper.tensor_dtype_to_np_dtype(tensor.elem_type).name
     except KeyError:
-        raise FileFormatError(f"{file}: {x.name!r}: expected a tensor of numbers") from None
+        dtype = "?"
+    if not tensor.HasField("shape"):
+        return x.name, None, dtype
     sizes = (size.dim_value if size.HasField("dim_value") else 0 for size in tensor.shape.dim)
-    return OnnxValue(x.name, tuple(n if n > 0 else None for n in sizes), dtype)
+    return x.name, tuple(n if n > 0 else None for n in sizes), dtype
 
 
 def with_outputs(model: Any, names: Sequence[str]) -> bytes:

@@ -64,7 +64,7 @@ class OnnxWeight:
     def __init__(self, tensor: Any) -> None:
         self.tensor = tensor
         self.shape = tuple(tensor.dims)
-        self.size = math.prod(self.shape)
+        self.size = min(math.prod(self.shape), 2**63 - 1)  # a claim may be beyond what JSON's readers hold
 
     @property
     def value(self) -> NDArray[Any]:
@@ -122,6 +122,7 @@ class OnnxGraph:
         self._constants: dict[str, list[OnnxWeight]] = {}
         self._axes: dict[str, tuple[int, int] | None] | None = None
         self._session: Any = None
+        self._until: str | None = None
         self._fetched: list[str] = []
         try:
             self._graph = Graph(list(self._nodes()), {}, [])
@@ -217,6 +218,7 @@ class OnnxGraph:
         output = self.outputs[0]
         output._shape, output._dtype = own.shape, own.dtype
         output._shape = with_sizes(own.shape, self, self.inputs, self.size)
+        self._until = until
 
     def __call__(self, inputs: Any) -> Any:
         """Return the outputs of arrays."""
@@ -236,6 +238,8 @@ class OnnxGraph:
         raw = given | dict(zip(self._fetched, arrays, strict=True))
         if self._axes is None:
             self._axes = self._find_axes(given)
+            if self._until is not None and self._axes.get(self._until) != (0, 1):
+                raise ConfigError(f"{self.file}: the samples are not the first axis of {self._until!r}")
         count = len(next(iter(given.values())))
         values = {name: _by_sample(y, self._axes[name], count) for name, y in raw.items()}
         for node in self._graph.nodes:

@@ -209,18 +209,19 @@ def fitting_input(file: str, shape: Shape, memory: int | None = None) -> str | N
     None: it does not, or the file is no model.
     """
     try:
-        inputs = _inputs_of(file, memory)
+        inputs = _shapes_of_inputs(file, memory)
     except (DenseCliError, OSError):
         return None
-    return inputs[0].name if len(inputs) == 1 and fits(shape, inputs[0].shape) else None
+    fitting = [name for name, own in inputs.items() if fits(shape, own)]
+    return fitting[0] if len(inputs) == len(fitting) == 1 else None
 
 
-def _inputs_of(file: str, memory: int | None) -> list[Any]:
+def _shapes_of_inputs(file: str, memory: int | None) -> dict[str, Shape]:
     if is_onnx(file):
-        from dense_cli.models.onnx import inputs_of
+        from dense_cli.models.onnx import shapes_of_inputs
 
-        return list(inputs_of(file, memory))
-    return getattr(load_model(file), "inputs", None) or []
+        return shapes_of_inputs(file, memory)
+    return {x.name: x.shape for x in getattr(load_model(file), "inputs", None) or []}
 
 
 def is_onnx(file: str) -> bool:
