@@ -39,10 +39,7 @@ finding. docs/checks.md says what each check means.
     metavar="NAME",
     help=f"Leave a check out; repeatable. Checks: {', '.join(NAMES)}.",
 )
-@opts.holds_options
-@opts.layer_options
-@opts.weight_options
-@opts.mask_options
+@opts.head_options
 @opts.labels_options
 @opts.input_options
 @opts.output_options("table", "json")

@@ -359,12 +359,17 @@ work_options = bundle(
     ),
 )
 
-# What predict and slice have in common, which is all that a run can be asked.
-run_options = bundle(
+# How outputs come to be: what is held, the layer, its weights, and the steps that count.
+head_options = bundle(
     holds_options,
     layer_options,
     weight_options,
     mask_options,
+)
+
+# What predict and slice have in common, which is all that a run can be asked.
+run_options = bundle(
+    head_options,
     top_option,
     labels_options,
     show_option,

@@ -57,10 +57,7 @@ samples the first is drawn: -b picks another, and -t time steps. A file needs th
     help="A time step, or a slice of them such as 1:3, that is shown; repeatable.  [default: every step]",
 )
 @opts.top_option
-@opts.holds_options
-@opts.layer_options
-@opts.weight_options
-@opts.mask_options
+@opts.head_options
 @opts.labels_options
 @opts.targets_options
 @opts.input_options

@@ -37,10 +37,7 @@ largest loss first, or without --targets the smallest margin.
     metavar="N",
     help="Samples that are shown at most: those that deserve a look.",
 )
-@opts.holds_options
-@opts.layer_options
-@opts.weight_options
-@opts.mask_options
+@opts.head_options
 @opts.labels_options
 @opts.targets_options
 @opts.input_options
