@@ -53,25 +53,28 @@ class LayerChecks:
 
     def findings(self, part: Part, wanted: frozenset[str]) -> list[Finding]:
         """Return what is wrong, of the checks that are wanted."""
+        findings: list[Finding | None] = [*self._of_outputs(part)]
+        findings += [ids.finding(layer.name, _ids(layer) or 0) for layer, ids in self._ids.values()]
+        findings += map(_untrained, _all_layers(part.body))
+        findings += self._of_inputs(part) or [self._of_statistics()]
+        return [finding for finding in findings if finding is not None and finding.check in wanted]
+
+    def _of_outputs(self, part: Part) -> Iterator[Finding]:
+        """Give what is wrong with what layers put out."""
         outputs = set() if part.head is not None else output_operations(part.body)
         faults = find_faults(self._watch, outputs, parents_across(part.body))
         names = {id(layer.operation): layer.name for layer in layers_of(part.body)}
-        found: list[Finding | None] = [
-            Finding(
-                _OF_FAULTS[fault.kind],
-                f"layer {names[id(node.operation)]!r}: {fault.evidence}",
-                fault.advice,
-            )
-            for node in self._watch.nodes
-            for fault in faults[id(node)]
-        ]
-        found += [ids.finding(layer.name, _ids(layer) or 0) for layer, ids in self._ids.values()]
-        found += [_untrained(layer) for layer in _all_layers(part.body)]
+        for node in self._watch.nodes:
+            for fault in faults[id(node)]:
+                evidence = f"layer {names[id(node.operation)]!r}: {fault.evidence}"
+                yield Finding(_OF_FAULTS[fault.kind], evidence, fault.advice)
+
+    def _of_inputs(self, part: Part) -> list[Finding]:
+        """Return what is wrong with what the model is given, held against its first layers."""
         inputs: list[Any] = list(part.body.inputs)
         starts = {id(node_of(x)) for x in inputs}
-        of_inputs = [self._of_input(node) for node in self._watch.nodes if id(node) in starts]
-        found += of_inputs if any(of_inputs) else [self._of_statistics()]
-        return [finding for finding in found if finding is not None and finding.check in wanted]
+        findings = [self._of_input(node) for node in self._watch.nodes if id(node) in starts]
+        return [finding for finding in findings if finding is not None]
 
     def _of_input(self, node: Node) -> Finding | None:
         numbers, name = self._numbers[id(node)], node.operation.name

@@ -54,6 +54,20 @@ class ComparedFiles(NamedTuple):
         return shown(self.labels[number], 200) if named and self.labels is not None else str(number)
 
 
+class _Sides(NamedTuple):
+    """A and B, opened.
+
+    Attributes:
+        numbered: whether both say which samples they hold, or neither does.
+        model: what A went through, as JSON has it.
+    """
+
+    a: Source
+    b: Source
+    numbered: bool
+    model: dict[str, str] | None
+
+
 def compare(
     first: str | Plan,
     second: str,
@@ -92,39 +106,64 @@ def compare(
         DenseCliError, OSError: a file cannot be read, or the two cannot be compared.
     """
     from dense_cli.sources.labels import load_labels
-    from dense_cli.sources.open import Request
-    from dense_cli.views.compare import Comparison, Limits
+    from dense_cli.views.compare import Comparison
 
-    given = _input_of(first)
-    if given == second == "-":
-        raise UsageError("A and B are both standard input: expected one file")
-    of_a, of_b = (Request(key, outputs=True, values=kind or "probabilities") for key in keys)
-    # The format is that of standard input, where one of them is; a file has its suffix.
-    of_files = None if "-" in (given, second) else input_format
-    model = None
-    if isinstance(first, str):
-        a, a_numbered = _open(first, input_format if first == "-" else of_files, of_a, memory)
-    else:
-        plan = replace(first, input_format=input_format if given == "-" else of_files)
-        run = _opened(plan, kind, note)
-        assert run.model is not None
-        a, a_numbered = outputs_of(run, kind), False
-        model = {"file": plan.model or "", "until": run.model.part.layer}
-    b, b_numbered = _open(second, input_format if second == "-" else of_files, of_b, memory)
+    sides = _open_sides(first, second, kind, input_format, keys, memory, note)
+    a, b = sides.a, sides.b
     kind = kind or _kind_of(a, b)
-    if limits is None or not limits.named:
-        limits = Limits.default(limits is not None and limits.equal_nan, a.dtype, b.dtype)
-    elif kind == "classes":
-        limits.require_of_classes()
+    limits = _limits_of(limits, kind, a, b)
     names = None
     if labels is not None:
         names = load_labels(labels, None if kind == "classes" else a.shape[-1], key=labels_key, note=note)
     comparison = Comparison(kind, limits, top_k, most)
-    _add_rows(comparison, a, b, numbered=a_numbered == b_numbered)
+    _add_rows(comparison, sides)
     result = comparison.result()
     return ComparedFiles(
-        (a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names, model
+        (a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names, sides.model
     )
+
+
+def _open_sides(
+    first: str | Plan,
+    second: str,
+    kind: Values | None,
+    input_format: str | None,
+    keys: tuple[str | None, str | None],
+    memory: int | None,
+    note: Callable[[str], None],
+) -> _Sides:
+    """Open A and B; where one of them is standard input, ``input_format`` is that of it alone."""
+    from dense_cli.sources.open import Request
+
+    paths = (_input_of(first), second)
+    if paths == ("-", "-"):
+        raise UsageError("A and B are both standard input: expected one file")
+
+    def format_of(path: str | None) -> str | None:
+        return input_format if path == "-" or "-" not in paths else None
+
+    of_a, of_b = (Request(key, outputs=True, values=kind or "probabilities") for key in keys)
+    model = None
+    if isinstance(first, str):
+        a, a_numbered = _open(first, format_of(first), of_a, memory)
+    else:
+        run = _opened(replace(first, input_format=format_of(paths[0])), kind, note)
+        assert run.model is not None
+        a, a_numbered = outputs_of(run, kind), False
+        model = {"file": first.model or "", "until": run.model.part.layer}
+    b, b_numbered = _open(second, format_of(second), of_b, memory)
+    return _Sides(a, b, a_numbered == b_numbered, model)
+
+
+def _limits_of(limits: Limits | None, kind: Values, a: Source, b: Source) -> Limits:
+    """Return what B may differ by: the limits that are named, else the rounding of the dtypes."""
+    from dense_cli.views.compare import Limits
+
+    if limits is None or not limits.named:
+        return Limits.default(limits is not None and limits.equal_nan, a.dtype, b.dtype)
+    if kind == "classes":
+        limits.require_of_classes()
+    return limits
 
 
 def _input_of(first: str | Plan) -> str | None:
@@ -165,14 +204,15 @@ def outputs_of(run: Run, kind: Values | None = None) -> Source:
     return StreamSource(run.input_name, run.dtype, chunks(), shape)
 
 
-def _add_rows(comparison: Comparison, a: Source, b: Source, *, numbered: bool) -> None:
-    """Compare all rows of two sources; ``numbered``: both say which samples they hold, or neither does."""
+def _add_rows(comparison: Comparison, sides: _Sides) -> None:
+    """Compare all rows of two sources."""
     from dense_cli.pipeline import MEMORY
     from dense_cli.sources.pairs import pairs
     from dense_cli.sources.source import KnownPlaces
 
+    a, b = sides.a, sides.b
     rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
-    for block, left, right in pairs(a, b, rows, numbered=numbered):
+    for block, left, right in pairs(a, b, rows, numbered=sides.numbered):
         if block.mask is not None:
             block = block._replace(places=KnownPlaces(block.places()[block.mask]))
             left, right = left[block.mask], right[block.mask]

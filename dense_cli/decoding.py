@@ -96,30 +96,32 @@ def likeliest(run: Run, rules: Rules, most: int) -> Iterator[tuple[list[Ranked],
             "--beam: a log-probability is that of a distribution: expected activation softmax",
             hint="of logits, -a softmax makes probabilities",
         )
-    sample, search = -1, _search(rules, most)
-    begun = False
+    sample: int | None = None
+    search = _search(rules, most)
     for result in run.results(View(show="log-probabilities", arrays=("log_probabilities",))):
         lines: list[Ranked] = []
         rows = result.arrays["log_probabilities"]
         for at, number in enumerate(result.places[:, 0].tolist()):
-            if number != sample or not begun:
-                lines += _ranked(sample, search, rules) if begun else []
-                sample, search, begun = number, _search(rules, most), True
+            if number != sample:
+                lines += _ranked(sample, search, rules)
+                sample, search = number, _search(rules, most)
             if result.mask is None or result.mask[at]:
                 search.step(rows[at] if result.classes[at] >= 0 else None)
-        if result.whole and begun:
+        if result.whole:
             lines += _ranked(sample, search, rules)
-            begun = False
+            sample = None
         yield lines, result.pause
-    yield _ranked(sample, search, rules) if begun else [], False
+    yield _ranked(sample, search, rules), False
 
 
 def _search(rules: Rules, most: int) -> Search:
     return Paths(most, rules.eos) if rules.blank is None else CtcPrefixes(most, rules.blank)
 
 
-def _ranked(sample: int, search: Search, rules: Rules) -> list[Ranked]:
-    """Return the lines of a sample that has ended."""
+def _ranked(sample: int | None, search: Search, rules: Rules) -> list[Ranked]:
+    """Return the lines of a sample that has ended; None is none."""
+    if sample is None:
+        return []
     left_out = {rules.eos, rules.pad}
     return [
         Ranked(sample, rank, rules.text(c for c in classes if c not in left_out), classes, score)
@@ -174,25 +176,32 @@ def class_number(
         return None
     number = label.removeprefix("#")
     among = number.isdecimal() and len(number) < 19 and int(number) < classes
-    labelled = _labelled(label, option, names or (), file)
+    labelled = _labelled(label, option, names, file)
     if labelled is not None:
         if among and int(number) != labelled:
             named = f", which is '#{number}'" if number == label else ""
             note(f"--{option} {label}: taken as the label of class {labelled}, not as class {number}{named}")
         return labelled
     if names is not None and number == label:
-        known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
-        hint = f"--{option} '#{label}' names the class by its number" if among else None
-        raise ConfigError(f"--{option}: no label {label!r} in {file}; {known}", hint=hint)
+        raise _no_label(label, option, names, file, number=among)
     if not among:
         there = "there are no --labels" if names is None else f"{file} has no such label"
         raise ConfigError(f"--{option}: expected a class number below {classes} ({there}), found {label!r}")
     return int(number)
 
 
-def _labelled(label: str, option: str, names: Sequence[str], file: str | None) -> int | None:
+def _no_label(
+    label: str, option: str, names: Sequence[str], file: str | None, *, number: bool
+) -> ConfigError:
+    """Return the error of a label that a file has not; ``number``: it is the number of a class."""
+    known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
+    hint = f"--{option} '#{label}' names the class by its number" if number else None
+    return ConfigError(f"--{option}: no label {label!r} in {file}; {known}", hint=hint)
+
+
+def _labelled(label: str, option: str, names: Sequence[str] | None, file: str | None) -> int | None:
     """Return the class of a label; None where there is no such label."""
-    classes = [at for at, name in enumerate(names) if name == label]
+    classes = [at for at, name in enumerate(names or ()) if name == label]
     if len(classes) > 1:
         raise ConfigError(
             f"--{option}: {len(classes)} classes are labelled {label!r} in {file}: "

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
+    from dense_cli.files.formats import Format
     from dense_cli.files.tensor import Tensor
     from dense_cli.heads.head import Head, Heads
     from dense_cli.models.description import ModelDescription
@@ -120,27 +121,19 @@ def _model(file: str, memory: int | None) -> ModelDescription | None:
 
 
 def _heads(file: str, memory: int | None, *, asked: bool, model: bool) -> Heads | None:
-    """Return the heads of a weights file, by its suffix, else its first bytes; None for arrays.
+    """Return the heads of a weights file; None for arrays.
 
     ``asked``: an array is asked for; ``model``: the file is a whole model, which may have no head.
     """
     from dense_cli.errors import DenseCliError
-    from dense_cli.files.formats import by_suffix, folder_format
-    from dense_cli.heads import format_of, heads
+    from dense_cli.files.formats import folder_format
+    from dense_cli.heads import heads
     from dense_cli.heads.head import Heads
 
     if os.path.isdir(file) and folder_format(file) is not None:
         return None
-    named = by_suffix(file, "weights") or by_suffix(file, "arrays")
-    if (named is None or "arrays" in named.holds) and (asked or file == "-"):
-        return None
-    if named is not None and "weights" not in named.holds:
-        return None
-    try:
-        format = format_of(file)
-    except DenseCliError:
-        if named is not None and "arrays" not in named.holds:
-            raise
+    format = _format_of_weights(file, asked=asked)
+    if format is None:
         return None
     try:
         return heads(file, memory=memory)
@@ -150,6 +143,24 @@ def _heads(file: str, memory: int | None, *, asked: bool, model: bool) -> Heads 
         if "arrays" not in format.holds:
             raise
         return None  # an NPZ or JSON without a kernel
+
+
+def _format_of_weights(file: str, *, asked: bool) -> Format | None:
+    """Return the format of a weights file, by its suffix, else its first bytes; None for arrays."""
+    from dense_cli.errors import DenseCliError
+    from dense_cli.files.formats import by_suffix
+    from dense_cli.heads import format_of
+
+    named = by_suffix(file, "weights") or by_suffix(file, "arrays")
+    holds = ("arrays", "weights") if named is None else named.holds
+    if "weights" not in holds or ("arrays" in holds and (asked or file == "-")):
+        return None
+    try:
+        return format_of(file)
+    except DenseCliError:
+        if "arrays" in holds:
+            return None
+        raise
 
 
 def _ranges(head: Head, file: str, memory: int | None) -> dict[str, Described]:

@@ -125,7 +125,8 @@ class OnnxGraph:
         self._until: str | None = None
         self._fetched: list[str] = []
         try:
-            self._graph = Graph(list(self._nodes()), {}, [])
+            graph = FileGraph(model, file)
+            self._graph = Graph([*self._inputs(graph), *self._calls(graph)], {}, [])
         except DamagedNodeError as error:
             raise FileFormatError(f"{file}: damaged ONNX model: {error}") from error
         self._graph.operations.extend(node.operation for node in self._graph.nodes)
@@ -140,15 +141,16 @@ class OnnxGraph:
 
     # --- what the file says
 
-    def _nodes(self) -> Iterator[Node]:
-        """Give the inputs, then the nodes that depend on them, in the order of the file."""
-        graph = FileGraph(self._model, self.file)
-        used = _used_by(graph)
-        weights = {name: OnnxWeight(tensor) for name, tensor in graph.initializers.items()}
-        self._constants = {name: [weight] for name, weight in weights.items()}
+    def _inputs(self, graph: FileGraph) -> Iterator[Node]:
+        """Give the inputs; constants may stand among them."""
         for x in self._model.graph.input:
-            if x.name not in weights:
+            if x.name not in graph.initializers:
                 yield Node(OnnxOperation("Input", [x.name]), (), {}, [self._tensor(x.name)])
+
+    def _calls(self, graph: FileGraph) -> Iterator[Node]:
+        """Give the nodes that depend on the inputs, in the order of the file."""
+        used = _used_by(graph)
+        self._constants = {name: [OnnxWeight(tensor)] for name, tensor in graph.initializers.items()}
         taken: set[str] = set()
         for node in graph.nodes:
             names = list(filter(None, node.outputs))
@@ -158,11 +160,11 @@ class OnnxGraph:
             if not before or node.op in _SIZES:
                 self._constants |= dict.fromkeys(names, own)
                 continue
-            new = [w for w in own if w.tensor.name not in taken and _holds_weights(w)]
+            new = [weight for weight in filter(_holds_weights, own) if weight.tensor.name not in taken]
             taken |= {weight.tensor.name for weight in new}
             operation = OnnxOperation(node.op, names, new)
             self._tell_kind(operation, node, graph)
-            yield Node(operation, (before,), {}, [self._tensor(name) for name in names])
+            yield Node(operation, (before,), {}, list(map(self._tensor, names)))
 
     def _tensor(self, name: str) -> KerasTensor:
         shape = self._shapes.get(name)
@@ -176,10 +178,8 @@ class OnnxGraph:
         if node.op != "Softmax" or last_axis_of_softmax(node.attributes.get("axis"), rank, graph.opset):
             operation.activation = _ACTIVATIONS.get(node.op)
         tables = [self._constants.get(name, []) for name in node.inputs]
-        if node.op == "Gather" and len(tables[0]) == 1 and node.input(1) in self._tensors:
-            table = tables[0][0]
-            if len(table.shape) == 2 and node.integer("axis", 0) == 0 and _holds_weights(table):
-                operation.input_dim = table.shape[0]
+        if node.op == "Gather" and node.input(1) in self._tensors:
+            operation.input_dim = _ids_in(tables[0], node)
         if node.op == "BatchNormalization" and len(tables) > 4 and len(tables[3]) == len(tables[4]) == 1:
             operation.moving_statistics = (tables[3][0], tables[4][0])
 
@@ -202,23 +202,27 @@ class OnnxGraph:
             if until not in self._tensors:
                 raise ConfigError(f"{self.file}: value {until!r} does not depend on the input")
             self.outputs = [self._tensors[until]]
-        session = open_session(with_outputs(self._model, values), self.file)
-        for x in session.get_inputs():
-            found = value_of(x, self.file)
-            if not found.shape:
+        self._session = open_session(with_outputs(self._model, values), self.file)
+        self._fetched = values
+        self._take_shapes_of_inputs()
+        self.size = self.inputs[0].shape[0] or _block_size(self._graph)
+        if until is not None:
+            self._take_shape_of_output(until)
+            self._until = until
+
+    def _take_shapes_of_inputs(self) -> None:
+        for x in self._session.get_inputs():
+            value = value_of(x, self.file)
+            if not value.shape:
                 raise ConfigError(f"{self.file}: input {x.name!r} is a single number: expected samples")
             tensor = self._tensors[x.name]
-            tensor._shape, tensor._dtype = found.shape, found.dtype
-        self._session = session
-        self._fetched = values
-        self.size = self.inputs[0].shape[0] or _block_size(self._graph)
-        if until is None:
-            return
-        (own,) = (value_of(x, self.file) for x in session.get_outputs() if x.name == until)
+            tensor._shape, tensor._dtype = value.shape, value.dtype
+
+    def _take_shape_of_output(self, until: str) -> None:
+        (value,) = (value_of(x, self.file) for x in self._session.get_outputs() if x.name == until)
         output = self.outputs[0]
-        output._shape, output._dtype = own.shape, own.dtype
-        output._shape = with_sizes(own.shape, self, self.inputs, self.size)
-        self._until = until
+        output._shape, output._dtype = value.shape, value.dtype
+        output._shape = with_sizes(value.shape, self, self.inputs, self.size)
 
     def __call__(self, inputs: Any) -> Any:
         """Return the outputs of arrays."""
@@ -236,12 +240,9 @@ class OnnxGraph:
         came = iter(inputs if isinstance(inputs, list) else [inputs])
         arrays = run_session(self._session, self._fetched, given, self.file)
         raw = given | dict(zip(self._fetched, arrays, strict=True))
-        if self._axes is None:
-            self._axes = self._find_axes(given)
-            if self._until is not None and self._axes.get(self._until) != (0, 1):
-                raise ConfigError(f"{self.file}: the samples are not the first axis of {self._until!r}")
+        axes = self._axes = self._axes or self._find_axes(given)
         count = len(next(iter(given.values())))
-        values = {name: _by_sample(y, self._axes[name], count) for name, y in raw.items()}
+        values = {name: _by_sample(y, axes[name], count) for name, y in raw.items()}
         for node in self._graph.nodes:
             outputs = [values.get(x.name) for x in node.output_tensors]
             taken = [next(came)] if node.is_input else [values.get(x.name) for x in node.input_tensors]
@@ -253,24 +254,29 @@ class OnnxGraph:
         """Return of each value the axis of samples, and how many of its rows are one sample's.
 
         Where the model takes any number of samples, that shows on two and on three of them.
+
+        Raises:
+            ConfigError: the samples are not the first axis of the output.
         """
         fixed = self.inputs[0].shape[0]
         sizes = [2, 3] if fixed is None else [fixed]
-        shapes: list[dict[str, Shape]] = []
-        for size in sizes:
-            some = {name: np.resize(x[:1], (size, *x.shape[1:])) for name, x in given.items()}
-            arrays = run_session(self._session, self._fetched, some, self.file)
-            shapes.append(
-                {name: np.shape(y) for name, y in some.items()}
-                | {name: np.shape(y) for name, y in zip(self._fetched, arrays, strict=True)}
-            )
+        shapes = [self._shapes_at(given, size) for size in sizes]
         axes: dict[str, tuple[int, int] | None] = {}
         for node in self._graph.nodes:
             first = all((axes.get(x.name) or (1, 0))[0] == 0 for x in node.input_tensors)
             for x in node.output_tensors:
                 if x.name in shapes[0]:
-                    axes[x.name] = _axis([found[x.name] for found in shapes], sizes, first)
+                    axes[x.name] = _axis([of_size[x.name] for of_size in shapes], sizes, first)
+        if self._until is not None and axes.get(self._until) != (0, 1):
+            raise ConfigError(f"{self.file}: the samples are not the first axis of {self._until!r}")
         return axes
+
+    def _shapes_at(self, given: dict[str, NDArray[Any]], size: int) -> dict[str, Shape]:
+        """Return the shape of each value where there are so many samples."""
+        some = {name: np.resize(x[:1], (size, *x.shape[1:])) for name, x in given.items()}
+        arrays = run_session(self._session, self._fetched, some, self.file)
+        values = some | dict(zip(self._fetched, arrays, strict=True))
+        return {name: np.shape(y) for name, y in values.items()}
 
 
 def read_graph(file: str, memory: int | None = None) -> OnnxGraph:
@@ -300,6 +306,13 @@ def _values_of(node: Node) -> list[str]:
     return [] if node.operation.class_name in _NO_TENSORS else [x.name for x in node.output_tensors]
 
 
+def _ids_in(tables: Sequence[OnnxWeight], node: FileNode) -> int | None:
+    """Return how many ids a Gather knows, whose one table is a matrix of weights with a row for each."""
+    if len(tables) != 1 or len(tables[0].shape) != 2 or not _holds_weights(tables[0]):
+        return None
+    return tables[0].shape[0] if node.integer("axis", 0) == 0 else None
+
+
 def _holds_weights(weight: OnnxWeight) -> bool:
     return weight.tensor.data_type not in COUNTS
 
@@ -324,16 +337,22 @@ def _axis(shapes: Sequence[Shape], sizes: Sequence[int], first: bool) -> tuple[i
         first: whether samples are the first axis of all that the value is made of.
     """
     if len(sizes) == 1:
-        return (0, 1) if shapes[0] and shapes[0][0] == sizes[0] else None
+        return (0, 1) if shapes[0][:1] == (sizes[0],) else None
     one, other = shapes
-    apart = [i for i, (a, b) in enumerate(zip(one, other, strict=False)) if a != b]
-    if len(one) != len(other) or len(apart) != 1:
+    axis = _axis_of_change(one, other)
+    if axis is None:
         return None
-    axis = apart[0]
     rows, left = divmod(one[axis] or 0, sizes[0])
-    if left or other[axis] != rows * sizes[1] or not (rows == 1 or (axis == 0 and first)):
+    grows = not left and other[axis] == rows * sizes[1]
+    return (axis, rows) if grows and (rows == 1 or (axis == 0 and first)) else None
+
+
+def _axis_of_change(one: Shape, other: Shape) -> int | None:
+    """Return the one axis in which two shapes differ."""
+    if len(one) != len(other):
         return None
-    return axis, rows
+    axes = [axis for axis, sizes in enumerate(zip(one, other, strict=True)) if sizes[0] != sizes[1]]
+    return axes[0] if len(axes) == 1 else None
 
 
 def _used_by(graph: FileGraph) -> dict[int, list[str]]:

@@ -82,15 +82,18 @@ def pair_layers(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> lis
     copies of one model, so two models of the same classes and shapes in the same order are paired by order.
     Else layers of one name and shape belong together, and of the others those that follow each other in both.
     """
-    names = [layer.name for layer in ours]
-    if sorted(names) != sorted(layer.name for layer in theirs) and _alike(ours, theirs):
+    if _names(ours) != _names(theirs) and _alike(ours, theirs):
         return [
             Pair(a, b, "name" if a.name == b.name else "order") for a, b in zip(ours, theirs, strict=True)
         ]
     pairs = _by_name(ours, theirs)
     taken = {pair.b.name for pair in pairs.values()}
     pairs |= _by_order([a for a in ours if a.name not in pairs], [b for b in theirs if b.name not in taken])
-    return [pairs[name] for name in names if name in pairs]
+    return [pairs[layer.name] for layer in ours if layer.name in pairs]
+
+
+def _names(layers: Sequence[ModelLayer]) -> list[str]:
+    return sorted(layer.name for layer in layers)
 
 
 def pair_values(
@@ -114,18 +117,23 @@ def pair_values(
         tolerance: how far numbers may be apart that are the same.
     """
     a, b = (_outputs_of(layers, given[side]) for side, layers in enumerate((ours, theirs)))
-    # A number is a name that a converter counts, and says nothing.
-    names = {y.name: y for y in b if not y.name.isdecimal()}
-    named = {x.name: names[x.name] for x in a if x.name in names and _fit(x, names[x.name])}
-    pairs = {x.name: _pair(x, named[x.name], "name") for x in a if _is_same(x, named.get(x.name), tolerance)}
+    named = _of_one_name(a, b)
+    pairs = {x.name: _pair(x, y, "name") for x, y in named if _is_same(x, y, tolerance)}
     _pair_same(a, b, pairs, tolerance)
     taken = _taken(pairs)
-    for x in a:
-        if x.name in named and x.name not in pairs and x.name not in taken:
-            pairs[x.name] = _pair(x, named[x.name], "name")
+    for x, y in named:
+        if x.name not in pairs and x.name not in taken:
+            pairs[x.name] = _pair(x, y, "name")
     _pair_nearest(a, b, pairs)
     _pair_ends(a, b, ends, pairs)
     return [pairs[x.name] for x in a if x.name in pairs]
+
+
+def _of_one_name(ours: Sequence[_Output], theirs: Sequence[_Output]) -> list[tuple[_Output, _Output]]:
+    """Return the outputs of A with that of the same name and a shape that fits in B."""
+    # A number is a name that a converter counts, and says nothing.
+    names = {b.name: b for b in theirs if not b.name.isdecimal()}
+    return [(a, names[a.name]) for a in ours if a.name in names and _fit(a, names[a.name])]
 
 
 def _taken(pairs: dict[str, Pair]) -> set[str]:

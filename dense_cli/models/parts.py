@@ -54,24 +54,40 @@ def part_of(model: Any, until: str | None, file: str) -> Part:
     output = _output(model, until, file)
     _require_known(output, file)
     node = node_of(output)
-    operation = None if node is None else node.operation
-    name = operation.name if operation is not None else output.name
+    name = output.name if node is None else node.operation.name
     if until is not None and "/" in until:  # a layer of a model in the model
         name = until
-    inputs = model.inputs
-    softmax = _activation_after(operation)
-    dense = node if softmax is None or node is None else _linear_before(node)
+    head = None if node is None else _head_of(node)
+    if head is None:
+        distributions = node is not None and _is_softmax(node.operation)
+        return Part(Functional(model.inputs, output), None, False, name, distributions)
+    if until is not None and head.arrays.activation.name not in ("softmax", "sparsemax", "sigmoid"):
+        return Part(Functional(model.inputs, output), None, False, name, False)
+    body = Functional(model.inputs, head.node.input_tensors[0])
+    distributed = isinstance(head.node.operation, TimeDistributed)
+    return Part(body, head.arrays, distributed, name, True)
+
+
+class _Head(NamedTuple):
+    """The call of a dense layer, and its arrays."""
+
+    node: Node
+    arrays: DenseArrays
+
+
+def _head_of(node: Node) -> _Head | None:
+    """Return the dense layer that a call is, or that it is the activation of."""
+    activation = _activation_after(node.operation)
+    dense = node if activation is None else _linear_before(node)
     arrays = None if dense is None or not _takes_one(dense) else _arrays(dense.operation)
-    if arrays is None or dense is None:
-        gives = softmax is not None and softmax.name == "softmax" and not softmax.config
-        return Part(Functional(inputs, output), None, False, name, gives)
-    if softmax is not None:
-        arrays = arrays._replace(activation=softmax)
-    if until is not None and arrays.activation.name not in ("softmax", "sparsemax", "sigmoid"):
-        return Part(Functional(inputs, output), None, False, name, False)
-    body = Functional(inputs, dense.input_tensors[0])
-    distributed = isinstance(dense.operation, TimeDistributed)
-    return Part(body, arrays, distributed, name, True)
+    if dense is None or arrays is None:
+        return None
+    return _Head(dense, arrays if activation is None else arrays._replace(activation=activation))
+
+
+def _is_softmax(operation: Any) -> bool:
+    activation = _activation_after(operation)
+    return activation is not None and activation.name == "softmax" and not activation.config
 
 
 def _linear_before(node: Node) -> Node | None:
@@ -86,21 +102,30 @@ def _output(model: Any, until: str | None, file: str, path: str = "") -> KerasTe
     ``path`` has the names of the models that ``model`` is in.
     """
     if until is None:
-        if len(model.outputs) == 1:
-            output: KerasTensor = model.outputs[0]
-            return output
+        return _only_output(model, file)
+    if model.output_names.count(until) == 1:
+        output: KerasTensor = model.outputs[model.output_names.index(until)]
+        return output
+    name, slash, inner = until.partition("/")
+    layers = {layer.name: layer for layer in model.layers}
+    if slash and until not in layers and graph_of(layers.get(name)) is not None:
+        return _inside(layers[name], inner, file, f"{path}{name}/")
+    return _of_layer(layers, until, file, path)
+
+
+def _only_output(model: Any, file: str) -> KerasTensor:
+    if len(model.outputs) > 1:
         raise ConfigError(
             f"{file}: {len(model.outputs)} outputs, and none is named: expected one of "
             f"{', '.join(model.output_names)}",
             hint="name one with --until",
         )
-    if until in model.output_names and model.output_names.count(until) == 1:
-        named: KerasTensor = model.outputs[model.output_names.index(until)]
-        return named
-    name, slash, inner = until.partition("/")
-    layers = {layer.name: layer for layer in model.layers}
-    if slash and until not in layers and graph_of(layers.get(name)) is not None:
-        return _inside(layers[name], inner, file, f"{path}{name}/")
+    output: KerasTensor = model.outputs[0]
+    return output
+
+
+def _of_layer(layers: dict[str, Layer], until: str, file: str, path: str) -> KerasTensor:
+    """Return the output of the layer ``until``, or that of ``__`` and its number behind the layer's name."""
     name, _, number = until.rpartition("__")
     if until in layers:
         name, number = until, ""

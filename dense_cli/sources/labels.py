@@ -108,17 +108,22 @@ def _used(names: Names, units: int | None, file: str, note: Callable[[str], None
     by_id = names.by_id
     most = None if names.tokenizer is None else names.tokenizer.get("num_words")
     if type(most) is int and most > 1:
-        by_id = {number: name for number, name in by_id.items() if number < most}
+        by_id = _below(most, by_id)
     if not by_id:
         raise ShapeError(f"{file}: expected labels, found 0 below num_words {most}")
     last = max(by_id)
-    if units is None or units < 2 or last < units or names.pieces or min(by_id) != 1 or len(by_id) != last:
+    counted = min(by_id) == 1 and len(by_id) == last and not names.pieces
+    if units is None or not counted or not 2 <= units <= last:
         return by_id
     note(
         f"{file}: of {last} words, counted from 1, those from {units} on are not used: "
         f"there are {units} classes"
     )
-    return {number: name for number, name in by_id.items() if number < units}
+    return _below(units, by_id)
+
+
+def _below(most: int, by_id: Mapping[int, str]) -> dict[int, str]:
+    return {number: name for number, name in by_id.items() if number < most}
 
 
 def _by_id(names: Mapping[int, str], units: int | None, file: str) -> list[str]:

@@ -6,7 +6,7 @@ one sample a row; a column of lists has a sample in each row: a vector, or steps
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
@@ -93,17 +93,16 @@ def _asked(schema: Any, request: Request, name: str) -> _Asked:
         DtypeError: one that is meant does not hold numbers.
     """
     names = list(schema.names)
-    twice = [each for each in names if names.count(each) > 1] if len(set(names)) < len(names) else []
-    if twice:
-        raise ConfigError(f"{name}: two columns are named {twice[0]!r}")
+    if len(set(names)) < len(names):
+        twice = next(each for each in names if names.count(each) > 1)
+        raise ConfigError(f"{name}: two columns are named {twice!r}")
     if request.columns is not None:
         if request.key is not None:
             raise ConfigError(f"{name}: expected one of --key and --columns, found both")
         columns = list(picked(request.columns, names, True, name))
         if len(columns) == 1 and _kind(schema.field(columns[0]), name).sizes:
             return _Asked(schema, columns, True)
-        for at in columns:
-            _require_number(schema.field(at), name)
+        _require_numbers(schema, columns, name)
         return _Asked(schema, columns, False)
     if (own := _own(schema, names, request, name)) is not None:
         return own
@@ -119,8 +118,8 @@ def _only(schema: Any, names: list[str], name: str) -> _Asked:
     """Return the one column of lists, or all columns, where these hold numbers; none that counts the rows."""
     left = [at for at in range(len(names)) if names[at] != _PANDAS]
     numbered = len(left) > 1 and names[left[0]].strip().lower() in INDEX
-    lists = [at for at in left if _holds(schema.field(at), lists=True)]
-    numbers = [at for at in left[int(numbered) :] if _holds(schema.field(at), lists=False)]
+    lists = _holding(schema, left, lists=True)
+    numbers = _holding(schema, left[int(numbered) :], lists=False)
     if lists and (len(lists) > 1 or numbers):
         found = listed((repr(names[at]) for at in (*lists, *numbers)), 8)
         raise ConfigError(
@@ -131,8 +130,7 @@ def _only(schema: Any, names: list[str], name: str) -> _Asked:
         return _Asked(schema, lists, True)
     if not left:
         raise ConfigError(f"{name}: expected one array, found no columns")
-    for at in left:
-        _require_number(schema.field(at), name)
+    _require_numbers(schema, left, name)
     return _all_columns(schema, names, left, numbered=numbered)
 
 
@@ -146,25 +144,40 @@ def _all_columns(schema: Any, names: list[str], left: list[int], *, numbered: bo
 
 def _own(schema: Any, names: list[str], request: Request, name: str) -> _Asked | None:
     """Return where a table of densecli's own has what; None where it is another."""
-    if not names or names[0] != "sample":
+    if names[:1] != ["sample"]:
         return None
-    count = next((n for n in range(1, len(names)) if names[: n + 1] != axis_names(n + 1)), len(names))
-    found = [each for each in OUTPUTS if each in names and _holds(schema.field(each), lists=True)]
-    if not found:
-        if "top_classes" in names:
-            raise only_likeliest(name)
-        return None
-    wanted = [request.key] if request.key is not None else outputs_of(request) if request.outputs else found
-    values = next((each for each in wanted if each in found), None)
-    if values is None:
-        raise ConfigError(
-            f"{name}: expected {wanted[0]}, found {listed(map(repr, names), 8)}",
-            hint=f"--key NAME takes another array for {wanted[0]}",
-        )
-    return _Asked(schema, [*range(count), names.index(values)], True, places=count)
+    outputs = [each for each in OUTPUTS if each in names and _holds(schema.field(each), lists=True)]
+    if outputs:
+        values = _wanted(outputs, names, request, name)
+        count = next((n for n in range(1, len(names)) if names[: n + 1] != axis_names(n + 1)), len(names))
+        return _Asked(schema, [*range(count), names.index(values)], True, places=count)
+    if "top_classes" in names:
+        raise only_likeliest(name)
+    return None
+
+
+def _wanted(outputs: list[str], names: list[str], request: Request, name: str) -> str:
+    """Return which of the outputs in a table of densecli's own is read."""
+    wanted: Sequence[str] = outputs
+    if request.key is not None:
+        wanted = [request.key]
+    elif request.outputs:
+        wanted = outputs_of(request)
+    for each in wanted:
+        if each in outputs:
+            return each
+    raise ConfigError(
+        f"{name}: expected {wanted[0]}, found {listed(map(repr, names), 8)}",
+        hint=f"--key NAME takes another array for {wanted[0]}",
+    )
 
 
 # --- types ------------------------------------------------------------------------------------------------
+
+
+def _holding(schema: Any, columns: list[int], *, lists: bool) -> list[int]:
+    """Return which of the columns hold lists of numbers, or numbers."""
+    return [at for at in columns if _holds(schema.field(at), lists=lists)]
 
 
 def _holds(field: Any, *, lists: bool) -> bool:
@@ -175,12 +188,13 @@ def _holds(field: Any, *, lists: bool) -> bool:
         return False
 
 
-def _require_number(field: Any, name: str) -> None:
-    if _kind(field, name).sizes:
-        raise DtypeError(
-            f"{name}: column {field.name!r} holds lists: expected numbers",
-            hint=f"--key {field.name} reads it alone",
-        )
+def _require_numbers(schema: Any, columns: list[int], name: str) -> None:
+    for field in map(schema.field, columns):
+        if _kind(field, name).sizes:
+            raise DtypeError(
+                f"{name}: column {field.name!r} holds lists: expected numbers",
+                hint=f"--key {field.name} reads it alone",
+            )
 
 
 def _kind(field: Any, name: str) -> _Kind:
@@ -348,17 +362,20 @@ class _Table:
                 raise DtypeError(f"{where}: a list in rows from {start} on is null")
             if size is not None:
                 inner.append(size)
+            elif level == 0 and self._ragged:
+                steps = _lengths(column)
+                if not steps.all():
+                    raise ShapeError(f"{where}: row {start + int(steps.argmin())} has no time steps")
             else:
-                lengths = column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-                if level == 0 and self._ragged:
-                    steps = lengths
-                    if not lengths.all():
-                        raise ShapeError(f"{where}: row {start + int(lengths.argmin())} has no time steps")
-                else:
-                    known = None if self._sizes is None else self._sizes[len(inner)]
-                    inner.append(_one_length(lengths, known, start if level == 0 else None, where))
+                known = None if self._sizes is None else self._sizes[len(inner)]
+                inner.append(_one_length(_lengths(column), known, None if level else start, where))
             column = column.flatten()
         return column, steps, tuple(inner)
+
+
+def _lengths(column: Any) -> NDArray[np.int64]:
+    lengths: NDArray[np.int64] = column.value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    return lengths
 
 
 def _one_length(lengths: NDArray[np.int64], known: int | None, start: int | None, where: str) -> int:

@@ -6,7 +6,7 @@ Each handler of `HANDLERS` returns a `Product`, or None where its node is no den
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -119,8 +119,9 @@ def _conv(constants: Constants, node: Node) -> Product | None:
     kernel = constants.get(node.input(1))
     if kernel is None or len(kernel.shape) < 3 or set(kernel.shape[2:]) != {1} or not node.outputs[0]:
         return None
-    moved = {*(node.integers("pads") or ()), *(n - 1 for n in node.integers("strides") or ())}
-    if node.integer("group", 1) != 1 or moved - {0}:
+    if node.integer("group", 1) != 1 or any(node.integers("pads") or ()):
+        return None
+    if set(node.integers("strides") or ()) - {1}:
         return None
     shape = kernel.shape[:2]
     matrix = derived(kernel, shape, lambda array: array.reshape(shape))
@@ -138,11 +139,10 @@ def _matmul_integer(constants: Constants, node: Node) -> Product | None:
     stored = constants.get(node.input(1))
     if stored is None or len(stored.shape) != 2 or not node.outputs[0]:
         return None
-    zero = constants.get(node.input(3)) if node.input(3) else None
-    shift = None if zero is None else spread_over(stored.shape, zero.shape, 1, 0)
     output, scale = _scale_after(constants, node)
-    spread = None if scale is None else spread_over(stored.shape, scale.shape, 1, 0)
-    if scale is None or spread is None or (node.input(3) and shift is None):
+    multiplier = _spread(scale, stored)
+    zero_point = _spread(constants.get(node.input(3)), stored) if node.input(3) else None
+    if multiplier is None or (node.input(3) and zero_point is None):
         refusal = (
             f"{node.label}: expected DynamicQuantizeLinear before it and a constant scale in a Mul after it"
         )
@@ -150,13 +150,21 @@ def _matmul_integer(constants: Constants, node: Node) -> Product | None:
 
     def change(array: NDArray[Any]) -> NDArray[Any]:
         wide = array.astype(np.float32)
-        if zero is not None and shift is not None:
-            wide -= shift(zero.read())
-        wide *= spread(scale.read())
+        if zero_point is not None:
+            wide -= zero_point()
+        wide *= multiplier()
         return wide
 
     remark = f"{node.label}: ONNX Runtime rounds its input to 8 bits, densecli does not"
     return Product(node, output, derived(stored, stored.shape, change, "float32"), False, remark=remark)
+
+
+def _spread(tensor: Tensor | None, kernel: Tensor) -> Callable[[], NDArray[Any]] | None:
+    """Return what reads a scale or a zero point as it broadcasts to a kernel; None: it does not."""
+    if tensor is None:
+        return None
+    spread = spread_over(kernel.shape, tensor.shape, 1, 0)
+    return None if spread is None else lambda: spread(tensor.read())
 
 
 def _scale_after(constants: Constants, node: Node) -> tuple[str, Tensor | None]:
@@ -191,12 +199,25 @@ def _other_factor(product: Node, factor: str) -> str:
 _POST = {"NONE": "linear", "SOFTMAX": "softmax", "LOGISTIC": "sigmoid"}
 
 
-def _linear_model(constants: Constants, node: Node) -> Product | None:
-    """LinearClassifier and LinearRegressor of ai.onnx.ml: (units, features) numbers in an attribute."""
+def _linear_classifier(constants: Constants, node: Node) -> Product | None:
+    product = _linear_model(node, node.outputs[1] if len(node.outputs) > 1 else node.outputs[0], _class_count)
+    if product is None or product.units > 1 or product.refusal is not None:
+        return product
+    refusal = f"{node.label}: one row of coefficients for two classes: expected one for each"
+    return replace(product, refusal=refusal)
+
+
+def _linear_regressor(constants: Constants, node: Node) -> Product | None:
+    return _linear_model(node, node.outputs[0], lambda node: node.integer("targets", 1))
+
+
+def _linear_model(node: Node, output: str, count: Callable[[Node], int]) -> Product | None:
+    """A linear model of ai.onnx.ml: (units, features) numbers in an attribute.
+
+    ``count`` gives the units where there are no intercepts.
+    """
     coefficients, intercepts = node.numbers("coefficients"), node.numbers("intercepts")
-    classifier = node.op.endswith("Classifier")
-    output = node.outputs[1] if classifier and len(node.outputs) > 1 else node.outputs[0]
-    units = len(intercepts or ()) or (_class_count(node) if classifier else node.integer("targets", 1))
+    units = len(intercepts or ()) or count(node)
     if not coefficients or not units or len(coefficients) % units or not output:
         return None
     shape = (units, len(coefficients) // units)
@@ -211,8 +232,6 @@ def _linear_model(constants: Constants, node: Node) -> Product | None:
     refusal = None
     if post not in _POST:
         refusal = f"{node.label}: post_transform {post}: expected one of {', '.join(_POST)}"
-    elif classifier and units == 1:
-        refusal = f"{node.label}: one row of coefficients for two classes: expected one for each"
     return Product(node, output, kernel, True, bias, activation=_POST.get(post, "linear"), refusal=refusal)
 
 
@@ -238,8 +257,8 @@ HANDLERS: dict[str, Callable[[Constants, Node], Product | None]] = {
     "MatMul": _matmul,
     "Conv": _conv,
     "MatMulInteger": _matmul_integer,
-    "ai.onnx.ml.LinearClassifier": _linear_model,
-    "ai.onnx.ml.LinearRegressor": _linear_model,
+    "ai.onnx.ml.LinearClassifier": _linear_classifier,
+    "ai.onnx.ml.LinearRegressor": _linear_regressor,
     "QLinearMatMul": _refused(3),
     "com.microsoft.FusedMatMul": _refused(1),
     "com.microsoft.FusedGemm": _refused(1),
