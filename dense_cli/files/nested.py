@@ -46,7 +46,7 @@ def to_array(value: Any, name: str, *, nulls: bool = False, booleans: bool = Tru
 
 def _explain(value: Any, name: str, nulls: bool, booleans: bool) -> None:
     """Raise the error that names the first thing in ``value`` that keeps it from being an array."""
-    numbers = {int, float} | ({bool} if booleans else set()) | ({type(None)} if nulls else set())
+    numbers = {int, float, *[bool] * booleans, *[type(None)] * nulls}
     widths: dict[int, tuple[int, list[int]]] = {}  # depth → length of its lists, and where the first is
     leaf: list[int] | None = None  # where the first number is
     for path, item in _depth_first(value):
@@ -57,8 +57,8 @@ def _explain(value: Any, name: str, nulls: bool, booleans: bool) -> None:
             width, first = widths.setdefault(depth, (len(item), [*path]))
             if len(item) != width:
                 raise ShapeError(
-                    f"{name}: ragged: {_at(path) or 'the list'} has length {len(item)}, "
-                    f"{_at(first) or 'the list'} has length {width}: all rows must have the same length"
+                    f"{name}: ragged: {_at(path)} has length {len(item)}, "
+                    f"{_at(first)} has length {width}: all rows must have the same length"
                 )
         elif type(item) in numbers:
             leaf = leaf or [*path]
@@ -103,4 +103,4 @@ def _not_a_number(item: Any, path: list[int], name: str) -> DtypeError:
 
 
 def _at(path: list[int]) -> str:
-    return "".join(f"[{i}]" for i in path)
+    return "".join(f"[{i}]" for i in path) or "the list"

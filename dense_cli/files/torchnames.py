@@ -30,6 +30,15 @@ class _Place(NamedTuple):
     prefix: str | None
     depth: int
 
+    @property
+    def in_module(self) -> bool:
+        """Whether names are those of a module's state dict."""
+        return self.prefix is not None or isinstance(self.container, Inert)
+
+    def name_of(self, key: str) -> str:
+        """Return the name of what stands under a key."""
+        return (self.prefix or "") + ("" if self.in_module and key in _OF_MODULES else key)
+
     def inside(self, container: Any, key: str, name: str | None) -> _Place:
         """Return the place of a container in this one; ``name``: its name in a module, if in one."""
         if name is None:
@@ -88,12 +97,11 @@ def _grouped(content: Any, kind: type[T]) -> Groups[T]:
             letters += len(key) + len(place.prefix or "")
             if place.depth > _DEPTH or letters > _MAX_NAMES:
                 raise ValueError(f"expected at most {_DEPTH} levels and {_MAX_NAMES} characters of names")
-            module = place.prefix is not None or isinstance(place.container, Inert)
-            name = (place.prefix or "") + ("" if module and key in _OF_MODULES else key)
+            name = place.name_of(key)
             if isinstance(item, kind):
                 groups.setdefault(place.path, {})[name] = item
             elif isinstance(item, (dict, list, tuple, Inert)):
-                inside.append(place.inside(item, key, name if module else None))
+                inside.append(place.inside(item, key, name if place.in_module else None))
         waiting += reversed(inside)
     return groups
 

@@ -122,10 +122,7 @@ def get(
     """
     random.check(rng)
     if isinstance(identifier, str):
-        if identifier.lstrip().startswith("{"):
-            return _from_config(_read_json(identifier), seed, rng)
-        name, args, kwargs = parse_call(identifier)
-        return _make(without_prefix(name, "initializers"), args, kwargs, seed, rng or backend_of(name))
+        return _from_text(identifier, seed, rng)
     if isinstance(identifier, dict):
         if identifier.get("class_name") in NAMES or "config" not in identifier:
             return _from_config(identifier, seed, rng)
@@ -137,6 +134,14 @@ def get(
     if identifier is None or (callable(identifier) and not inspect.isclass(identifier)):
         return identifier
     raise ConfigError(f"Could not interpret initializer identifier: {shown_value(identifier)}")
+
+
+def _from_text(text: str, seed: SeedLike, rng: str | None) -> Initializer:
+    """Return the initializer of a name, a call, or Keras' config as JSON."""
+    if text.lstrip().startswith("{"):
+        return _from_config(_read_json(text), seed, rng)
+    name, args, kwargs = parse_call(text)
+    return _make(without_prefix(name, "initializers"), args, kwargs, seed, rng or backend_of(name))
 
 
 def _read_json(text: str) -> Any:

@@ -113,6 +113,12 @@ class _NotYetError(Exception):
     """A call needs the result of one that has not been made."""
 
 
+def _name_of(config: dict[str, Any]) -> Any:
+    """Return the name that the config of a layer states."""
+    arguments = config.get("config")
+    return config.get("name") or (arguments.get("name") if isinstance(arguments, dict) else None)
+
+
 class _Maker:
     """Makes the layers of a config, then their calls, each when its inputs are there."""
 
@@ -129,8 +135,7 @@ class _Maker:
         for config in configs:
             if not isinstance(config, dict) or not isinstance(config.get("inbound_nodes", []), list):
                 raise ConfigError(f"a layer's config is a dictionary, found {shown_value(config)}")
-            inner = config.get("config")
-            name = config.get("name") or (inner.get("name") if isinstance(inner, dict) else None)
+            name = _name_of(config)
             if not isinstance(name, str) or name in self.layers:
                 raise ConfigError(f"a layer needs a name of its own, found {shown_value(name)}")
             layer = deserialize_keras_object(config, custom_objects=self.custom_objects)
@@ -138,7 +143,7 @@ class _Maker:
                 raise ConfigError(f"expected a layer, found {shown_value(config.get('class_name'))}")
             layer.name = name
             self.layers[name] = layer
-            self.calls[name] = [node for node in config.get("inbound_nodes", []) if node]
+            self.calls[name] = list(filter(None, config.get("inbound_nodes", [])))
 
     def count_outputs(self, config: Any) -> None:
         """Tell layers how many of their outputs the config uses, for those whose calls cannot be made."""

@@ -100,16 +100,19 @@ def _with_layers(stated: ModelDescription, model: Any) -> ModelDescription:
     layers = layers_of(model)
     weights = {id(w): w for layer in layers for w in getattr(layer.operation, "weights", [])}
     counts = [(int(w.size), w.trainable) for w in weights.values()]
-    known = getattr(model, "inputs", None) is not None
-    return stated._replace(
-        inputs=tuple(ModelValue(x.name, x.shape, x.dtype) for x in model.inputs) if known else (),
-        outputs=_outputs(model) if known else (),
+    described = stated._replace(
         layers=sum(not layer.path for layer in layers),
         parameters=sum(size for size, _ in counts),
         not_trained=sum(size for size, trainable in counts if not trainable),
         refused=tuple((layer.name, layer.own_refusal) for layer in layers if layer.own_refusal is not None),
-        refusal=None if known else "it was saved without the shape of its input",
     )
+    if getattr(model, "inputs", None) is None:
+        return described._replace(refusal="it was saved without the shape of its input")
+    return described._replace(inputs=_inputs(model), outputs=_outputs(model))
+
+
+def _inputs(model: Any) -> tuple[ModelValue, ...]:
+    return tuple(ModelValue(x.name, x.shape, x.dtype) for x in model.inputs)
 
 
 def _outputs(model: Any) -> tuple[ModelValue, ...]:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -51,23 +52,10 @@ class Functional(Model):
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **kwargs: Any) -> None:
         trainable = kwargs.pop("trainable", None)
         Layer.__init__(self, name=name, **kwargs)
-        for what, nest in (("inputs", inputs), ("outputs", outputs)):
-            for x in tree.flatten(nest):
-                if not isinstance(x, KerasTensor):
-                    raise ConfigError(
-                        f"All `{what}` values must be KerasTensors. Received: {what}={nest} including "
-                        "invalid "
-                        f"value {x} of type {type(x)}"
-                    )
+        _require_symbolic("inputs", inputs)
+        _require_symbolic("outputs", outputs)
         if isinstance(inputs, dict):
-            for key, x in inputs.items():
-                if isinstance(x, KerasTensor) and key != x.name:
-                    warnings.warn(
-                        "When providing `inputs` as a dict, all keys in the dict must match the names of the "
-                        f"corresponding tensors. Received key '{key}' mapping to value {x} which has name "
-                        f"'{x.name}'. Change the tensor name to '{key}' (via `Input(..., name='{key}')`)",
-                        stacklevel=2,
-                    )
+            _warn_of_names(inputs)
         if not all(is_input(x) for x in tree.flatten(inputs)):
             inputs, outputs = _from_new_inputs(inputs, outputs)
         self._inputs_struct = inputs
@@ -199,11 +187,8 @@ class Functional(Model):
             seen: gets the call, the arrays that it takes and those that it gives. An input takes the array as
                 it came, and gives it in its own dtype and rank.
         """
-        token = _SEEN.set(seen)
-        try:
+        with _shown_to(seen):
             return self.call(inputs)
-        finally:
-            _SEEN.reset(token)
 
     def _show_inputs(self, inputs: Any, arrays: list[Any], seen: Seen) -> None:
         for x, given, array in zip(self.inputs, self._flat(inputs), arrays, strict=True):
@@ -229,20 +214,11 @@ class Functional(Model):
                 continue
             args, kwargs = with_values(node, values)
             expand = last.get(id(node.operation)) is node and graph_of(node.operation) is not None
-            token = _SEEN.set(seen if expand else None)
-            try:
-                results = function(node.operation)(*args, **kwargs)
-            finally:
-                _SEEN.reset(token)
+            with _shown_to(seen if expand else None):
+                results = tree.flatten(function(node.operation)(*args, **kwargs))
             if seen is not None:
-                seen(node, [values[id(x)] for x in node.input_tensors], tree.flatten(results))
-            for x in node.input_tensors:
-                uses[id(x)] -= 1
-                if not uses[id(x)]:
-                    values.pop(id(x), None)
-            for x, value in zip(node.output_tensors, tree.flatten(results), strict=True):
-                if uses.get(id(x)):
-                    values[id(x)] = value
+                seen(node, [values[id(x)] for x in node.input_tensors], results)
+            _keep_used(node, results, values, uses)
         return _singleton(tree.pack_as(self._outputs_struct, [values[id(x)] for x in self.outputs]))
 
     def _uses(self) -> dict[int, int]:
@@ -256,14 +232,12 @@ class Functional(Model):
         """Return the inputs in the order of the model's, taken by name from a dictionary."""
         named = isinstance(self._inputs_struct, dict)
         if isinstance(inputs, dict):
-            names = list(self._inputs_struct) if named else self.input_names
-            if not set(names) <= set(inputs):
-                raise ShapeError(self._mismatch(inputs))
+            picked = self._picked(inputs, list(self._inputs_struct) if named else self.input_names)
             if not named:
-                return [inputs[name] for name in names]
-            if warn and len(inputs) > len(names):
+                return list(picked.values())
+            if warn and len(inputs) > len(picked):
                 warnings.warn(self._mismatch(inputs), stacklevel=5)
-            inputs = {name: inputs[name] for name in names}
+            inputs = picked
         elif named and tree.is_nested(inputs):
             if list(self._inputs_struct) != sorted(self._inputs_struct):
                 raise ShapeError(self._mismatch(inputs))
@@ -272,6 +246,11 @@ class Functional(Model):
         if len(flat) != len(self.inputs):
             raise ShapeError(self._mismatch(inputs))
         return flat
+
+    def _picked(self, inputs: dict[str, Any], names: list[str]) -> dict[str, Any]:
+        if not set(names) <= set(inputs):
+            raise ShapeError(self._mismatch(inputs))
+        return {name: inputs[name] for name in names}
 
     def _mismatch(self, inputs: Any) -> str:
         expected = tree.map_structure(lambda x: x.name, self._inputs_struct)
@@ -306,6 +285,50 @@ class Functional(Model):
         if not takes_graph(type(self)):
             return super().get_config()
         return copy.deepcopy(config_of_model(self))
+
+
+@contextmanager
+def _shown_to(seen: Seen | None) -> Iterator[None]:
+    """Let a model that is called inside hand its calls to ``seen``."""
+    token = _SEEN.set(seen)
+    try:
+        yield
+    finally:
+        _SEEN.reset(token)
+
+
+def _keep_used(node: Node, results: list[Any], values: dict[int, Any], uses: dict[int, int]) -> None:
+    """Keep of a call's results what is needed later, and drop of what it took that which nothing else needs.
+
+    ``values`` and ``uses`` are the value of each tensor, and how often it is needed yet, by its id.
+    """
+    for x in node.input_tensors:
+        uses[id(x)] -= 1
+        if not uses[id(x)]:
+            values.pop(id(x), None)
+    for x, value in zip(node.output_tensors, results, strict=True):
+        if uses.get(id(x)):
+            values[id(x)] = value
+
+
+def _require_symbolic(what: str, nest: Any) -> None:
+    for x in tree.flatten(nest):
+        if not isinstance(x, KerasTensor):
+            raise ConfigError(
+                f"All `{what}` values must be KerasTensors. Received: {what}={nest} including "
+                f"invalid value {x} of type {type(x)}"
+            )
+
+
+def _warn_of_names(inputs: dict[str, Any]) -> None:
+    for key, x in inputs.items():
+        if isinstance(x, KerasTensor) and key != x.name:
+            warnings.warn(
+                "When providing `inputs` as a dict, all keys in the dict must match the names of the "
+                f"corresponding tensors. Received key '{key}' mapping to value {x} which has name "
+                f"'{x.name}'. Change the tensor name to '{key}' (via `Input(..., name='{key}')`)",
+                stacklevel=3,
+            )
 
 
 def _calls(graph: Graph) -> int:

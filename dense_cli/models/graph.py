@@ -6,6 +6,7 @@ Source: keras/src/ops/function.py.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from dense_cli.errors import ConfigError
@@ -81,19 +82,17 @@ def make_graph(
     order = {id(node.operation): index for index, node in reversed(list(enumerate(found.in_search_order)))}
     depths = _depths(found.nodes)
     nodes = list(found.nodes)
+    for node in _unused_inputs(inputs, found.nodes):
+        nodes.append(node)
+        depths[id(node)] = 0
+        order[id(node.operation)] = -1
     operation_depths: dict[int, int] = {}
     operations: dict[int, Any] = {}
     for node in nodes:
         key = id(node.operation)
         operations[key] = node.operation
         operation_depths[key] = max(operation_depths.get(key, 0), depths[id(node)])
-    for x in inputs:  # inputs that no output needs
-        start = node_of(x)
-        if start is not None and start.is_input and id(start.operation) not in operations:
-            nodes.append(start)
-            operations[id(start.operation)] = start.operation
-            depths[id(start)] = operation_depths[id(start.operation)] = 0
-            order[id(start.operation)] = -1
+
     by_depth: defaultdict[int, list[Node]] = defaultdict(list)
     for node in nodes:
         by_depth[depths[id(node)]].append(node)
@@ -102,6 +101,16 @@ def make_graph(
     listed = sorted(operations.values(), key=lambda op: (-operation_depths[id(op)], order[id(op)]))
     _check_names([operation.name for operation in listed])
     return Graph(in_order, dict(by_depth), listed)
+
+
+def _unused_inputs(inputs: list[KerasTensor], nodes: list[Node]) -> Iterator[Node]:
+    """Give the inputs that no output needs."""
+    used = {id(node.operation) for node in nodes}
+    for x in inputs:
+        node = node_of(x)
+        if node is not None and node.is_input and id(node.operation) not in used:
+            used.add(id(node.operation))
+            yield node
 
 
 class _Sorted(NamedTuple):

@@ -33,20 +33,23 @@ def kind_of(operation: Any) -> OutputKind:
         return kind_of(operation.layer)
     if isinstance(operation, Bidirectional):
         return kind_of(operation.forward_layer) if operation.merge_mode in ("concat", None) else PLAIN
+    name = _activation_of(operation)
+    return PLAIN if name is None else KINDS.get(name, PLAIN)
+
+
+def _activation_of(operation: Any) -> str | None:
+    """Return the name of the activation that a layer ends with; None where it has arguments of its own."""
     if isinstance(operation, Function):
-        return KINDS.get(to_snake_case(type(operation).__name__), PLAIN) if not operation.arguments else PLAIN
+        return None if operation.arguments else to_snake_case(type(operation).__name__)
     if isinstance(operation, ReLU):
-        return KINDS["relu"] if not operation.negative_slope and not operation.threshold else PLAIN
+        return None if operation.negative_slope or operation.threshold else "relu"
     if isinstance(operation, Softmax):
-        return KINDS["softmax"] if operation.axis == -1 else PLAIN
-    activation = getattr(operation, "activation", None)
-    if activation is None:
-        return PLAIN
+        return "softmax" if operation.axis == -1 else None
     try:
-        known = find(activation)
+        activation = find(getattr(operation, "activation", None))
     except ConfigError:
-        return PLAIN
-    return PLAIN if known.config else KINDS.get(known.name, PLAIN)
+        return None
+    return None if activation.config else activation.name
 
 
 _IN_PLACE = (

@@ -80,16 +80,12 @@ class _Graph:
         if node is None or node.domain not in ("", "ai.onnx"):
             return None
         if node.op_type == "Softmax":
-            axis = _attribute(node, "axis", lambda attribute: attribute.i)
-            return [] if last_axis_of_softmax(axis, rank, self._opset) else None
+            return [] if last_axis_of_softmax(_axis_of(node), rank, self._opset) else None
         if node.op_type == "Concat":
-            axis = _attribute(node, "axis", lambda attribute: attribute.i)
+            axis = _axis_of(node)
             rows = axis == 0 or (rank is not None and axis not in (None, -1, rank - 1))
             return [_Value(name, rank) for name in node.input] if rows else None
-        if node.op_type == "Transpose":
-            perm = _attribute(node, "perm", lambda attribute: list(attribute.ints))
-            return [_Value(node.input[0], rank)] if perm and perm[-1] == len(perm) - 1 else None
-        if node.op_type in ("Identity", "Cast"):
+        if node.op_type in ("Identity", "Cast") or _leaves_last_axis(node):
             return [_Value(node.input[0], rank)]
         return self._behind_new_axes(node, value)
 
@@ -118,6 +114,17 @@ class _Graph:
 
                 found = onnx.numpy_helper.to_array(array).reshape(-1).tolist()
         return found
+
+
+def _leaves_last_axis(node: Any) -> bool:
+    """Whether a node is a Transpose that leaves the last axis where it is."""
+    perm = _attribute(node, "perm", lambda attribute: list(attribute.ints))
+    return node.op_type == "Transpose" and bool(perm) and perm[-1] == len(perm) - 1
+
+
+def _axis_of(node: Any) -> int | None:
+    axis: int | None = _attribute(node, "axis", lambda attribute: attribute.i)
+    return axis
 
 
 def _attribute(node: Any, name: str, value: Callable[[Any], Any]) -> Any:

@@ -63,6 +63,13 @@ class Sequential(Model):
             self.add(InputLayer(shape=layer._input_shape_arg), rebuild=False)
         if isinstance(layer, KerasTensor) and hasattr(layer, "_keras_history"):
             layer = layer._keras_history.operation
+        self._require_fit(layer)
+        self._stack.append(layer)
+        self._forget()
+        if rebuild:
+            self._rebuild()
+
+    def _require_fit(self, layer: Any) -> None:
         if not isinstance(layer, Layer):
             raise ConfigError(
                 "Only instances of `keras.Layer` can be added to a Sequential model. "
@@ -72,18 +79,13 @@ class Sequential(Model):
             raise ConfigError(
                 "All layers added to a Sequential model should have unique names. "
                 f"Name '{layer.name}' is already the name of a layer in this model. Update the `name` "
-                "argument "
-                "to pass a unique name."
+                "argument to pass a unique name."
             )
         if isinstance(layer, InputLayer) and self._stack and isinstance(self._stack[0], InputLayer):
             raise ConfigError(
                 f"Sequential model '{self.name}' has already been configured to use input shape "
                 f"{self._stack[0].batch_shape}. You cannot add a different Input layer to it."
             )
-        self._stack.append(layer)
-        self._forget()
-        if rebuild:
-            self._rebuild()
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Take off the last layer and return it."""

@@ -59,18 +59,24 @@ def function(name: str) -> Callable[..., Any] | None:
         return None
 
     def of_tensors(*args: Any, **kwargs: Any) -> Any:
-        names = _ARGUMENTS.get(title, {})
-        tensors = args[:1] if names else args
-        arguments = {key: value for key, value in names.items() if value is not _REQUIRED}
-        arguments |= dict(zip(names, args[1:], strict=False)) if names else {}
-        arguments |= {key: value for key, value in kwargs.items() if key in names}
-        tensors = (*tensors, *(value for key, value in kwargs.items() if key not in names))
+        tensors, arguments = _taken_apart(_ARGUMENTS.get(title, {}), args, kwargs)
         if any_symbolic(tensors):
             return cls(**arguments)(*tensors)
         return _run(cls, tensors, arguments)
 
     of_tensors.__name__ = of_tensors.__qualname__ = name
     return of_tensors
+
+
+def _taken_apart(
+    names: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return the tensors of a call, and its other arguments, which ``names`` has with their defaults."""
+    arguments = {key: value for key, value in names.items() if value is not _REQUIRED}
+    arguments |= dict(zip(names, args[1:], strict=False))
+    arguments |= {key: value for key, value in kwargs.items() if key in names}
+    tensors = args[:1] if names else args
+    return (*tensors, *(value for key, value in kwargs.items() if key not in names)), arguments
 
 
 def _run(cls: type[Function], tensors: tuple[Any, ...], arguments: dict[str, Any]) -> Any:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import functools
 import inspect
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import import_module
+from types import EllipsisType, FunctionType
 from typing import Any
 
 import numpy as np
@@ -35,32 +36,54 @@ def serialize_keras_object(obj: Any) -> Any:
     >>> serialize_keras_object([1, slice(2)])
     [1, {'class_name': '__slice__', 'config': {'start': None, 'stop': 2, 'step': None}}]
     """
-    if isinstance(obj, _PLAIN):
-        return obj
-    if isinstance(obj, np.generic):
-        return obj.item()
-    if isinstance(obj, np.ndarray):
-        return {"class_name": "__numpy__", "config": {"value": obj.tolist(), "dtype": obj.dtype.name}}
-    if isinstance(obj, (list, tuple)):
-        return type(obj)(serialize_keras_object(x) for x in obj)
-    if obj is Ellipsis:
-        return {"class_name": "__ellipsis__", "config": {}}
-    if isinstance(obj, dict):
-        return {key: serialize_keras_object(value) for key, value in obj.items()}
-    if isinstance(obj, slice):
-        return {"class_name": "__slice__", "config": {"start": obj.start, "stop": obj.stop, "step": obj.step}}
-    if isinstance(obj, dtype_policy.DTypePolicy):
-        return dtype_policy.serialize(obj)
-    if inspect.isfunction(obj):
-        return {
-            "module": "builtins",
-            "class_name": "function",
-            "config": obj.__name__,
-            "registered_name": get_registered_name(obj),
-        }
+    for kind, config_of in _CONFIGS:
+        if isinstance(obj, kind):
+            return config_of(obj)
     if not hasattr(obj, "get_config"):
         raise ConfigError(f"cannot write {shown_value(obj)} as a config: it has no get_config")
     return _of_object(obj)
+
+
+def _of_sequence(values: list[Any] | tuple[Any, ...]) -> Any:
+    return type(values)(map(serialize_keras_object, values))
+
+
+def _of_dict(values: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: serialize_keras_object(value) for key, value in values.items()}
+
+
+def _of_array(array: np.ndarray[Any, Any]) -> dict[str, Any]:
+    return {"class_name": "__numpy__", "config": {"value": array.tolist(), "dtype": array.dtype.name}}
+
+
+def _of_slice(value: slice) -> dict[str, Any]:
+    return {
+        "class_name": "__slice__",
+        "config": {"start": value.start, "stop": value.stop, "step": value.step},
+    }
+
+
+def _of_function(function: FunctionType) -> dict[str, Any]:
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": function.__name__,
+        "registered_name": get_registered_name(function),
+    }
+
+
+_CONFIGS: tuple[tuple[Any, Callable[[Any], Any]], ...] = (
+    (_PLAIN, lambda value: value),
+    (np.generic, lambda number: number.item()),
+    (np.ndarray, _of_array),
+    ((list, tuple), _of_sequence),
+    (EllipsisType, lambda _: {"class_name": "__ellipsis__", "config": {}}),
+    (dict, _of_dict),
+    (slice, _of_slice),
+    (dtype_policy.DTypePolicy, dtype_policy.serialize),
+    (FunctionType, _of_function),
+)
+"""Types, and what makes a config of a value of theirs."""
 
 
 def _of_object(obj: Any) -> dict[str, Any]:
@@ -130,10 +153,9 @@ def find_class(name: str, module: str | None = None, custom_objects: dict[str, A
     Raises:
         ConfigError: there is none of that name; the message has the near ones.
     """
-    known = get_custom_objects() | (custom_objects or {})
-    for key, value in known.items():
-        if name in (key, key.split(">")[-1]):
-            return value
+    own = _own_object(name, custom_objects)
+    if own is not None:
+        return own
     if str(module).startswith("keras.src.ops."):
         operation = find_operation(name)
         if operation is not None:
@@ -146,9 +168,15 @@ def find_class(name: str, module: str | None = None, custom_objects: dict[str, A
         operation = find_operation(name)
         if operation is not None:
             return operation
-    near = nearest(str(name), sorted({n for names in homes.values() for n in names}))
+    near = nearest(str(name), sorted(set().union(*homes.values())))
     question = f"; {near}" if near.startswith("did you") else ""  # all of Keras' names would say nothing
     raise ConfigError(f"unknown class {shown_value(name)}{question}")
+
+
+def _own_object(name: Any, custom_objects: dict[str, Any] | None) -> Any:
+    """Return the user's class or function of a name, which may stand behind its package's; or None."""
+    known = get_custom_objects() | (custom_objects or {})
+    return next((value for key, value in known.items() if name in (key, key.split(">")[-1])), None)
 
 
 def find_operation(name: str) -> Any:
@@ -235,11 +263,8 @@ class _Deserializer:
     def function(self, name: Any) -> Any:
         from dense_cli import activations
 
-        known = get_custom_objects() | (self.custom_objects or {})
-        for key, value in known.items():
-            if name in (key, key.split(">")[-1]):
-                return value
-        return activations.get(name)
+        own = _own_object(name, self.custom_objects)
+        return activations.get(name) if own is None else own
 
     def instance(self, name: str, config: dict[str, Any]) -> Any:
         """Return the object of a class; what is unknown may become an `UnknownLayer`."""
@@ -311,12 +336,10 @@ def of_keras2(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """
     if name in ("InputLayer", "Dropout", *_MODELS):
         return arguments
-    kept = {}
-    for key, value in arguments.items():
-        if key not in LEGACY_ARGUMENTS:
-            kept[key] = value
-        elif LEGACY_ARGUMENTS[key] and value not in LEGACY_ARGUMENTS[key]:
-            raise ConfigError(f"{name}: {key}={value!r} is not supported")
+    for key, without_effect in LEGACY_ARGUMENTS.items():
+        if key in arguments and without_effect and arguments[key] not in without_effect:
+            raise ConfigError(f"{name}: {key}={arguments[key]!r} is not supported")
+    kept = {key: value for key, value in arguments.items() if key not in LEGACY_ARGUMENTS}
     for key in ("activation", "recurrent_activation"):
         if _loading.keras2 and kept.get(key) == "hard_sigmoid":
             kept[key] = "hard_sigmoid(slope=0.2)"

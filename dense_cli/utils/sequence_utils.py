@@ -47,13 +47,9 @@ def pad_sequences(
         if word not in ("pre", "post"):
             raise ConfigError(f'{name}: expected "pre" or "post", found {word!r}')
     _require_sequences(sequences)
-    length = max((len(x) for x in sequences), default=0) if maxlen is None else maxlen
+    _require_dtype_of(value, dtype)
+    length = max(map(len, sequences), default=0) if maxlen is None else maxlen
     inner = next((np.asarray(x).shape[1:] for x in sequences if len(x)), ())
-    if isinstance(value, str) and dtype is not object and np.dtype(dtype).kind not in "SU":
-        raise ConfigError(
-            f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}\n"
-            "You should set `dtype=object` for variable length strings."
-        )
     out = np.full((len(sequences), length, *inner), value, dtype=dtype)
     for row, x in zip(out, sequences, strict=True):
         kept = x[-length:] if truncating == "pre" else x[:length]
@@ -72,6 +68,14 @@ def _fill(row: NDArray[Any], x: NDArray[Any], padding: str) -> None:
         row[: len(x)] = x
     else:
         row[-len(x) :] = x
+
+
+def _require_dtype_of(value: Any, dtype: Any) -> None:
+    if isinstance(value, str) and dtype is not object and np.dtype(dtype).kind not in "SU":
+        raise ConfigError(
+            f"`dtype` {dtype} is not compatible with `value`'s type: {type(value)}\n"
+            "You should set `dtype=object` for variable length strings."
+        )
 
 
 def _require_sequences(sequences: Any) -> None:

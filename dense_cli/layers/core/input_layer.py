@@ -57,17 +57,8 @@ class InputLayer(Layer):
             raise ConfigError(f"Unrecognized keyword arguments passed to {type(self).__name__}: {kwargs}")
         if input_tensor is not None:
             batch_shape, dtype = _of_tensor(input_tensor, shape, batch_size, batch_shape, dtype, sparse)
-        elif (shape is None) == (batch_shape is None):
-            raise ConfigError(
-                "You must pass a `shape` argument."
-                if shape is None
-                else f"You cannot pass both `shape` and `batch_shape` at the same time. "
-                f"Received: shape={shape}, batch_shape={batch_shape}"
-            )
-        elif batch_shape is not None and batch_size is not None:
-            raise ConfigError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
-        elif shape is not None:
-            batch_shape = (batch_size, *standardize_shape(shape))
+        else:
+            batch_shape = _batch_shape(shape, batch_size, batch_shape)
         if sparse or ragged:
             raise ConfigError(f"{self.name}: sparse and ragged inputs are not supported")
         self._batch_shape = standardize_shape(batch_shape)
@@ -103,6 +94,22 @@ class InputLayer(Layer):
             "name": self.name,
             "optional": self.optional,
         }
+
+
+def _batch_shape(shape: Any, batch_size: int | None, batch_shape: Any) -> Any:
+    """Return the shape with the batch axis, which is given as one, or as ``shape`` and ``batch_size``."""
+    if shape is None and batch_shape is None:
+        raise ConfigError("You must pass a `shape` argument.")
+    if batch_shape is None:
+        return (batch_size, *standardize_shape(shape))
+    if shape is not None:
+        raise ConfigError(
+            f"You cannot pass both `shape` and `batch_shape` at the same time. "
+            f"Received: shape={shape}, batch_shape={batch_shape}"
+        )
+    if batch_size is not None:
+        raise ConfigError("You cannot pass both `batch_size` and `batch_shape` at the same time.")
+    return batch_shape
 
 
 def _of_tensor(
