@@ -5,14 +5,13 @@ In: a `Run`, and `Rules` that say how steps become text. Out: `Line`s, as the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
-from dense_cli.errors import ConfigError, DtypeError, nearest
+from dense_cli.errors import ConfigError, DtypeError
 from dense_cli.run import Run
-from dense_cli.sources.open import no_note
 from dense_cli.views.beam import CtcPrefixes, Paths, Search
 from dense_cli.views.decode import Decoder, Line, Rules
 from dense_cli.views.evaluate import Result, View
@@ -145,66 +144,3 @@ def pieces_of(name: str | None, labels: str | None) -> Pieces | None:
     from dense_cli.views.pieces import of_config
 
     return of_config(decoder_config(labels), labels)
-
-
-def class_number(
-    label: str | None,
-    option: str,
-    classes: int,
-    names: Sequence[str] | None,
-    file: str | None,
-    note: Callable[[str], None] = no_note,
-) -> int | None:
-    """Return the class number of the label that an option names, None where it names none.
-
-    Args:
-        label: a label, or ``#`` and a class number; where there are no ``names``, also a number alone.
-        option: the option's name, for messages.
-        classes: how many there are.
-        names: the labels of ``file``.
-        note: is told where a label looks like the number of another class.
-
-    Raises:
-        ConfigError: no class is meant, or several.
-
-    >>> class_number("_", "ctc", 3, ["a", "b", "_"], "letters.txt")
-    2
-    >>> class_number("#2", "ctc", 3, ["a", "b", "_"], "letters.txt")
-    2
-    """
-    if label is None:
-        return None
-    number = label.removeprefix("#")
-    among = number.isdecimal() and len(number) < 19 and int(number) < classes
-    labelled = _labelled(label, option, names, file)
-    if labelled is not None:
-        if among and int(number) != labelled:
-            named = f", which is '#{number}'" if number == label else ""
-            note(f"--{option} {label}: taken as the label of class {labelled}, not as class {number}{named}")
-        return labelled
-    if names is not None and number == label:
-        raise _no_label(label, option, names, file, number=among)
-    if not among:
-        there = "there are no --labels" if names is None else f"{file} has no such label"
-        raise ConfigError(f"--{option}: expected a class number below {classes} ({there}), found {label!r}")
-    return int(number)
-
-
-def _no_label(
-    label: str, option: str, names: Sequence[str], file: str | None, *, number: bool
-) -> ConfigError:
-    """Return the error of a label that a file has not; ``number``: it is the number of a class."""
-    known = nearest(label, list(names)) if len(names) <= 50 else f"there are {len(names)} labels"
-    hint = f"--{option} '#{label}' names the class by its number" if number else None
-    return ConfigError(f"--{option}: no label {label!r} in {file}; {known}", hint=hint)
-
-
-def _labelled(label: str, option: str, names: Sequence[str] | None, file: str | None) -> int | None:
-    """Return the class of a label; None where there is no such label."""
-    classes = [at for at, name in enumerate(names or ()) if name == label]
-    if len(classes) > 1:
-        raise ConfigError(
-            f"--{option}: {len(classes)} classes are labelled {label!r} in {file}: "
-            f"expected one, found {classes[0]} and {classes[1]}"
-        )
-    return classes[0] if classes else None

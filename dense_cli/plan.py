@@ -22,7 +22,9 @@ from dense_cli.head import (
     head_of_model,
     require_defaults,
 )
+from dense_cli.portable import processors
 from dense_cli.run import Progress, Run
+from dense_cli.run_options import check_options
 from dense_cli.sources.open import no_note
 from dense_cli.text import shape_text
 
@@ -70,6 +72,8 @@ class Plan(HeadOptions):
         labels: the path of the classes' names.
         labels_key: which member of a JSON object holds them.
         targets, ignore_index: the path of the classes that rows should have; which of them do not count.
+        eos: the label, or ``#N``, of the class that ends a sample: steps after the first do not count.
+        pad: that of the class whose steps do not count.
         show: ``probabilities``, ``log-probabilities``, ``logits`` or ``classes``.
         top_k: only so many of the likeliest classes.
         measures: of ``confidence``, ``margin``, ``entropy``, ``perplexity``.
@@ -111,6 +115,8 @@ class Plan(HeadOptions):
     labels_key: str | None = None
     targets: str | None = None
     ignore_index: int | None = None
+    eos: str | None = None
+    pad: str | None = None
     show: str = "probabilities"
     top_k: int | None = None
     measures: tuple[str, ...] = ()
@@ -155,8 +161,8 @@ class Plan(HeadOptions):
             from dense_cli.sources.fit import watched
 
             source, fit, known = watched(source, lead)
-        if self.batch is not None and opened is None:
-            source = _pick(source, self.batch)
+        if opened is None:
+            source = self._picked(source)
         source = self._by_sample(source)
         head = self._build_head(source) if opened is None else self._head_of(opened.part, source)
         dtype = head.dtype if head is not None else self._dtype(source)
@@ -165,7 +171,7 @@ class Plan(HeadOptions):
             mask.check((*lead, source.shape[-1]), source.name)
             source = _with_time(source, mask)
         run = Run(self, source, head, dtype, mask, opened, note, progress or Progress())
-        run.check()
+        check_options(run)
         run.open_labels()
         run.open_feature_names(names)
         run.open_targets(lead)
@@ -174,6 +180,7 @@ class Plan(HeadOptions):
             if known is not None:
                 fit.check(known)
         run.take_steps()
+        run.open_ends()
         return run
 
     def _by_sample(self, source: Source) -> Source:
@@ -190,7 +197,6 @@ class Plan(HeadOptions):
     def _open_model(self, seen: Seen | None, note: Callable[[str], None]) -> OpenedModel:
         """Open the model and its inputs; the arguments are those of `open`."""
         from dense_cli.models.open import open_model
-        from dense_cli.portable import processors
 
         assert self.model is not None
         self._check_holds()
@@ -245,7 +251,11 @@ class Plan(HeadOptions):
         return TextOptions(self.input_labels, self.input_padding or "post", self.reverse, note)
 
     def _picked(self, source: Source) -> Source:
-        return source if self.batch is None else _pick(source, self.batch)
+        if self.batch is None:
+            return source
+        from dense_cli.sources.pick import pick
+
+        return pick(source, self.batch)
 
     def _head_of(self, part: Part, source: Source) -> BuiltHead | None:
         """Return the head of a model; None: its last layer is no dense one, and nothing runs after it."""
@@ -378,22 +388,3 @@ def _with_time(source: Source, mask: Mask) -> Source:
     from dense_cli.sources.front import find_time
 
     return find_time(source, mask.time)
-
-
-def _pick(source: Source, batch: int | slice) -> Source:
-    """Return the source of some samples."""
-    if isinstance(batch, slice):
-        return source.select(batch)
-    from dense_cli.sources.streamed import StreamSource
-
-    size = source.shape[0]
-    message = f"{source.name}: sample {batch} is out of range"
-    if size is not None and not -size <= batch < size:
-        raise ShapeError(f"{message}: there are {size} (0 to {size - 1})")
-    if abs(batch) < 2**62:  # NumPy counts no further
-        selected = source.select(slice(batch, batch + 1 or None))
-        if size is None and isinstance(selected, StreamSource):
-            return selected.required(message)
-        if selected.shape[0] != 0:
-            return selected
-    raise ShapeError(message)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from dense_cli.errors import ConfigError, UsageError
+from dense_cli.errors import UsageError
 from dense_cli.portable import processors
 from dense_cli.text import shape_text, shown
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.source import Source
     from dense_cli.sources.targets import Targets
+    from dense_cli.views.ends import Ends
     from dense_cli.views.evaluate import Result, View
     from dense_cli.views.select import Selection
 
@@ -51,6 +52,7 @@ class Run:
         head: None where the input holds finished distributions.
         dtype: the output's.
         mask, targets, labels: None where there are none.
+        ends: what ends the steps of a sample; None where nothing does.
         view: what is asked of every row; a writer adds the arrays that it needs.
         measures: those that are shown for each row; the view may have more, for a summary.
         steps: the time steps that are given one after another; None: sample by sample.
@@ -79,6 +81,7 @@ class Run:
         self.labels: list[str] | None = None
         self.feature_names: list[str] | None = None
         self.targets: Targets | None = None
+        self.ends: Ends | None = None
         self._steps: Sequence[int] | None = None
 
     @property
@@ -99,7 +102,7 @@ class Run:
     @property
     def masked(self) -> bool:
         """Whether some rows may be padding."""
-        return self.mask is not None or (self.model is not None and self.model.masked)
+        return any((self.mask, self.ends)) or (self.model is not None and self.model.masked)
 
     @cached_property
     def shows_values(self) -> bool:
@@ -157,44 +160,6 @@ class Run:
         output = shape_text((*self.source.shape[:-1], self.classes))
         return tuple(map(shown, (*first, f"x = {from_input} → y {output}")))
 
-    def check(self) -> None:
-        """Hold the options of the view against the head and the input.
-
-        Raises:
-            UsageError, ConfigError: they do not fit.
-        """
-        plan = self.plan
-        if plan.temperature != 1 and self.head is None:
-            raise UsageError(f"--temperature divides logits, and {self.what} holds finished outputs")
-        if plan.show == "logits":
-            self._require_logits()
-        if plan.scores and (plan.show == "log-probabilities" or plan.measures or plan.targets is not None):
-            raise UsageError(
-                "--scores: each class is scored by itself, and what is asked for is of distributions"
-            )
-        if self.shows_values:
-            self._require_nothing_of_classes()
-        if plan.top_k is not None and plan.top_k > self.classes:
-            raise ConfigError(f"--top-k {plan.top_k}: there are only {self.classes} classes")
-        if plan.ignore_index is not None and plan.targets is None:
-            raise UsageError("--ignore-index is about targets: it needs --targets FILE")
-
-    def _require_logits(self) -> None:
-        head = self.head
-        if head is None:
-            raise UsageError(
-                "--show logits: INPUT holds finished outputs, not logits or the input of a layer"
-            )
-        if head.classes != head.units:
-            raise ConfigError(f"--show logits: {head.activation.name} has not a class for each logit")
-
-    def _require_nothing_of_classes(self) -> None:
-        plan = self.plan
-        asked = (plan.top_k, plan.measures, plan.targets, plan.labels, plan.explain)
-        if self.model is not None and (any(asked) or plan.show != "probabilities"):
-            layer = self.model.part.layer
-            raise UsageError(f"layer {layer!r} gives no classes: nothing of classes can be asked of it")
-
     def open_labels(self) -> None:
         """Read the names of the classes."""
         if self.plan.labels is not None:
@@ -220,6 +185,23 @@ class Run:
             targets = load_targets(self.plan.targets, self.labels, self.plan.ignore_index)
             self.targets = targets.fit(lead)
 
+    def open_ends(self) -> None:
+        """Find the classes that end the steps of a sample; of `slice`, where each sample ends."""
+        plan = self.plan
+        if plan.eos is None and plan.pad is None:
+            return
+        from dense_cli.views.ends import Ends, class_number
+        from dense_cli.views.evaluate import View
+
+        eos, pad = (
+            class_number(label, option, self.classes, self.labels, plan.labels, self.note)
+            for option, label in (("eos", plan.eos), ("pad", plan.pad))
+        )
+        ends = Ends(eos, pad)
+        if self._steps is not None and eos is not None:
+            ends.find(self._evaluated(View(show="classes"), self.source))
+        self.ends = ends
+
     def take_steps(self) -> None:
         """Find the time steps; a stream is kept in a file unless a single step is taken as it flows."""
         times = self.plan.times
@@ -230,7 +212,7 @@ class Run:
 
         # One step can be taken from a stream as it flows; several would have to be gone back for. Lines that
         # state their places may come in any order, and then the order of the samples shows at the end.
-        single = len(times) == 1 and isinstance(times[0], int) and times[0] >= 0
+        single = len(times) == 1 and isinstance(times[0], int) and times[0] >= 0 and self.plan.eos is None
         if isinstance(self.source, StreamSource) and (not single or self.source.stated):
             self.source = spool(self.source)
         source: Any = self.source
@@ -329,14 +311,30 @@ class Run:
         What is said at the end: the notes of the head, and how many rows have no class. ``most``: see
         `pipeline.run`.
         """
-        from dense_cli.pipeline import MEMORY
-        from dense_cli.pipeline import run as run_pipeline
         from dense_cli.views.evaluate import Classless
 
-        source = source or self.source
         classless = Classless()
-        lead = source.shape[:-1]
-        self.progress.start(_count(lead))
+        ends = None if self.ends is None else self.ends.anew()
+        try:
+            for result in self._evaluated(view, source or self.source, most):
+                classless.add(result)
+                if ends is not None:
+                    ends.mark(result)
+                yield result
+        except GeneratorExit:
+            pass  # the writer has enough; what was seen so far is still told
+        for text in self._untold:
+            self.note(text)
+        self._untold = ()
+        if classless.rows and not self.shows_values:
+            self.note(classless.text())
+
+    def _evaluated(self, view: View, source: Source, most: int | None = None) -> Iterator[Result]:
+        """Give the results of ``source`` as they are computed, and tell how far it got."""
+        from dense_cli.pipeline import MEMORY
+        from dense_cli.pipeline import run as run_pipeline
+
+        self.progress.start(_count(source.shape[:-1]))
         try:
             for result in run_pipeline(
                 source,
@@ -352,18 +350,10 @@ class Run:
                 scores=self.plan.scores or self.shows_values,
                 temperature=self.plan.temperature,
             ):
-                classless.add(result)
                 yield result
                 self.progress.advance(len(result.classes))
-        except GeneratorExit:
-            pass  # the writer has enough; what was seen so far is still told
         finally:
             self.progress.stop()
-        for text in self._untold:
-            self.note(text)
-        self._untold = ()
-        if classless.rows and not self.shows_values:
-            self.note(classless.text())
 
     @property
     def _ragged(self) -> bool:

@@ -10,7 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dense_cli.sources.source import Block, KnownPlaces
 from dense_cli.views.decode import Decoder, Line, Rules
+from dense_cli.views.ends import Ends
+from dense_cli.views.evaluate import Result
 from dense_cli.views.pieces import NAMED
 
 CASES = Path(__file__).parent / "data" / "cases"
@@ -23,13 +26,16 @@ def lines(rules: Rules, samples: list[list[int]], size: int = 1 << 20, mask: lis
     classes = np.array([c for sample in samples for c in sample], dtype=np.int64)
     confidence = 1 / np.arange(2.0, len(classes) + 2)
     counts = None if mask is None else np.array(mask)
-    decoder = Decoder(rules)
+    decoder, ends = Decoder(rules), Ends(rules.eos, rules.pad)
     found: list[Line] = []
     for start in range(0, len(classes), size):
         part = slice(start, start + size)
         # What the pipeline gives holds only until the next part: the decoder must not keep it.
         given = [places[part].copy(), classes[part].copy(), confidence[part].copy()]
-        found += decoder.add(*given, None if counts is None else counts[part])
+        result = Result(given[1], mask=None if counts is None else counts[part].copy())
+        result.block = Block(np.zeros((len(given[1]), 1)), start, KnownPlaces(given[0]))
+        ends.mark(result)
+        found += decoder.add(*given, result.mask)
         for array in given:
             array.fill(0)
     return found + list(decoder.end())

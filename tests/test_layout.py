@@ -23,6 +23,7 @@ ORDER = (
     "backend config constraints dtype_policies heads layers models ops regularizers saving views",
     "head pipeline",
     "run",
+    "run_options",
     "plan",
     "checking checking_layers comparing comparing_layers decoding describing inspecting",
     "picturing picturing_rows reporting tempering taking_apart",

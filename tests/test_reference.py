@@ -149,6 +149,8 @@ def expected_rows(case: Case) -> Any:
     """Return what `predict` or `slice` gives; NPY and NPZ hold samples of one shape only."""
     one = predict if case.command == "predict" else slices
     found = one(case.array, case.layer, case.options, case.dtype)
+    if case.array.rank < 3 and (case.options.eos, case.options.pad) != (None, None):
+        raise RefusedError("there are no time steps")
     if case.options.selects and case.format in ("json", "npy", "npz"):
         raise RefusedError("rows in such a format do not say where they stand")
     if case.format in ("npy", "npz"):

@@ -34,8 +34,7 @@ path of its own.
 @click.command(cls=Command, help=HELP)
 @opts.input_argument
 @click.option("--join", metavar="STR", help="What stands between labels.  [default: a space]")
-@click.option("--eos", metavar="LABEL", help="The label that ends a line.")
-@click.option("--pad", metavar="LABEL", help="A label that is dropped.")
+@opts.ends_options
 @click.option("--ctc", metavar="BLANK", help="Merge repeats, then drop this label: greedy CTC decoding.")
 @click.option(
     "--pieces",
@@ -56,8 +55,6 @@ path of its own.
 def decode(
     plan: Plan,
     join: str | None,
-    eos: str | None,
-    pad: str | None,
     ctc: str | None,
     pieces: str | None,
     beam: int | None,
@@ -68,22 +65,23 @@ def decode(
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output
     from dense_cli.cli.progress import ProgressBar
-    from dense_cli.decoding import class_number, decode, likeliest, pieces_of, require_confidence
+    from dense_cli.decoding import decode, likeliest, pieces_of, require_confidence
     from dense_cli.text import encodable, printable
     from dense_cli.views.decode import Rules
+    from dense_cli.views.ends import Ends, class_number
     from dense_cli.writers.decode import WRITERS
 
     name = format or _format_of(output)
-    _require_together(plan, join, pieces, beam, ctc, eos, pad)
+    _require_together(plan, join, pieces, beam, ctc)
     if plan.measures and name == "text":
         raise click.UsageError("--measure needs -f jsonl: a line of text has no place for it")
     run = plan.open(note=note, progress=ProgressBar(shown=not no_progress))
     if name == "jsonl" and beam is None:
         require_confidence(run)
-    end, padding, blank = (
-        class_number(label, option, run.classes, run.labels, plan.labels, note)
-        for option, label in (("eos", eos), ("pad", pad), ("ctc", ctc))
-    )
+    ends = run.ends or Ends()
+    if beam is not None:
+        run.ends = None  # each path has an end of its own
+    blank = class_number(ctc, "ctc", run.classes, run.labels, plan.labels, note)
     if blank is not None and len(run.shape) == 2:
         note(
             "each sample is a single step, of which --ctc merges nothing: "
@@ -93,7 +91,7 @@ def decode(
     labels = run.labels
     if name == "text" and labels is not None and joined is None:
         labels = [printable(label) for label in labels]  # --join is the user's own and stays as it is
-    rules = Rules(labels, " " if join is None else encodable(join), end, padding, blank, joined)
+    rules = Rules(labels, " " if join is None else encodable(join), ends.eos, ends.pad, blank, joined)
     with open_output(output, text=name == "text") as out:
         writer = WRITERS[name](out, rules)
         if beam is None:
@@ -119,14 +117,12 @@ def _require_together(
     pieces: str | None,
     beam: int | None,
     ctc: str | None,
-    eos: str | None,
-    pad: str | None,
 ) -> None:
     if join is not None and pieces is not None:
         raise click.UsageError("--join: --pieces says already how labels are joined")
     if beam is not None and plan.measures:
         raise click.UsageError("--measure: a line of --beam has no measures of its steps")
-    if beam is not None and ctc is not None and (eos is not None or pad is not None):
+    if beam is not None and ctc is not None and (plan.eos is not None or plan.pad is not None):
         raise click.UsageError(
             "--beam with --ctc takes neither --eos nor --pad: the blank is all that is dropped"
         )

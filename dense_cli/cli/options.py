@@ -237,6 +237,12 @@ labels_options = bundle(
         help="Which member of a JSON object, or of an ONNX file's metadata, holds the labels.",
     ),
 )
+ends_options = bundle(
+    click.option(
+        "--eos", metavar="LABEL", help="The label that ends a sample; what comes after it does not count."
+    ),
+    click.option("--pad", metavar="LABEL", help="A label whose steps do not count."),
+)
 show_option = click.option(
     "--show",
     type=click.Choice(["probabilities", "log-probabilities", "logits", "classes"]),
@@ -372,6 +378,7 @@ run_options = bundle(
     head_options,
     top_option,
     labels_options,
+    ends_options,
     show_option,
     measure_options,
     select_options,

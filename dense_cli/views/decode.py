@@ -58,6 +58,8 @@ class Line(NamedTuple):
 class Decoder:
     """Gathers the steps of a sample and gives its line when the next one begins.
 
+    Steps that do not count, after an end or of the class of padding, are left out by the mask (`views.ends`).
+
     >>> decoder = Decoder(Rules(names=["_", "a", "b"], join="", blank=0))
     >>> steps = np.array([[0, t] for t in range(5)])
     >>> list(decoder.add(steps, np.array([1, 1, 0, 1, 2]), np.full(5, 0.5)))
@@ -109,15 +111,6 @@ class Decoder:
 
     def _line(self, classes: NDArray[np.int64], values: dict[str, NDArray[Any]]) -> Line:
         rules = self.rules
-        kept = np.ones(len(classes), np.bool_)
-        if rules.eos is not None:
-            ends = np.flatnonzero(classes == rules.eos)
-            if len(ends):  # the end itself was predicted, so it counts; what follows was not meant
-                kept[ends[0] + 1 :] = False
-        if rules.pad is not None:
-            kept &= classes != rules.pad
-        classes = classes[kept]
-        values = {name: column[kept] for name, column in values.items()}
         shown = classes
         if rules.blank is not None:
             repeated = np.diff(classes, prepend=-2) == 0

@@ -22,6 +22,8 @@ def require_fit(run: Run, name: str) -> None:
     format = FORMATS[name]
     if run.plan.measures and format.arrays == 1:
         raise UsageError(f"{name.upper()} holds one array, the one that --show names: --measure needs -f npz")
+    if run.ends is not None and len(run.shape) < (3 if run.keeps_time else 2):
+        raise UsageError(f"--eos and --pad are about time steps, and {run.input_name} has none")
     if run.view.explain is not None and not format.explains:
         raise _misfit("--explain", name, [f.name for f in FORMATS.values() if f.explains])
     if run.selection is not None and not format.by_row:

@@ -191,6 +191,9 @@ def draw_view(draw: Draw, case: Case, units: int) -> None:
         options.measures = tuple({draw.pick(["confidence", "margin", "entropy", "perplexity"]) for _ in "12"})
         for name in options.measures:
             case.args += ["--measure", name]
+    for name in ("eos", "pad"):
+        if draw.chance(0.12 if case.array.rank > 2 else 0.01):
+            draw_class(draw, case, name, units)
     if plain:
         draw_targets(draw, case, units)
     if selects:
@@ -252,18 +255,7 @@ def draw_decoding(draw: Draw, case: Case, units: int) -> None:
         if options.beam is not None and options.ctc is not None:
             break  # the blank is all that is dropped
         if draw.chance(0.25):
-            number = draw.integer(0, units - 1)
-            if draw.chance(0.3):
-                setattr(options, name, number)
-                case.args.append(f"--{name}=#{number}")
-                continue
-            if options.labels is not None and (
-                number >= len(options.labels) or options.labels.count(options.labels[number]) > 1
-            ):
-                continue
-            setattr(options, name, number)
-            label = str(number) if options.labels is None else options.labels[number]
-            case.args.append(f"--{name}={label}")
+            draw_class(draw, case, name, units)
     if draw.chance(0.2):
         options.join = draw.pick(["", "-", " | "])
         case.args.append(f"--join={options.join}")
@@ -273,6 +265,21 @@ def draw_decoding(draw: Draw, case: Case, units: int) -> None:
     if case.format == "jsonl" and draw.chance(0.3) and softmax and options.beam is None:
         options.measures = (draw.pick(["confidence", "margin", "entropy", "perplexity"]),)
         case.args += ["--measure", options.measures[0]]
+
+
+def draw_class(draw: Draw, case: Case, name: str, units: int) -> None:
+    """Draw the class that an option names, by its label or its number."""
+    options = case.options
+    number = draw.integer(0, units - 1)
+    label = f"#{number}"
+    if not draw.chance(0.3):
+        if options.labels is not None and (
+            number >= len(options.labels) or options.labels.count(options.labels[number]) > 1
+        ):
+            return
+        label = str(number) if options.labels is None else options.labels[number]
+    setattr(options, name, number)
+    case.args.append(f"--{name}={label}")
 
 
 def few_paths(case: Case, units: int) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from copy import copy
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -182,6 +183,21 @@ def check_targets(array: Array, options: Options) -> None:
             raise RefusedError("targets of another number of steps")
 
 
+def end_samples(rows: list[Row], everything: list[Row], options: Options) -> None:
+    """Take from what counts the steps after the end of their sample, and those of the class of padding.
+
+    ``everything`` are all rows of the samples, of which ``rows`` are some.
+    """
+    ends: dict[int, Place] = {}
+    for row in everything:
+        if options.eos is not None and row.counts and row.chosen == options.eos:
+            ends[row.place[0]] = min(row.place, ends.get(row.place[0], row.place))
+    for row in rows:
+        ended = row.place[0] in ends and row.place > ends[row.place[0]]
+        if ended or (options.pad is not None and row.chosen == options.pad):
+            row.counts, row.target = False, None
+
+
 class Prediction(NamedTuple):
     """The rows of an output and its shape without classes; None for a size in which samples differ."""
 
@@ -193,7 +209,9 @@ def predict(array: Array, layer: Layer | None, options: Options, dtype: str | No
     """Return all rows, sample by sample."""
     check_view(array, layer, options)
     chosen = array.select(options.batch)
-    return Prediction(evaluate(chosen, layer, options, dtype), chosen.lead())
+    rows = evaluate(chosen, layer, options, dtype)
+    end_samples(rows, list(map(copy, rows)), options)
+    return Prediction(rows, chosen.lead())
 
 
 class Slices(NamedTuple):
@@ -229,6 +247,9 @@ def slices(array: Array, layer: Layer | None, options: Options, dtype: str | Non
         raise RefusedError("no time step is left")
     single = len(options.times) == 1 and isinstance(options.times[0], int)
     by_step = [evaluate(chosen.at(t), layer, options, dtype, chosen) for t in steps]
+    everything = [] if options.eos is None else evaluate(chosen, layer, options, dtype)
+    for rows in by_step:
+        end_samples(rows, everything, options)
     return Slices(steps, by_step, single, chosen.samples)
 
 
