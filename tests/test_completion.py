@@ -83,10 +83,25 @@ def test_every_option_has_a_heading(run: Run) -> None:
         assert command is not None
         found |= {param.name for param in command.params if isinstance(param, click.Option)}
         text = run(name, "--help").text
-        assert "9223372036854775807" not in text
         assert text.startswith(f"Usage: densecli {name} ")
     assert found <= known
     assert known <= found
+
+
+@pytest.mark.parametrize("command", ["", *COMMANDS])
+def test_help_begins_with_one_line_and_the_commonest_use_on_the_first_screen(run: Run, command: str) -> None:
+    name = f"densecli {command}".strip()
+    lines = run(*command.split(), "--help", env={"COLUMNS": "80"}).text.splitlines()
+    assert lines[0].startswith(f"Usage: {name} ")
+    assert lines[1] == lines[3] == ""
+    assert lines[2].startswith("  ")
+    assert lines[2].endswith(".")
+    assert name in lines[4]
+    assert lines[4].startswith("    ")
+    headings = (*(f"{heading}:" for heading in HEADINGS), "Options:")
+    assert next(place for place, line in enumerate(lines) if line in headings) < 22
+    assert max(map(len, lines)) <= 80
+    assert not any(sign in line for line in lines for sign in ("<=", ">="))
 
 
 def test_help_shows_how_a_command_is_used(run: Run) -> None:

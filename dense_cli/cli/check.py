@@ -18,15 +18,14 @@ if TYPE_CHECKING:
 
 HELP = """Find what is wrong with a layer's outputs, and say how to mend it.
 
-With --units or --weights INPUT is layer input and the layer runs; with --model the model runs, and its
-layers are checked, too; with none of them it holds finished outputs. The exit code is 1 when there is a
-finding. docs/checks.md says what each check means.
-
 \b
   densecli check outputs.npy
-  densecli check hidden.npy --weights head.npz --labels names.txt
-  densecli check sentences.npy --model translate.keras
+  densecli check hidden.npy --weights model.keras --labels names.txt
+  densecli check x.npy --model model.keras
   densecli check outputs.npy --skip never-chosen
+
+INPUT holds finished outputs. With --units or --weights it is a layer's input, and the layer runs; with
+--model a model's, and the model's layers are checked, too. The exit code is 1 where something is found.
 """
 
 

@@ -53,15 +53,18 @@ class Command(click.Command):
             ) from None
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        for heading, records in self.sections(ctx).items():
+            with formatter.section(heading):
+                formatter.write_dl(records)
+
+    def sections(self, ctx: click.Context) -> dict[str, list[tuple[str, str]]]:
+        """Return what --help shows, under its headings: each option with its metavar, and what it does."""
         sections: dict[str, list[tuple[str, str]]] = {heading: [] for heading in HEADINGS}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 sections[_PLACE.get(param.name or "", "Other")].append(record)
-        for heading, records in sections.items():
-            if records:
-                with formatter.section(heading):
-                    formatter.write_dl(records)
+        return {heading: records for heading, records in sections.items() if records}
 
 
 def _owners(ctx: click.Context, option: str) -> list[str]:
@@ -78,7 +81,7 @@ def _owners(ctx: click.Context, option: str) -> list[str]:
 
 
 class Unbounded(click.Option):
-    """An option for a number whose bounds nobody meets: --help does not show them."""
+    """An option for a number: --help does not show its bounds, which nobody meets; an error says them."""
 
     def get_help_extra(self, ctx: click.Context) -> OptionHelpExtra:
         extra = super().get_help_extra(ctx)

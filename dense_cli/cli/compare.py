@@ -8,29 +8,28 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command, complete
+from dense_cli.cli.command import Command, Unbounded, complete
 from dense_cli.cli.types import TOLERANCE
-from dense_cli.files.formats import holding
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-HELP = """Compare two outputs, such as a port's or a quantised model's with the original's.
-
-A and B hold probabilities, or with --logits logits, or class numbers, in any format; - is standard
-input. The limits that are named decide; where none is, B may differ by rounding (--atol 1e-5 --rtol 1e-5,
-or 1e-3 where one is float16) and no class may change (--max-flips 0). The exit code is 0 within the
-limits, 1 beyond, and 2 where the two cannot be compared.
-
-With --model A is the model's own input, and what the model gives is held against B; masked steps are not
-compared. With --input NAME=FILE for each of several inputs, B is the only argument.
+HELP = """Compare two outputs, such as those of a model and of its copy.
 
 \b
   densecli compare ours.npy reference.npy
-  densecli compare float32.npz int8.npz --max-flips 3 --max-kl 0.01 --labels names.txt
+  densecli compare a.npy b.npy --max-flips 3 --max-kl 0.01
   densecli compare x.npy expected.npy -m model.keras
   densecli predict x.npy -w head.npz -f npy | densecli compare - reference.npy
+
+A and B hold probabilities, class numbers, or with --logits logits; - is standard input. The limits that
+are named decide. Where none is, numbers may differ by rounding (--atol 1e-5 --rtol 1e-5, or 1e-3 where
+one is float16) and no class may change (--max-flips 0). The exit code is 0 within the limits, 1 beyond
+them, and 2 where the two cannot be compared.
+
+With --model A is the model's own input, and what the model gives is compared with B. With --input
+NAME=FILE for each of several inputs, B is the only argument.
 """
 
 
@@ -42,28 +41,33 @@ compared. With --input NAME=FILE for each of several inputs, B is the only argum
 @click.option(
     "--classes", is_flag=True, help="A and B hold class numbers.  [default: where both hold integers]"
 )
-@click.option("--atol", type=TOLERANCE, metavar="X", help="A number is within X + rtol · |B| of B's.")
-@click.option("--rtol", type=TOLERANCE, metavar="X", help="Likewise, relative to B.")
 @click.option(
-    "--max-flips", type=click.IntRange(min=0), metavar="N", help="At most N rows may change their class."
+    "--atol", type=TOLERANCE, cls=Unbounded, metavar="X", help="A number is within X + rtol · |B| of B's."
 )
-@click.option("--max-kl", type=TOLERANCE, metavar="X", help="No row's KL(A‖B) may pass X, in nats.")
+@click.option("--rtol", type=TOLERANCE, cls=Unbounded, metavar="X", help="Likewise, relative to B.")
+@click.option(
+    "--max-flips",
+    type=click.IntRange(min=0),
+    cls=Unbounded,
+    metavar="N",
+    help="At most N rows may change their class.",
+)
+@click.option(
+    "--max-kl", type=TOLERANCE, cls=Unbounded, metavar="X", help="No row's KL(A‖B) may pass X, in nats."
+)
 @click.option("--equal-nan", is_flag=True, help="NaN in both places is no difference.")
 @click.option(
     "-k",
     "--top-k",
     type=click.IntRange(min=1),
+    cls=Unbounded,
     default=5,
     show_default=True,
     metavar="K",
     help="How many of the likeliest classes the overlap looks at.",
 )
 @opts.labels_options
-@click.option(
-    "--input-format",
-    type=click.Choice(holding("arrays")),
-    help="Format of standard input, else of A and B.",
-)
+@opts.input_format_option("Format of standard input, else of A and B")
 @click.option("--key", metavar="NAME", help="Which array of a file that holds several, in A and in B.")
 @click.option("--key-a", metavar="NAME", help="The same, in A alone.")
 @click.option("--key-b", metavar="NAME", help="The same, in B alone.")
@@ -71,6 +75,7 @@ compared. With --input NAME=FILE for each of several inputs, B is the only argum
     "-n",
     "--limit",
     type=click.IntRange(min=1),
+    cls=Unbounded,
     default=10,
     show_default=True,
     metavar="N",

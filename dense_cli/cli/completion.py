@@ -8,13 +8,13 @@ from dense_cli.cli.command import Command
 
 HELP = """Print the script that completes densecli in a shell.
 
+\b
+  source <(densecli completion bash)     # in ~/.bashrc
+  source <(densecli completion zsh)      # in ~/.zshrc, after compinit
+  densecli completion fish | source      # in ~/.config/fish/config.fish
+
 Commands, options and their choices are completed, files where files are meant, and the heads and layers
 of the file that is named on the line.
-
-\b
-  source <(densecli completion bash)            # in ~/.bashrc
-  source <(densecli completion zsh)             # in ~/.zshrc, after compinit
-  densecli completion fish | source             # in ~/.config/fish/config.fish
 """
 
 

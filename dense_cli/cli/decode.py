@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, Unbounded
 from dense_cli.cli.records import takes_plan
 
 if TYPE_CHECKING:
@@ -17,17 +17,18 @@ if TYPE_CHECKING:
 _FORMATS = ("text", "jsonl")
 
 
-HELP = """Print one line of text per sample: the labels of the likeliest classes, joined.
-
-With --units or --weights INPUT is layer input and the layer runs; with neither, it holds finished
-distributions. LABEL is a label, or # and a class number ('#0'). In JSON Lines (-f jsonl) each sample has
-its log-probability, perplexity and the confidence of every step. --beam prints sample, log-probability
-and text of the likeliest lines: with --ctc each is the sum of all paths that merge to it, without it a
-path of its own.
+HELP = """Print one line of text per sample: the labels of the likeliest classes.
 
 \b
-  densecli decode hidden.npy --weights head.npz --labels tokens.txt --eos '[SEP]' --pieces wordpiece
-  densecli decode frames.npy -w ctc.safetensors --labels letters.txt --ctc _ --join ''
+  densecli decode hidden.npy --weights model.keras --labels words.txt
+  densecli decode frames.npy --labels letters.txt --ctc _ --join ''
+  densecli decode y.npy --labels tokenizer.json --eos '[SEP]' --pieces auto
+
+INPUT is that of predict. LABEL is a label, or # and a class number ('#0').
+
+With -f jsonl each sample has its log-probability, its perplexity and the confidence of every step.
+--beam N prints the N likeliest lines as sample, log-probability and text. With --ctc a line is the sum
+of all paths that merge to it, without --ctc it is one path.
 """
 
 
@@ -41,7 +42,13 @@ path of its own.
     type=click.Choice(["wordpiece", "bytelevel", "metaspace", "bar", "auto"]),
     help="Join labels as a tokenizer joins its pieces; auto: as the tokenizer.json of --labels says.",
 )
-@click.option("--beam", type=click.IntRange(min=1), metavar="N", help="The N likeliest lines of each sample.")
+@click.option(
+    "--beam",
+    type=click.IntRange(min=1),
+    cls=Unbounded,
+    metavar="N",
+    help="The N likeliest lines of each sample.",
+)
 @opts.labels_options
 @opts.holds_options
 @opts.layer_options

@@ -7,14 +7,14 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, complete
 
-HELP = """List every head that a weights file holds: its Dense and TimeDistributed(Dense) layers.
-
-FILE is .npz, .keras, .weights.h5, .h5, .safetensors, .onnx, .pt or .json. Only headers are read. The
-name or the path of a head is what --head takes.
+HELP = """List every head of a weights file: its dense layers.
 
 \b
   densecli heads model.keras
   densecli heads model.safetensors -f json
+
+FILE is .npz, .keras, .weights.h5, .h5, .safetensors, .onnx, .pt or .json. Only headers are read. --head
+takes the name or the path of a head.
 """
 
 

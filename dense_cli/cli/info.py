@@ -8,29 +8,27 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, complete
-from dense_cli.files.formats import holding
 
 HELP = """Say what an array file, a weights file or a model holds.
-
-Of an array: shape, dtype, layout and size; range, mean and standard deviation with the places of the
-extremes; zeros, NaN and infinities; a histogram; and what it looks like, with the evidence. Of weights:
-the heads, and the range of every kernel and bias. Of a model also what saved it, what it takes and gives,
-and what can be run of it. - is standard input.
-
-With --model FILE is the model's own input, and what the model gives is described.
 
 \b
   densecli info hidden.npy
   densecli info model.keras
   densecli info x.npy -m model.keras --until hidden
   densecli predict x.npy -u 3 -f npy | densecli info -
+
+Of an array: shape, dtype, range, mean and standard deviation; zeros, NaN and infinity; a histogram; and
+what it looks like, with the evidence. Of weights: the heads, and the range of every kernel and bias. Of a
+model also what saved it, what it takes and gives, and what of it can be run.
+
+With --model FILE is the model's own input, and what the model gives is described.
 """
 
 
 @click.command(cls=Command, help=HELP)
 @click.argument("file", required=False, shell_complete=complete("anything"))
 @opts.model_options
-@click.option("--input-format", type=click.Choice(holding("arrays")), help="Format of an array file.")
+@opts.input_format_option("Format of an array file")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
 @opts.output_options("table", "json")
 @opts.memory_option

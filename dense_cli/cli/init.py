@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 _BY_SUFFIX = {".npz": "npz", "": "npz", ".json": "json", ".txt": "table"}
 
 
-HELP = """Make a Dense layer as Keras does from a seed, and save or print its kernel and bias.
-
-An NPZ holds the arrays `kernel` (features, units) and `bias` (units,); predict, slice and decode
-read it with --weights.
+HELP = """Make a Dense layer as Keras does from a seed, and save or print it.
 
 \b
   densecli init --input-size 3 --units 4 --seed 6000 -o head.npz
-  densecli init -i 3 -u 4 --kernel-initializer 'RandomNormal(mean=0.0, stddev=0.05)' --rng jax
+  densecli init -i 3 -u 4 --kernel-initializer he_normal --rng jax
+
+An NPZ holds the arrays `kernel` (features, units) and `bias` (units,). predict, slice and decode read it
+with --weights.
 """
 
 

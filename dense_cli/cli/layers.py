@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command, complete
+from dense_cli.cli.command import Command, Unbounded, complete
 from dense_cli.cli.types import TOLERANCE
 
 if TYPE_CHECKING:
@@ -19,20 +19,18 @@ Given = dict[str, str] | str | None
 
 HELP = """List the layers of a saved model; with INPUT, say what each puts out.
 
-MODEL is .keras, .h5 or .onnx, whose layers are the values of its graph. With INPUT, the model's
-own, the model runs, and the table has of each output the range, mean and standard deviation, the share of
-zeros and of what is saturated, NaN and infinity; what goes wrong is marked where it first appears, with a
-word of advice. -o all.npz saves every output under its layer's name.
-
-With --against B the same INPUT runs through two models, such as a copy with rounded weights: layers are
-paired by name, else by order and shape, or, where one model is ONNX, by their numbers. The exit code is 1
-where one is beyond --atol and --rtol.
-
 \b
-  densecli layers translate.keras
-  densecli layers translate.keras sentences.npy
-  densecli layers translate.keras sentences.npy --only 'dec*' -o decoder.npz
-  densecli layers keras2.h5 sentences.npy --against keras3.keras
+  densecli layers model.keras
+  densecli layers model.keras x.npy
+  densecli layers model.keras x.npy --only 'dec*' -o decoder.npz
+  densecli layers model.keras x.npy --against model.onnx
+
+MODEL is .keras, .h5 or .onnx. With INPUT, the model's own, the model runs. The table then has the range,
+mean and standard deviation of each output, and the shares of zeros, saturated numbers, NaN and infinity.
+What goes wrong is marked where it first appears. -o all.npz saves every output.
+
+With --against B two models run on the same INPUT, and their layers are paired and compared. The exit code
+is 1 where two outputs differ by more than --atol and --rtol allow.
 """
 
 
@@ -53,13 +51,20 @@ where one is beyond --atol and --rtol.
 @click.option(
     "--atol",
     type=TOLERANCE,
+    cls=Unbounded,
     default=1e-6,
     show_default=True,
     metavar="X",
     help="With --against: a number is within X + rtol · |B| of B's.",
 )
 @click.option(
-    "--rtol", type=TOLERANCE, default=1e-5, show_default=True, metavar="X", help="Likewise, relative to B."
+    "--rtol",
+    type=TOLERANCE,
+    cls=Unbounded,
+    default=1e-5,
+    show_default=True,
+    metavar="X",
+    help="Likewise, relative to B.",
 )
 @opts.input_options
 @opts.output_options("table", "json", "csv", "markdown", "npz")

@@ -21,7 +21,7 @@ from dense_cli.errors import DenseCliError
 COMMANDS = {
     "predict": "Probabilities and classes of every sample.",
     "slice": "One time step after another: y[:, t, :] and classes[:, t].",
-    "decode": "One line of text per sample: the labels of the likeliest classes.",
+    "decode": "One line of text per sample: the likeliest labels.",
     "init": "Make a seeded layer and save its weights.",
     "heads": "List every head that a weights file holds.",
     "layers": "Every layer of a saved model; with INPUT, what each puts out.",
@@ -158,15 +158,12 @@ def _fail(message: str, hint: str | None = None) -> NoReturn:
     sys.exit(2)
 
 
-HELP = """See what a dense or softmax layer puts out.
-
-Arrays go through a Dense or TimeDistributed softmax layer, seeded as Keras seeds it or with trained
-weights, and come out as probabilities, classes and time steps: tables, JSON, CSV, NPY.
+HELP = """See what a dense or softmax layer puts out, in the words of Keras.
 
 \b
   densecli predict x.json --units 4
-  densecli slice x.npy --weights head.npz --time 0
-  cat x.jsonl | densecli predict -u 4 -f jsonl | jq .class
+  densecli predict hidden.npy --weights model.keras --labels names.txt
+  densecli help predict
 """
 
 

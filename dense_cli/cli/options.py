@@ -14,14 +14,21 @@ from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 input_argument = click.argument("input", metavar="[INPUT]", required=False, shell_complete=complete("arrays"))
 
 
+def input_format_option(what: str) -> Callable[[F], F]:
+    """Return --input-format, whose --help names the formats in its text: they are wider than a screen."""
+    formats = holding("arrays")
+    return click.option(
+        "--input-format",
+        type=click.Choice(formats),
+        metavar="FORMAT",
+        help=f"{what}: {', '.join(formats)}; default: by suffix, else by the first bytes.",
+    )
+
+
 key_option = click.option("--key", metavar="NAME", help="Which array of a file that holds several.")
 
 input_options = bundle(
-    click.option(
-        "--input-format",
-        type=click.Choice(holding("arrays")),
-        help="Format of INPUT; default: by suffix, else by the first bytes.",
-    ),
+    input_format_option("Format of INPUT"),
     click.option(
         "--input-dtype",
         type=click.Choice(["bfloat16", "float8_e4m3fn", "float8_e5m2"]),
@@ -221,6 +228,7 @@ top_option = click.option(
     "-k",
     "--top-k",
     type=click.IntRange(min=1),
+    cls=Unbounded,
     metavar="K",
     help="Only the K likeliest classes, ties by lower class number.",
 )
@@ -286,6 +294,7 @@ measure_options = bundle(
 precision_option = click.option(
     "--precision",
     type=click.IntRange(0, 17),
+    cls=Unbounded,
     default=4,
     show_default=True,
     metavar="N",
@@ -301,6 +310,7 @@ select_options = bundle(
     click.option(
         "--unsure",
         type=click.FloatRange(0, 1),
+        cls=Unbounded,
         is_flag=False,
         flag_value=0.1,
         metavar="[X]",
@@ -314,6 +324,7 @@ table_options = bundle(
         "-n",
         "--limit",
         type=click.IntRange(min=1),
+        cls=Unbounded,
         default=20,
         show_default=True,
         metavar="N",
@@ -353,6 +364,7 @@ work_options = bundle(
     click.option(
         "--threads",
         type=click.IntRange(1, 1024),
+        cls=Unbounded,
         metavar="N",
         help="Blocks computed at once; default: one per processor.",
     ),

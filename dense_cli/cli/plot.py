@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command, complete
+from dense_cli.cli.command import Command, Unbounded, complete
 from dense_cli.cli.records import takes_plan
 from dense_cli.cli.types import INDEX
 
@@ -19,17 +19,17 @@ _KINDS = ("heatmap", "bars", "lines", "measures", "calibration", "confusion", "h
 _FORMATS = ("svg", "png", "pdf")
 
 
-HELP = """Draw outputs: in the terminal, as large as it is, or as SVG, PNG or PDF.
+HELP = """Draw outputs: in the terminal, or as SVG, PNG or PDF.
 
 \b
-  densecli plot samples/digits.npy -w samples/digits.keras --labels samples/digits.txt -b 3
+  densecli plot hidden.npy -w model.keras --labels names.txt -b 3
   densecli plot outputs.npy --targets classes.npy --kind confusion
-  densecli plot hidden.npy -w head.npz -b 0 --kind lines --class cat --class dog -o lines.svg
+  densecli plot hidden.npy -w model.keras --kind lines --class cat -o cat.svg
 
 Kinds: heatmap (time × class of a sample, or sample × class), bars (the likeliest classes of a row),
 lines (classes over time), measures (confidence, margin and entropy), calibration and confusion (with
 --targets), histogram (of confidences), layers (with --model: what each layer puts out). Of several
-samples the first is drawn: -b picks another, and -t time steps. A file needs the extra densecli[plot].
+samples the first is drawn: -b picks another, and -t time steps. -o FILE needs the extra densecli[plot].
 """
 
 
@@ -72,6 +72,7 @@ samples the first is drawn: -b picks another, and -t time steps. A file needs th
 @click.option(
     "--dpi",
     type=click.IntRange(20, 1200),
+    cls=Unbounded,
     default=150,
     show_default=True,
     metavar="N",

@@ -29,16 +29,16 @@ fail_under_option = click.option(
 
 HELP = """Print the probabilities and the class of every sample and time step.
 
-With --units or --weights INPUT goes through a Dense or TimeDistributed layer, with --logits through the
-softmax alone; with none of them it holds finished distributions.
+\b
+  densecli predict x.json --units 4
+  densecli predict hidden.npy --weights model.keras --labels names.txt
+  densecli predict x.npy -u 3 -f npy | densecli slice - --time 0
 
 INPUT is JSON, JSON Lines, CSV, NPY, NPZ, Parquet, Zarr, …, or - for standard input: one sample of
 features, a batch of them (batch, features), or time steps (batch, time, …, features).
 
-\b
-  densecli predict x.json --units 4 --seed 6000
-  densecli predict hidden.npy --weights head.npz --top-k 3 --labels tokens.txt
-  densecli predict x.npy -u 3 -f npy | densecli slice - --time 0
+What it holds is said by --units (the input of a seeded layer), --weights (of a trained layer), --model
+(of a whole model), --logits or --scores. Without these it holds finished distributions.
 """
 
 

@@ -7,22 +7,22 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command, complete
+from dense_cli.cli.command import Command, Unbounded, complete
 from dense_cli.cli.records import takes_plan
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-HELP = """Write one HTML page about outputs: what was run, what is wrong, and the samples that deserve a look.
+HELP = """Write one HTML page about outputs, with the samples that deserve a look.
 
 \b
-  densecli report samples/digits.npy -w samples/digits.keras --labels samples/digits.txt
+  densecli report hidden.npy -w model.keras --labels names.txt
   densecli report outputs.npy --targets classes.npy -n 20 -o outputs.html
 
-The page needs nothing else: no network, and no script to be read. It has the files with their SHA-256,
-the findings of `check`, all rows in pictures, and of each sample shown the heat map and its steps: the
-largest loss first, or without --targets the smallest margin.
+The page needs no network, and can be read without its script. It has the files with their SHA-256, the
+findings of `check`, pictures of all rows, and the heat map and the steps of the samples with the largest
+loss, or without --targets with the smallest margin.
 """
 
 
@@ -32,6 +32,7 @@ largest loss first, or without --targets the smallest margin.
     "-n",
     "--limit",
     type=click.IntRange(min=0),
+    cls=Unbounded,
     default=50,
     show_default=True,
     metavar="N",

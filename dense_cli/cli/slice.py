@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-HELP = """Print one time step after another: y[:, t, :] and the classes[:, t].
-
-With --units or --weights INPUT is layer input, (batch, time, …, features), and the layer runs. With
-neither, INPUT holds finished distributions: its last axis sums to 1.
+HELP = """Print one time step after another: y[:, t, :] and classes[:, t].
 
 \b
-  densecli slice x.json --units 3
-  densecli slice hidden.npy --weights head.npz --time -1
+  densecli slice outputs.json --time 0
+  densecli slice hidden.npy --weights model.keras --time -1
   densecli predict x.npy -u 3 -f json | densecli slice -
+
+INPUT holds finished distributions, whose last axis sums to 1. With --units, --weights or --model it is
+the input (batch, time, …, features) of a layer or a model, which runs.
 """
 
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command, complete
+from dense_cli.cli.command import Command, Unbounded, complete
 from dense_cli.cli.records import standard_input
 
 HELP = """Take a softmax apart: logit, minus the maximum, exp, divided by the sum.
-
-LOGITS are numbers in brackets, an array file, or - for standard input. The maximum is taken away so that
-no exp overflows: that changes no quotient. The numbers are float64.
 
 \b
   densecli softmax '[2.0, 1.0, 0.1]'
   densecli softmax '[2.0, 1.0, 0.1]' --temperature 0.5
   densecli softmax logits.npy --labels names.txt -n 1
+
+LOGITS are numbers in brackets, an array file, or - for standard input. The maximum is taken away so that
+no exp overflows; the quotients stay the same. The numbers are float64.
 """
 
 
@@ -29,6 +29,7 @@ no exp overflows: that changes no quotient. The numbers are float64.
     "-n",
     "--limit",
     type=click.IntRange(min=1),
+    cls=Unbounded,
     default=5,
     show_default=True,
     metavar="N",
