@@ -25,6 +25,7 @@ from dense_cli.sources.masks import Mask, counting
 from dense_cli.sources.source import Block, Source
 from dense_cli.text import shape_text
 from dense_cli.views.evaluate import Result, View, evaluate, tolerance
+from dense_cli.views.rows import row_min, row_sum
 
 if TYPE_CHECKING:
     from dense_cli.activations import Activation
@@ -249,8 +250,8 @@ def require_distributions(
         ShapeError: a row is not a distribution; the message says which.
     """
     with np.errstate(all="ignore"):
-        sums = values.sum(axis=1, dtype=np.promote_types(values.dtype, np.float32))
-    wrong = (np.abs(sums - 1) > tolerance(dtype)) | (values.min(axis=1) < 0)
+        sums = row_sum(values)
+    wrong = (np.abs(sums - 1) > tolerance(dtype)) | (row_min(values) < 0)
     if mask is not None:
         wrong &= mask
     if not wrong.any():

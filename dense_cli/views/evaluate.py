@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dense_cli.activations import Activation
 from dense_cli.errors import ConfigError
 from dense_cli.text import place_text
+from dense_cli.views.rows import row_best, row_max, row_sum
 from dense_cli.views.top import column_maxima, maxima_width, top_k
 
 if TYPE_CHECKING:
@@ -173,11 +174,9 @@ def _classes(logits: NDArray[Any], bias: NDArray[Any] | None) -> Result:
     """
     classes = np.empty(len(logits), np.int64)
     for rows, group in _groups(logits, bias):
-        best = group.argmax(axis=1)
-        each = np.arange(len(group))
-        highest = group[each, best]
-        group[each, best] = -np.inf  # so that the maximum is the second highest
-        near = group.max(axis=1) >= highest - _NEAR
+        best, highest = row_best(group)
+        group[np.arange(len(group)), best] = -np.inf  # so that the maximum is the second highest
+        near = row_max(group) >= highest - _NEAR
         for row in np.flatnonzero(near):
             group[row, best[row]] = highest[row]
             e = np.exp(group[row] - highest[row])
@@ -194,12 +193,12 @@ def _top(logits: NDArray[Any], bias: NDArray[Any] | None, k: int) -> Result:
     maxima = np.empty((len(logits), maxima_width(logits.shape[1])), logits.dtype)
     for rows, group in _groups(logits, bias):
         column_maxima(group, maxima[rows])
-        highest = maxima[rows].max(axis=1, keepdims=True) if maxima.size else group.max(axis=1, keepdims=True)
+        highest = row_max(maxima[rows] if maxima.size else group)[:, None]
         lost[rows] = ~np.isfinite(highest[:, 0])
         group -= highest
         np.exp(group, out=group)
         maxima[rows] = np.exp(maxima[rows] - highest)
-        np.sum(group, axis=1, keepdims=True, out=sums[rows])
+        sums[rows, 0] = row_sum(group)
     columns, values = top_k(logits, k, maxima, sums)
     columns[lost] = -1
     return Result(columns[:, 0].copy(), top_classes=columns, top_values=values)
@@ -209,12 +208,12 @@ def _probabilities(logits: NDArray[Any], bias: NDArray[Any] | None) -> Result:
     """Return all probabilities, in the place of the logits."""
     classes = np.empty(len(logits), np.int64)
     for rows, group in _groups(logits, bias):
-        highest = group.max(axis=1, keepdims=True)
-        group -= highest
+        highest = row_max(group)
+        group -= highest[:, None]
         np.exp(group, out=group)
-        group /= group.sum(axis=1, keepdims=True)
-        best = group.argmax(axis=1)
-        best[~np.isfinite(highest[:, 0])] = -1
+        group /= row_sum(group)[:, None]
+        best, _ = row_best(group)
+        best[~np.isfinite(highest)] = -1
         classes[rows] = best
     return Result(classes, {"probabilities": logits})
 
@@ -234,7 +233,7 @@ def _any_view(
     """
     if bias is not None:
         logits += bias
-    highest = logits.max(axis=1, keepdims=True)
+    highest = row_max(logits)[:, None]
     # An input with NaN or infinity makes every logit of its row NaN or infinite, and so the highest.
     lost = ~np.isfinite(highest[:, 0])
     arrays = _from_logits(logits, highest, activation, softmax, {*view.arrays, view.values}, dtype)
@@ -242,14 +241,15 @@ def _any_view(
     if softmax:
         logits -= highest
         np.exp(logits, out=logits)
-        logits /= logits.sum(axis=1, keepdims=True)
+        logits /= row_sum(logits)[:, None]
         y = logits
     else:
         y = logits if activation is None else activation(logits)
-        lost |= np.isnan(y).any(axis=1)
     y = y.astype(dtype, copy=False)
+    classes, most = row_best(y)
+    lost |= np.isnan(most)
     arrays["probabilities"] = arrays["scores"] = arrays["values"] = y
-    result = Result(y.argmax(axis=1), {name: arrays[name] for name in view.arrays})
+    result = Result(classes, {name: arrays[name] for name in view.arrays})
     result.classes[lost | (view.show == "values")] = -1
     if view.top:
         # Which are the likeliest, and which are tied, is judged by y, whatever values are shown.
@@ -324,7 +324,7 @@ def _log(
     """Return the logarithms of what the activation makes of the logits, without going through it."""
     if softmax:
         shifted = logits - highest
-        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))
+        return np.asarray(shifted - np.log(row_sum(np.exp(shifted))[:, None]))
     if activation is None:
         return np.asarray(np.log(logits))
     if activation.name == "sigmoid":

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.sources.source import Sizes
+from dense_cli.views.rows import row_best, row_max, row_sum
 
 OF_ROWS = ("confidence", "margin", "entropy", "perplexity")
 OF_TARGETS = ("rank", "loss")
@@ -79,7 +80,7 @@ def _measure(
 ) -> dict[str, Rows]:
     values: dict[str, Rows] = {}
     if "confidence" in names:
-        values["confidence"] = probabilities.max(axis=1)
+        values["confidence"] = row_max(probabilities)
     if "margin" in names:
         values["margin"] = _margin(probabilities)
     wanted = [name for name in ("entropy", "perplexity", "loss") if name in names]
@@ -109,13 +110,12 @@ def _of_logits(
     logits: NDArray[Any], targets: NDArray[np.int64] | None, entropies: bool = True
 ) -> tuple[Rows, Rows]:
     """Return entropy and loss of each row of logits."""
-    each = np.arange(len(logits))
-    highest = logits.argmax(axis=1)
-    shifted = logits - logits[each, highest][:, None]
+    best, highest = row_best(logits)
+    shifted = logits - highest[:, None]
     powers = np.exp(shifted)
     # log Σ exp = log(1 + the others): exact where the others are too small to change the 1.
-    powers[each, highest] = 0
-    others = powers.sum(axis=1)
+    powers[np.arange(len(logits)), best] = 0
+    others = row_sum(powers)
     log_sum = np.log1p(others)
     loss = _nothing(log_sum) if targets is None else log_sum - _at(shifted, targets)
     if not entropies:
@@ -123,16 +123,16 @@ def _of_logits(
     # A logit of -inf has probability 0: 0 · a finite number is 0, 0 · -inf would be NaN.
     np.maximum(shifted, np.finfo(shifted.dtype).min, out=shifted)
     powers *= shifted
-    return log_sum - powers.sum(axis=1) / (1 + others), loss
+    return log_sum - row_sum(powers) / (1 + others), loss
 
 
 def _of_probabilities(probabilities: NDArray[Any], targets: NDArray[np.int64] | None) -> tuple[Rows, Rows]:
     """Return entropy and loss of each row of probabilities, divided by its sum."""
-    p = probabilities / probabilities.sum(axis=1, keepdims=True)
+    p = probabilities / row_sum(probabilities)[:, None]
     logs = np.log(p)
     loss = _nothing(logs[:, 0]) if targets is None else -_at(logs, targets)
     np.maximum(logs, np.finfo(logs.dtype).min, out=logs)
-    entropy = -(p * logs).sum(axis=1)
+    entropy = -row_sum(p * logs)
     return np.maximum(entropy, 0), loss
 
 

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.views.rows import row_best
+
 _SIFT = 32
 _WIDE = 1024  # below this many columns a stable sort of the rows is faster
 
@@ -60,6 +62,9 @@ def top_k(
         column_maxima(values, maxima)
     if 4 * k > maxima.shape[1]:
         ratios = values if divisor is None else values / divisor
+        if k == 1:
+            columns, highest = row_best(ratios)
+            return columns[:, None], highest[:, None]
         order = np.argsort(-ratios, axis=1, kind="stable")[:, :k]
         return order, np.take_along_axis(ratios, order, axis=1)
 
