@@ -1,6 +1,6 @@
 """A run → one line of text per sample: the labels of the likeliest classes, joined.
 
-In: a `Run`, and `Rules` that say how steps become text. Out: `Line`s, as the samples end.
+In: a `Run`, and `Rules` that say how steps become text. Out: `Lines`, as the samples end.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from dense_cli.errors import ConfigError, DtypeError
 from dense_cli.run import Run
 from dense_cli.views.beam import CtcPrefixes, Paths, Search
-from dense_cli.views.decode import Decoder, Line, Rules
+from dense_cli.views.decode import Decoder, Lines, Rules
 from dense_cli.views.evaluate import Result, View
 from dense_cli.views.pieces import NAMED, Pieces
 
@@ -33,7 +33,7 @@ def require_confidence(run: Run) -> None:
     )
 
 
-def decode(run: Run, rules: Rules, *, confident: bool) -> Iterator[tuple[list[Line], bool]]:
+def decode(run: Run, rules: Rules, *, confident: bool) -> Iterator[tuple[Lines, bool]]:
     """Give the lines of the samples that ended in each block, and whether the next block may take long.
 
     Args:
@@ -50,13 +50,12 @@ def decode(run: Run, rules: Rules, *, confident: bool) -> Iterator[tuple[list[Li
         assert result.top_values is not None
         if confident and run.plan.scores:
             _require_probabilities(result, run.input_name)
-        lines = list(
-            decoder.add(result.places, result.classes, result.top_values[:, 0], result.mask, result.measures)
-        )
+        confidence = result.top_values[:, 0]
+        lines = decoder.add(result.places, result.classes, confidence, result.mask, result.measures)
+        yield lines, result.pause and not result.whole
         if result.whole:
-            lines += decoder.end()
-        yield lines, result.pause
-    yield list(decoder.end()), False
+            yield decoder.end(), result.pause
+    yield decoder.end(), False
 
 
 def _require_probabilities(result: Result, name: str) -> None:
@@ -123,7 +122,7 @@ def _ranked(sample: int | None, search: Search, rules: Rules) -> list[Ranked]:
         return []
     left_out = {rules.eos, rules.pad}
     return [
-        Ranked(sample, rank, rules.text(c for c in classes if c not in left_out), classes, score)
+        Ranked(sample, rank, rules.text([c for c in classes if c not in left_out]), classes, score)
         for rank, (classes, score) in enumerate(search.best())
     ]
 

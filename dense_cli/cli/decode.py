@@ -107,13 +107,10 @@ def decode(
             _write_each(out, writer.write_ranked, likeliest(run, rules, beam))
 
 
-def _write_each(
-    out: BinaryIO, write: Callable[[Any], None], blocks: Iterable[tuple[Iterable[Any], bool]]
-) -> None:
+def _write_each(out: BinaryIO, write: Callable[[Any], None], blocks: Iterable[tuple[Any, bool]]) -> None:
     """Write the lines of each block; where the input pauses, what is written so far goes out."""
     for lines, pause in blocks:
-        for line in lines:
-            write(line)
+        write(lines)
         if pause:
             out.flush()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -9,7 +10,7 @@ import orjson
 
 from dense_cli.decoding import Ranked
 from dense_cli.text import printable
-from dense_cli.views.decode import Line, Rules
+from dense_cli.views.decode import Line, Lines, Rules
 from dense_cli.writers.numbers import class_texts, row_texts
 
 
@@ -20,18 +21,19 @@ class TextLines:
         self.out = out
         self.joined = rules.pieces is not None  # and so not yet made safe to show
 
-    def write(self, line: Line) -> None:
-        """Write a sample."""
-        self.write_text(line.text)
+    def write(self, lines: Lines) -> None:
+        """Write the text of each sample."""
+        self._write(map(printable, lines.texts) if self.joined else lines.texts)
 
-    def write_ranked(self, line: Ranked) -> None:
-        """Write one of the likeliest lines of a sample: sample, log-probability, text."""
-        self.write_text(line.text, f"{line.sample}\t{line.log_probability:.4f}\t")
+    def write_ranked(self, lines: list[Ranked]) -> None:
+        """Write of each of the likeliest lines of a sample: sample, log-probability, text."""
+        self._write(f"{line.sample}\t{line.log_probability:.4f}\t{self._shown(line.text)}" for line in lines)
 
-    def write_text(self, text: str, before: str = "") -> None:
-        """Write a line of text."""
-        shown = printable(text) if self.joined else text
-        self.out.write(f"{before}{shown}".encode("utf-8", "backslashreplace") + b"\n")
+    def _shown(self, text: str) -> str:
+        return printable(text) if self.joined else text
+
+    def _write(self, texts: Iterable[str]) -> None:
+        self.out.write("\n".join([*texts, ""]).encode("utf-8", "backslashreplace"))
 
 
 class JsonLines:
@@ -41,16 +43,24 @@ class JsonLines:
         self.out = out
         self.names = rules.names
 
-    def write_ranked(self, line: Ranked) -> None:
-        """Write one of the likeliest lines of a sample: also its rank."""
+    def write_ranked(self, lines: list[Ranked]) -> None:
+        """Write the likeliest lines of samples, each with its rank."""
+        for line in lines:
+            self._write_ranked(line)
+
+    def _write_ranked(self, line: Ranked) -> None:
         value: dict[str, Any] = {"sample": line.sample, "rank": line.rank, "text": line.text}
         value["classes"] = [None if c < 0 else c for c in line.classes]
         if self.names is not None:
             value["labels"] = [None if c < 0 else self.names[c] for c in line.classes]
         self.out.write(orjson.dumps({**value, "log_probability": line.log_probability}) + b"\n")
 
-    def write(self, line: Line) -> None:
-        """Write a sample."""
+    def write(self, lines: Lines) -> None:
+        """Write samples."""
+        for line in lines:
+            self._write(line)
+
+    def _write(self, line: Line) -> None:
         parts = [b'{"sample":%d,"text":%b' % (line.sample, orjson.dumps(line.text))]
         parts.append(b'"classes":[%b]' % b",".join(class_texts(np.asarray(line.classes, np.int64))))
         if self.names is not None:
