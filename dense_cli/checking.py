@@ -162,7 +162,7 @@ def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
 
     findings = []
     # Samples that are picked keep their numbers, so how many there are says nothing of these.
-    lead = run.source.shape[:-1] if run.plan.batch is None else (None, *run.source.shape[1:-1])
+    lead = run.source.shape[:-1] if not run.plan.picks else (None, *run.source.shape[1:-1])
     claimed = _claims_distributions(run)
     info = OutputInfo((*lead, run.classes), run.dtype, run.head is not None, claimed)
     checks = Checks(info, frozenset(NAMES) - wanted)

@@ -64,7 +64,7 @@ class Plan(HeadOptions):
         axes: the names of the input's axes, with commas between them; None: batch, time, …, features.
         key: which array of a file that holds several.
         columns: which columns of a CSV, by names, positions and slices with commas between them.
-        batch: only these samples, an index or a slice.
+        batch: only these samples, an index or a slice, or several in the order wanted.
         times: the time steps that are given one after another, all of them if empty; None: sample by sample.
         lengths, mask: the path of an array that says which time steps are not padding.
         padding: where ``lengths`` has it: ``pre``, before the steps, or ``post`` (the default), after them.
@@ -105,7 +105,7 @@ class Plan(HeadOptions):
     axes: str | None = None
     key: str | None = None
     columns: str | None = None
-    batch: int | slice | None = None
+    batch: int | slice | tuple[int | slice, ...] | None = None
     times: tuple[int | slice, ...] | None = None
     lengths: str | None = None
     padding: str | None = None
@@ -211,7 +211,7 @@ class Plan(HeadOptions):
             request=self._request(note),
             memory=self.memory,
             text=self._text_options(note),
-            batch=self.batch,
+            batch=self.picks,
             seen=seen,
             threads=self.threads or processors(),
         )
@@ -251,11 +251,18 @@ class Plan(HeadOptions):
         return TextOptions(self.input_labels, self.input_padding or "post", self.reverse, note)
 
     def _picked(self, source: Source) -> Source:
-        if self.batch is None:
+        if not self.picks:
             return source
         from dense_cli.sources.pick import pick
 
-        return pick(source, self.batch)
+        return pick(source, self.picks)
+
+    @property
+    def picks(self) -> tuple[int | slice, ...]:
+        """The indices and slices of samples that ``batch`` names; none are all of them."""
+        if isinstance(self.batch, tuple):
+            return self.batch
+        return () if self.batch is None else (self.batch,)
 
     def _head_of(self, part: Part, source: Source) -> BuiltHead | None:
         """Return the head of a model; None: its last layer is no dense one, and nothing runs after it."""

@@ -49,8 +49,9 @@ input_options = bundle(
         "-b",
         "--batch",
         type=INDEX,
+        multiple=True,
         metavar="SLICE",
-        help="Only these samples: an index or a slice such as 1:3.",
+        help="Only these samples: an index or a slice such as 1:3; repeatable.",
     ),
 )
 

@@ -20,6 +20,7 @@ from dense_cli.models.source import gives_mask, model_source
 from dense_cli.saving.load import load_model
 from dense_cli.sources.arrays import ArraySource
 from dense_cli.sources.open import Request, open_source
+from dense_cli.sources.pick import Batch, wanted
 from dense_cli.sources.source import Source
 from dense_cli.sources.streamed import in_order
 from dense_cli.text import listed, shape_text
@@ -59,7 +60,7 @@ def open_model(
     request: Request = Request(),
     memory: int | None = None,
     text: TextOptions | None = None,
-    batch: int | slice | None = None,
+    batch: Batch = (),
     seen: Seen | None = None,
     threads: int = 1,
 ) -> OpenedModel:
@@ -85,9 +86,7 @@ def open_model(
     )
     total = opened[0].shape[0]
     inputs = [pick(source) for source in opened]
-    numbers = None if total is None else range(total)
-    if numbers is not None and batch is not None:
-        numbers = numbers[batch] if isinstance(batch, slice) else range(*_one(batch, len(numbers)))
+    numbers = None if total is None else wanted(range(total), batch, opened[0].name)
     try:
         source = model_source(part.body, inputs, numbers, size, seen, threads)
     except ShapeError as error:
@@ -227,11 +226,6 @@ def _shapes_of_inputs(file: str, memory: int | None) -> dict[str, Shape]:
 def is_onnx(file: str) -> bool:
     """Whether a model is ONNX Runtime's to run, by its name."""
     return file.lower().endswith(".onnx")
-
-
-def _one(index: int, size: int) -> tuple[int, int]:
-    at = index % size
-    return at, at + 1
 
 
 def _sources(

@@ -21,7 +21,7 @@ from dense_cli.layers.keras_tensor import Shape
 from dense_cli.layers.masks import get_mask, with_mask
 from dense_cli.models.inputs import Samples, blocks_of, require_fit
 from dense_cli.models.predict import block_size, is_ours
-from dense_cli.sources.source import Chunk, Source
+from dense_cli.sources.source import Chunk, Numbers, Source
 from dense_cli.sources.streamed import StreamSource
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Body(Protocol):
 def model_source(
     model: Body,
     inputs: Sequence[Source],
-    samples: range | None,
+    samples: Numbers | None,
     size: int | None = None,
     seen: Seen | None = None,
     threads: int = 1,

@@ -158,9 +158,17 @@ class ArraySource:
         check_steps(self.shape, self.name)
         return self.numbers[1]
 
+    @property
+    def samples(self) -> Numbers:
+        """The numbers of all samples, also of those that are not picked."""
+        return self.numbers[0]
+
     def select(self, batch: slice) -> ArraySource:
         """Return the source of some samples, by their numbers."""
-        kept = kept_of(self.numbers[0], batch)
+        return self.chosen(kept_of(self.samples, batch))
+
+    def chosen(self, kept: Numbers) -> ArraySource:
+        """Return the source of the samples at these positions among `samples`, in this order."""
         axis = kept if isinstance(kept, range) else tuple(kept.tolist())
         return replace(self, axes=(axis, *self.axes[1:]))
 

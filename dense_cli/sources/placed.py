@@ -70,10 +70,23 @@ class PlacedSource:
         own: NDArray[np.int64] = step - step[last][self._sample] - 1
         return own
 
+    @property
+    def _first(self) -> NDArray[np.intp]:
+        """The first row of each sample."""
+        return np.flatnonzero(np.diff(self._sample, prepend=-1))
+
+    @property
+    def samples(self) -> Numbers:
+        """The numbers of the samples."""
+        return evenly(self.places[self._first, 0])
+
     def select(self, batch: slice) -> ArraySource | PlacedSource:
         """Return the source of some samples, by their numbers; what is left may be an array."""
-        first = np.flatnonzero(np.diff(self._sample, prepend=-1))
-        kept = kept_of(evenly(self.places[first, 0]), batch)
+        return self.chosen(kept_of(self.samples, batch))
+
+    def chosen(self, kept: Numbers) -> ArraySource | PlacedSource:
+        """Return the source of the samples at these positions, in this order; it may be an array."""
+        first = self._first
         runs = np.split(np.arange(len(self.rows)), first[1:])
         chosen = self._of([runs[i] for i in kept])
         if not len(chosen.rows):  # of these no shape is known

@@ -18,7 +18,7 @@ from dense_cli.files.stream import TemporaryFile, naming
 from dense_cli.files.tensor import Extent
 from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.placed import PlacedSource, arrange, by_sample
-from dense_cli.sources.source import Block, Chunk, KnownPlaces, Places, Source, check_steps
+from dense_cli.sources.source import Block, Chunk, KnownPlaces, Numbers, Places, Source, check_steps
 
 
 class StreamSource:
@@ -35,7 +35,7 @@ class StreamSource:
         chunks: Iterator[Chunk],
         shape: tuple[int | None, ...] | None = None,
         *,
-        samples: range | None = None,
+        samples: Numbers | None = None,
         memory: int | None = None,
     ) -> None:
         self.name = name
@@ -59,7 +59,7 @@ class StreamSource:
         return self._shape
 
     @property
-    def samples(self) -> range | None:
+    def samples(self) -> Numbers | None:
         """The numbers of the samples, where their number is known."""
         return range(self.shape[0]) if self._samples is None and self.shape[0] is not None else self._samples
 
@@ -87,7 +87,7 @@ class StreamSource:
         return bool(len(other) and other[0, 0] != places[0, 0] and other[0, 1] == places[0, 1])
 
     def _of(
-        self, chunks: Iterator[Chunk], shape: tuple[int | None, ...], samples: range | None
+        self, chunks: Iterator[Chunk], shape: tuple[int | None, ...], samples: Numbers | None
     ) -> StreamSource:
         source = StreamSource(self.name, self.dtype, chunks, shape, samples=samples, memory=self.memory)
         source._stated = self._stated

@@ -33,9 +33,12 @@ def draw_index(draw: Draw, size: int, wild: float = 0.03) -> int | slice:
 
 
 def draw_batch(draw: Draw, case: Case) -> None:
-    if draw.chance(0.35):
-        case.options.batch = draw_index(draw, max(case.array.samples) + 1)
-        case.args.append(f"--batch={index_text(case.options.batch)}")
+    if not draw.chance(0.35):
+        return
+    count = draw.pick([1, 1, 1, 2, 2, 3])
+    several = tuple(draw_index(draw, max(case.array.samples) + 1) for _ in range(count))
+    case.options.batch = several if len(several) > 1 else several[0]
+    case.args += [f"--batch={index_text(one)}" for one in several]
 
 
 def nested(array: Array, item: Callable[[tuple[int, ...]], Any]) -> list[Any]:

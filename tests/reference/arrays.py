@@ -70,11 +70,14 @@ class Array:
         """Return the array of some rows."""
         return replace(self, places=[self.places[i] for i in kept], rows=[self.rows[i] for i in kept])
 
-    def select(self, batch: int | slice | None) -> Array:
+    def select(self, batch: int | slice | tuple[int | slice, ...] | None) -> Array:
         """Return some samples; they are picked by their numbers as from a list that ends with the highest."""
         if batch is None:
             return self
-        samples = pick(self.samples, batch, "sample")
+        each = batch if isinstance(batch, tuple) else (batch,)
+        samples = [number for one in each for number in pick(self.samples, one, "sample")]
+        if len(set(samples)) < len(samples):
+            raise RefusedError("a sample is named twice")
         rows = [i for sample in samples for i, place in enumerate(self.places) if place[0] == sample]
         if self.axes is None and rows:  # those that are left may have the same steps
             left = Array.at_places([self.places[i] for i in rows], [self.rows[i] for i in rows])

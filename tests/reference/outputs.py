@@ -17,7 +17,7 @@ from reference.rows import Layer, Row, finished_row, run_row, scored_row
 class Options:
     """What is asked of the rows; see docs/cli.md. Lengths, mask and targets have an item per sample."""
 
-    batch: int | slice | None = None
+    batch: int | slice | tuple[int | slice, ...] | None = None
     times: tuple[int | slice, ...] = ()
     show: str = "probabilities"
     top_k: int | None = None
