@@ -16,12 +16,13 @@ from dense_cli.text import shown
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
     from dense_cli.plan import Plan
     from dense_cli.run import Run
     from dense_cli.sources.open import Request, Values
     from dense_cli.sources.source import Block, Chunk, Source
-    from dense_cli.views.compare import Comparison, ComparisonResult, Limits
+    from dense_cli.views.compare import ComparisonResult, Limits
 
 
 Shape = tuple[int | None, ...]
@@ -116,7 +117,8 @@ def compare(
     if labels is not None:
         names = load_labels(labels, None if kind == "classes" else a.shape[-1], key=labels_key, note=note)
     comparison = Comparison(kind, limits, top_k, most)
-    _add_rows(comparison, sides)
+    for left, right, places in compared_rows(a, b, kind, numbered=sides.numbered):
+        comparison.add(left, right, places)
     result = comparison.result()
     return ComparedFiles(
         (a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names, sides.model
@@ -204,22 +206,39 @@ def outputs_of(run: Run, kind: Values | None = None) -> Source:
     return StreamSource(run.input_name, run.dtype, chunks(), shape)
 
 
-def _add_rows(comparison: Comparison, sides: _Sides) -> None:
-    """Compare all rows of two sources."""
-    from dense_cli.pipeline import MEMORY
-    from dense_cli.sources.pairs import pairs
+def compared_rows(
+    a: Source, b: Source, kind: Values, *, numbered: bool
+) -> Iterator[tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]]:
+    """Give the rows of A and of B that are compared, block by block, and their places; padding is none.
+
+    Args:
+        a, b: of one shape.
+        kind: what rows hold.
+        numbered: both say which samples they hold, or neither does.
+
+    Raises:
+        ShapeError: they do not hold the same rows, or probabilities do not sum to 1.
+    """
     from dense_cli.sources.source import KnownPlaces
 
-    a, b = sides.a, sides.b
-    rows = min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096)
-    for block, left, right in pairs(a, b, rows, numbered=sides.numbered):
+    for block, left, right in side_by_side(a, b, numbered=numbered):
         if block.mask is not None:
             block = block._replace(places=KnownPlaces(block.places()[block.mask]))
             left, right = left[block.mask], right[block.mask]
-        if comparison.kind == "probabilities":
+        if kind == "probabilities":
             _require_distributions(left, block, a)
             _require_distributions(right, block, b)
-        comparison.add(left, right, block.places())
+        yield left, right, block.places()
+
+
+def side_by_side(
+    a: Source, b: Source, *, numbered: bool
+) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
+    """Give all rows of A and of B, as `pairs` does."""
+    from dense_cli.pipeline import MEMORY
+    from dense_cli.sources.pairs import pairs
+
+    return pairs(a, b, min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096), numbered=numbered)
 
 
 def _require_distributions(values: Any, block: Block, source: Source) -> None:

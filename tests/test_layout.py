@@ -26,7 +26,7 @@ ORDER = (
     "run_options",
     "plan",
     "checking checking_layers comparing comparing_layers decoding describing inspecting",
-    "picturing picturing_rows reporting tempering taking_apart",
+    "picturing picturing_rows reporting reporting_against reporting_samples tempering taking_apart",
     "writers",
     "pictures report",
     "cli",

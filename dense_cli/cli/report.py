@@ -19,10 +19,12 @@ HELP = """Write one HTML page about outputs, with the samples that deserve a loo
 \b
   densecli report hidden.npy -w model.keras --labels names.txt
   densecli report outputs.npy --targets classes.npy -n 20 -o outputs.html
+  densecli report float32.npy --against int8.npy --labels names.txt
 
 The page needs no network, and can be read without its script. It has the files with their SHA-256, the
 findings of `check`, pictures of all rows, and the heat map and the steps of the samples with the largest
-loss, or without --targets with the smallest margin.
+loss, or without --targets with the smallest margin. With --against it has the rows that change class, as
+`compare` finds them, and both heat maps.
 """
 
 
@@ -37,6 +39,12 @@ loss, or without --targets with the smallest margin.
     show_default=True,
     metavar="N",
     help="Samples that are shown at most: those that deserve a look.",
+)
+@click.option(
+    "--against",
+    metavar="FILE",
+    shell_complete=complete("arrays"),
+    help="Finished outputs of the same rows, which these are held against: what changes class, and how much.",
 )
 @opts.head_options
 @opts.labels_options
@@ -53,7 +61,7 @@ loss, or without --targets with the smallest margin.
 )
 @opts.work_options
 @takes_plan
-def report(plan: Plan, limit: int, output: str, no_progress: bool) -> None:
+def report(plan: Plan, limit: int, against: str | None, output: str, no_progress: bool) -> None:
     import shlex
     import sys
 
@@ -63,7 +71,8 @@ def report(plan: Plan, limit: int, output: str, no_progress: bool) -> None:
     from dense_cli.report.page import page
     from dense_cli.reporting import report as report_of
 
-    found = report_of(plan, limit, note=note, progress=ProgressBar(shown=not no_progress))
+    bar = ProgressBar(shown=not no_progress)
+    found = report_of(plan, limit, against=against, note=note, progress=bar)
     data = page(found, shlex.join(["densecli", *sys.argv[1:]]))
     with open_output(output) as out:
         out.write(data)

@@ -165,7 +165,7 @@ class _Numbers(NamedTuple):
         return cls(np.where(unknown, -1, difference), unknown, beyond, (a == b) | nan)
 
 
-class _Rows(NamedTuple):
+class ComparedRows(NamedTuple):
     """How the rows of two blocks differ: classes, largest differences, and measures (4, rows)."""
 
     places: NDArray[np.int64]
@@ -173,6 +173,11 @@ class _Rows(NamedTuple):
     second: NDArray[np.int64]
     largest: NDArray[np.float64]
     measures: NDArray[np.float64]  # KL, Jensen-Shannon, total variation, how far moved
+
+    @property
+    def variation(self) -> NDArray[np.float64]:
+        """The total variation of each row, NaN where it is not known."""
+        return np.asarray(self.measures[2])
 
     def at(self, i: int) -> Row:
         """Return one of them."""
@@ -221,8 +226,8 @@ class Comparison:
         self._flipped: list[Row] = []
         self._worst: list[Row] = []
 
-    def add(self, a: NDArray[Any], b: NDArray[Any], places: NDArray[np.int64]) -> None:
-        """Compare further rows.
+    def add(self, a: NDArray[Any], b: NDArray[Any], places: NDArray[np.int64]) -> ComparedRows | None:
+        """Compare further rows, and return how they differ; None for class numbers.
 
         Args:
             a, b: (rows, classes); of class numbers, (rows, any), where -1 and NaN are no class.
@@ -231,8 +236,8 @@ class Comparison:
         with np.errstate(all="ignore"):
             if self.kind == "classes":
                 self._add_classes(a, b, places)
-            else:
-                self._add(a.astype(np.float64), b.astype(np.float64), places)
+                return None
+            return self._add(a.astype(np.float64), b.astype(np.float64), places)
 
     def _add_classes(self, a: NDArray[Any], b: NDArray[Any], places: NDArray[np.int64]) -> None:
         for side, values in (("A", a), ("B", b)):
@@ -255,10 +260,10 @@ class Comparison:
             first, second = int(a[row, column]), int(b[row, column])
             self._flipped.append(Row(place, first, second, math.nan, math.nan, math.nan, 0))
 
-    def _add(self, a: NDArray[np.float64], b: NDArray[np.float64], places: NDArray[np.int64]) -> None:
+    def _add(self, a: NDArray[np.float64], b: NDArray[np.float64], places: NDArray[np.int64]) -> ComparedRows:
         numbers = _Numbers.of(a, b, self.limits)
         self._count_numbers(numbers, places)
-        first, second = _classes(a), _classes(b)
+        first, second = classes_of(a), classes_of(b)
         both = (first >= 0) & (second >= 0)
         allowed = np.asarray(numbers.same.all(axis=1) & self.limits.equal_nan)
         self._count_rows(first, second, allowed)
@@ -270,11 +275,12 @@ class Comparison:
             if kl[highest] > self._most["kl"]:
                 self._most["kl"], self._kl_at = float(kl[highest]), tuple(places[highest].tolist())
         largest = np.where(numbers.unknown.all(axis=1), np.nan, numbers.difference.max(axis=1))
-        rows = _Rows(places, first, second, largest, measures)
+        rows = ComparedRows(places, first, second, largest, measures)
         room = None if self._keep is None else max(self._keep - len(self._flipped), 0)
         self._flipped += [rows.at(i) for i in np.flatnonzero(first != second)[:room]]
         # A row that cannot be compared is worse than any that can; equal rows are not among the worst.
         self._keep_worst(rows, np.where(both, measures[2], np.where(numbers.beyond.any(axis=1), 2.0, 0.0)))
+        return rows
 
     def _count_numbers(self, numbers: _Numbers, places: NDArray[np.int64]) -> None:
         difference, columns = numbers.difference, numbers.difference.shape[1]
@@ -300,7 +306,7 @@ class Comparison:
         self._unknown += int(np.count_nonzero(~both & ~allowed))
         self._classless += int(np.count_nonzero((first < 0) & (second < 0) & ~allowed))
 
-    def _keep_worst(self, rows: _Rows, badness: NDArray[np.float64]) -> None:
+    def _keep_worst(self, rows: ComparedRows, badness: NDArray[np.float64]) -> None:
         """Keep the rows of the highest badness among these and those before; 0 is none."""
         worst = np.argsort(-badness, kind="stable")[: self._keep]
         self._worst += [rows.at(i) for i in worst if badness[i] > 0]
@@ -385,7 +391,7 @@ def _relative(p: NDArray[Any], log_p: NDArray[Any], log_q: NDArray[Any]) -> NDAr
     return np.where(p > 0, p * (log_p - log_q), 0)
 
 
-def _classes(values: NDArray[Any]) -> NDArray[np.int64]:
+def classes_of(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return each row's argmax, -1 where it holds NaN or no finite maximum."""
     highest = values.max(axis=1)
     return np.where(np.isfinite(highest), values.argmax(axis=1), -1)

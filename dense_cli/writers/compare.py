@@ -9,8 +9,9 @@ import orjson
 
 from dense_cli.comparing import ComparedFiles
 from dense_cli.sources.source import Place
-from dense_cli.text import axis_names, encodable, place_text, shape_text, shown
+from dense_cli.text import axis_names, encodable, shape_text, shown
 from dense_cli.views.compare import ComparisonResult, Limits, Row
+from dense_cli.views.verdict import number_text, verdict
 from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.rich_table import render, render_fitting, write_lines, write_wrapped
 from dense_cli.writers.screen import Screen
@@ -64,7 +65,7 @@ def _row(row: Row, files: ComparedFiles) -> dict[str, Any]:
 def write_table(out: BinaryIO, files: ComparedFiles, screen: Screen) -> None:
     """Print the verdict, the measures, the rows that change class, and the worst rows."""
     found, faults = files.result, files.result.faults(files.limits)
-    write_wrapped(out, screen, _verdict(found))
+    write_wrapped(out, screen, verdict(found))
     write_wrapped(out, screen, *(f"beyond: {shown(fault)}" for fault in faults))
     if not faults:
         write_wrapped(out, screen, f"within {_limits(files.limits, found.kind)}")
@@ -89,24 +90,6 @@ def write_table(out: BinaryIO, files: ComparedFiles, screen: Screen) -> None:
         _write_rows(out, "Worst rows, by total variation:", found.worst, axes, files, screen)
 
 
-def _verdict(found: ComparisonResult) -> str:
-    """Return in a sentence how many classes changed, and by how much the numbers did."""
-    parts = [f"No class changed in {found.rows} rows" if not found.flips else _flips(found)]
-    if found.maximum is not None and found.maximum == found.maximum:
-        one = "logit" if found.kind == "logits" else "probability"
-        where = "" if found.maximum_at is None else f", {place_text(found.maximum_at[:-1])}"
-        largest = f"the largest change of a {one} is {_number(found.maximum)}{where}"
-        parts.append(largest if found.maximum else f"every {'other ' * bool(found.lost)}number is the same")
-    if found.lost:
-        parts.append(f"{found.lost} row{'s hold' if found.lost != 1 else ' holds'} NaN or infinity")
-    return "; ".join(parts) + "."
-
-
-def _flips(found: ComparisonResult) -> str:
-    first = f", the first in {place_text(found.flipped[0].place)}" if found.flipped else ""
-    return f"The class changed in {found.flips} of {found.rows} rows{first}"
-
-
 def _measures(found: ComparisonResult, screen: Screen) -> list[str]:
     rows = [
         ("|A − B|", found.mean, found.maximum, found.maximum_at),
@@ -118,7 +101,8 @@ def _measures(found: ComparisonResult, screen: Screen) -> list[str]:
     if found.overlap is not None:
         rows.append((f"share of the top {found.top_k} in both", found.overlap, None, None))
     cells = [
-        [Cell(name), Cell(_number(mean)), Cell(_number(most)), Cell(_at(at))] for name, mean, most, at in rows
+        [Cell(name), Cell(number_text(mean)), Cell(number_text(most)), Cell(_at(at))]
+        for name, mean, most, at in rows
     ]
     return render([Column("", True), Column("mean"), Column("worst"), Column("at", True)], cells, screen)
 
@@ -132,9 +116,9 @@ def _write_rows(
     columns[Column("A", named)] = [Cell(files.label(row.first)) for row in rows]
     columns[Column("B", named)] = [Cell(files.label(row.second)) for row in rows]
     if files.result.kind != "classes":
-        columns[Column("max |A − B|")] = [Cell(_number(row.difference)) for row in rows]
-        columns[Column("KL(A‖B)")] = [Cell(_number(row.kl)) for row in rows]
-        columns[Column("total variation")] = [Cell(_number(row.variation)) for row in rows]
+        columns[Column("max |A − B|")] = [Cell(number_text(row.difference)) for row in rows]
+        columns[Column("KL(A‖B)")] = [Cell(number_text(row.kl)) for row in rows]
+        columns[Column("total variation")] = [Cell(number_text(row.variation)) for row in rows]
         columns[Column("falls")] = [Cell(str(row.moved)) for row in rows]
     lines, left_out = render_fitting(columns, _LEAST_NEEDED, screen)
     write_lines(out, screen, "", title, *lines)
@@ -153,10 +137,6 @@ def _limits(limits: Limits, kind: str) -> str:
     if limits.kl is not None:
         parts.append(f"KL {limits.kl:g}")
     return ", ".join(parts)
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None or value != value else f"{value:.4g}"
 
 
 def _at(place: Place | None) -> str:
