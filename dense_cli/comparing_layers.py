@@ -74,7 +74,7 @@ def compare_layers(
     pairs = _pairs(models)
     if pairs == []:
         raise ConfigError(nothing)
-    compared = _with_differences(pairs or [], tolerance)
+    compared = _with_differences(pairs, tolerance)
     samples = 0
     for block in _run(plan, models, size, against, progress or Progress(), note):
         if pairs is None:
@@ -85,21 +85,25 @@ def compare_layers(
             _add(pair, differences, block)
     if not pairs:
         raise ConfigError(nothing)
-    outputs = [output for pair, differences in compared for output in _outputs(pair, differences)]
     only_a = _others(models[0], {pair.a.name for pair in pairs})
     only_b = _others(models[1], {pair.b.name for pair in pairs})
-    return ComparedModels(file, against, outputs, only_a, only_b, tolerance, samples)
+    return ComparedModels(file, against, list(_outputs(compared)), only_a, only_b, tolerance, samples)
 
 
-def _with_differences(pairs: list[Pair], tolerance: Tolerance) -> list[tuple[Pair, list[Differences]]]:
+_Compared = list[tuple["Pair", list[Differences]]]
+
+
+def _with_differences(pairs: list[Pair] | None, tolerance: Tolerance) -> _Compared:
     """Return each pair with what counts the differences of each of its outputs."""
-    return [(pair, [Differences(tolerance) for _ in pair.outputs]) for pair in pairs]
+    return [(pair, [Differences(tolerance) for _ in pair.outputs]) for pair in pairs or []]
 
 
-def _outputs(pair: Pair, differences: Iterable[Differences]) -> Iterator[ComparedOutput]:
-    """Give a record for each output of a pair of layers."""
-    for (i, j), difference in zip(pair.outputs, differences, strict=True):
-        yield ComparedOutput(pair.a.names[i], pair.b.names[j], pair.by, pair.a.shapes[i], difference.result())
+def _outputs(compared: _Compared) -> Iterator[ComparedOutput]:
+    """Give a record for each output of each pair of layers."""
+    for pair, differences in compared:
+        a, b = pair.a, pair.b
+        for (i, j), difference in zip(pair.outputs, differences, strict=True):
+            yield ComparedOutput(a.names[i], b.names[j], pair.by, a.shapes[i], difference.result())
 
 
 def _others(model: LayeredModel, paired: set[str]) -> list[str]:

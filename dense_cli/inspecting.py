@@ -210,24 +210,29 @@ def _faults_of(node: Node, watch: Watch, *, hidden: bool) -> list[Fault]:
     from dense_cli.views import layers as views
 
     faults = []
-    known = watch.outputs(node)
-    for numbers in known:
-        evidence = None if numbers is None else views.not_finite(numbers)
-        if evidence is not None:
-            faults.append(views.Fault("not-finite", evidence, _why_not_finite(node)))
-            break
-    first = known[0] if known and hidden else None
+    outputs = watch.outputs(node)
+    evidence = next(filter(None, (views.not_finite(y) for y in outputs if y is not None)), None)
+    if evidence:
+        faults.append(views.Fault("not-finite", evidence, _why_not_finite(node)))
+    first = outputs[0] if outputs and hidden else None
     evidence = None if first is None else views.silent_units(first)
-    if evidence is not None:
+    if evidence:
         faults.append(views.Fault("silent", evidence, _SILENT))
-    evidence = None if first is None else views.saturated(first)
-    gates = watch.gates(node)
-    if evidence is None and gates is not None:
-        found = views.saturated(gates)
-        evidence = found and f"gates: {found}"
-    if evidence is not None:
+    evidence = _saturated(first, watch.gates(node))
+    if evidence:
         faults.append(views.Fault("saturated", evidence, _SATURATED))
     return faults
+
+
+def _saturated(outputs: Statistics | None, gates: Statistics | None) -> str | None:
+    """Return how far a layer's outputs, or else its gates, are at the ends of what they can be."""
+    from dense_cli.views.layers import saturated
+
+    evidence = None if outputs is None else saturated(outputs)
+    if evidence or gates is None:
+        return evidence
+    evidence = saturated(gates)
+    return evidence and f"gates: {evidence}"
 
 
 _SILENT = "is the input scaled as in training? A ReLU that never fires passes nothing on"

@@ -134,13 +134,19 @@ def _group(group: dict[str, Any], file: File) -> Iterator[Tensor]:
         at += weight.nbytes
 
 
+def _stored_as(dtype: Any, packed: Any) -> tuple[Any, float | None, float]:
+    """Return the dtype that is stored, and the scale and the least number where integers are."""
+    if packed is None:
+        return dtype, None, 0.0
+    if packed["dtype"] == "float16":
+        return "float16", None, 0.0
+    return packed["dtype"], float(packed["scale"]), float(packed["min"])
+
+
 def _weight(entry: Any, file: File) -> _Weight:
     try:
         name, shape, dtype = entry["name"], tuple(entry["shape"]), entry["dtype"]
-        packed = entry.get("quantization")
-        stored = dtype if packed is None else packed["dtype"]
-        affine = packed is not None and stored != "float16"
-        scale, least = (float(packed["scale"]), float(packed["min"])) if affine else (None, 0.0)
+        stored, scale, least = _stored_as(dtype, entry.get("quantization"))
     except (TypeError, KeyError, ValueError, AttributeError, OverflowError):
         raise _damaged(file, "expected name, shape, dtype and quantization of each tensor") from None
     if not isinstance(name, str):

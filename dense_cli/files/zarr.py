@@ -150,16 +150,7 @@ class _Array:
         out = np.empty((len(numbers), shape[-1]), self._dtype)
         if not len(numbers):
             return out
-        at = np.unravel_index(numbers, shape[:-1]) if shape[1:] else ()
-        grid = self._grid[:-1]
-        places = [axis // size for axis, size in zip(at, chunks, strict=False)]
-        flat = np.ravel_multi_index(places, grid) if places else np.zeros(len(numbers), np.int64)
-        of_chunk, inverse = np.unique(flat, return_inverse=True)
-        order = np.argsort(inverse, kind="stable")
-        parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
-        for number, rows in zip(of_chunk.tolist(), parts, strict=True):
-            place = tuple(int(n) for n in np.unravel_index(number, grid)) if grid else ()
-            inside = tuple(axis[rows] % size for axis, size in zip(at, chunks, strict=False))
+        for place, rows, inside in self._by_chunk(numbers):
             for column in range(self._grid[-1]):
                 first = column * chunks[-1]
                 last = min(first + chunks[-1], shape[-1])
@@ -170,6 +161,21 @@ class _Array:
                     at_once: tuple[Any, ...] = (*inside, slice(last - first))
                     out[rows, first:last] = widen(chunk[at_once], self.meta.dtype)
         return out
+
+    def _by_chunk(
+        self, numbers: NDArray[np.int64]
+    ) -> Iterator[tuple[tuple[int, ...], NDArray[np.int64], tuple[NDArray[np.int64], ...]]]:
+        """Give each chunk that has some of the rows: its place, which rows, and where in it these are."""
+        shape, chunks, grid = self.meta.shape, self.meta.chunks, self._grid[:-1]
+        at = np.unravel_index(numbers, shape[:-1]) if shape[1:] else ()
+        places = [axis // size for axis, size in zip(at, chunks, strict=False)]
+        flat = np.ravel_multi_index(places, grid) if places else np.zeros(len(numbers), np.int64)
+        of_chunk, inverse = np.unique(flat, return_inverse=True)
+        order = np.argsort(inverse, kind="stable")
+        parts = np.split(order, np.cumsum(np.bincount(inverse))[:-1])
+        for number, rows in zip(of_chunk.tolist(), parts, strict=True):
+            place = tuple(map(int, np.unravel_index(number, grid))) if grid else ()
+            yield place, rows, tuple(axis[rows] % size for axis, size in zip(at, chunks, strict=False))
 
     @cached_property
     def _grid(self) -> tuple[int, ...]:

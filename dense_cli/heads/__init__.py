@@ -199,10 +199,14 @@ def load_weights(
             require_size(tensor, file, memory)
     kernel = _numbers(head.kernel, file)
     numbers = None if head.bias is None else _numbers(head.bias, file)
-    unowned = (
-        [] if head.bias is not None else [t.name for t in found.unowned if t.shape == (head.kernel_shape[1],)]
-    )
-    return LoadedHead(kernel.T if head.transposed else kernel, numbers, head, tuple(unowned))
+    return LoadedHead(kernel.T if head.transposed else kernel, numbers, head, _fitting_biases(found, head))
+
+
+def _fitting_biases(heads: Heads, head: Head) -> tuple[str, ...]:
+    """Return the biases of no head that a head without one could have."""
+    if head.bias is not None:
+        return ()
+    return tuple(bias.name for bias in heads.unowned if bias.shape == (head.kernel_shape[1],))
 
 
 def array_of(found: Heads, name: str, file: str) -> Tensor:

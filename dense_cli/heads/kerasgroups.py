@@ -53,7 +53,8 @@ def looks_dense(found: Contents, group: str) -> bool:
     """Whether variables without a config are a Dense's: by their group's class if it tells, else by shape."""
     kernel = found.datasets[f"{group}/vars/0"]
     bias = found.datasets.get(f"{group}/vars/1")
-    if len(kernel.shape) != 2 or (bias is not None and len(bias.shape) != 1):
+    bias_shape = kernel.shape[1:] if bias is None else bias.shape
+    if (len(kernel.shape), len(bias_shape)) != (2, 1):
         return False
     parent, _, last = group.rpartition("/")
     if class_of(last) == "dense":
@@ -63,7 +64,7 @@ def looks_dense(found: Contents, group: str) -> bool:
         return False
     if last == "layer" and class_of(parent) == "time_distributed":
         return True
-    plain = f"{group}/vars/2" not in found.datasets and (bias is None or bias.shape == kernel.shape[1:])
+    plain = f"{group}/vars/2" not in found.datasets and bias_shape == kernel.shape[1:]
     return plain and last != "layer" and parent.rpartition("/")[2] != "layers"
 
 
@@ -81,11 +82,8 @@ def output_of(found: Contents, container: str) -> str | None:
     later stands further back in the file. A model of several outputs is told by a last Dense that does
     not continue the one before it.
     """
-    tops = {path.split("/")[0] for path in found.groups}
-    if container == "layers/" and tops - {"vars", *TRAINING} != {"layers"}:
-        return None  # a subclassed model, whose attributes are saved by name
     places = _ends_of(found, container)
-    if not places:
+    if not places or (container == "layers/" and _is_subclassed(found)):
         return None
     newest = class_of(max(places, key=places.__getitem__))
     order = sorted((name for name in places if class_of(name) == newest), key=_number)
@@ -97,6 +95,12 @@ def output_of(found: Contents, container: str) -> str | None:
     if len(order) == 1 or any(places[order[-2]] < place < places[order[-1]] for place in places.values()):
         return last
     return last if _may_follow(found, container + order[-2], last) else None
+
+
+def _is_subclassed(found: Contents) -> bool:
+    """Whether a model is a class of its user's, whose attributes are saved by name."""
+    tops = {path.split("/")[0] for path in found.groups}
+    return tops - {"vars", *TRAINING} != {"layers"}
 
 
 def _ends_of(found: Contents, container: str) -> dict[str, int]:

@@ -213,10 +213,15 @@ def _unowned(heads: Heads, tensors: Mapping[str, Tensor]) -> tuple[Tensor, ...]:
     bare = {head.kernel.name: head.kernel_shape[1] for head in heads if not head.bias and not head.refusal}
     if not bare:
         return ()
-    owned = {name for head in heads if head.bias for name in (head.kernel.name, head.bias.name)}
-    free = [tensors[name] for name in tensors if name not in owned and _belongs_to_none(name, tensors, bare)]
-    sizes = set(bare.values())
-    return tuple(tensor for tensor in free if len(tensor.shape) == 1 and tensor.size in sizes)
+    owned = _owned(heads)
+    free = [name for name in tensors if name not in owned and _belongs_to_none(name, tensors, bare)]
+    shapes = {(units,) for units in bare.values()}
+    return tuple(tensor for tensor in map(tensors.__getitem__, free) if tensor.shape in shapes)
+
+
+def _owned(heads: Heads) -> set[str]:
+    """Return the names of the tensors of heads with a bias."""
+    return {name for head in heads if head.bias for name in (head.kernel.name, head.bias.name)}
 
 
 def _belongs_to_none(name: str, tensors: Mapping[str, Tensor], bare: Mapping[str, int]) -> bool:

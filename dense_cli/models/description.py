@@ -99,11 +99,10 @@ def _with_layers(stated: ModelDescription, model: Any) -> ModelDescription:
     """Return the description with what the layers say."""
     layers = layers_of(model)
     weights = {id(w): w for layer in layers for w in getattr(layer.operation, "weights", [])}
-    counts = [(int(w.size), w.trainable) for w in weights.values()]
     described = stated._replace(
         layers=sum(not layer.path for layer in layers),
-        parameters=sum(size for size, _ in counts),
-        not_trained=sum(size for size, trainable in counts if not trainable),
+        parameters=sum(int(weight.size) for weight in weights.values()),
+        not_trained=sum(int(weight.size) * (not weight.trainable) for weight in weights.values()),
         refused=tuple((layer.name, layer.own_refusal) for layer in layers if layer.own_refusal is not None),
     )
     if getattr(model, "inputs", None) is None:

@@ -42,12 +42,9 @@ def _gates(
 ) -> NDArray[Any] | None:
     if isinstance(layer, Bidirectional):
         half = len(states) // 2
-        both = [
-            _gates(layer.forward_layer, sequences, states[:half], mask),
-            _gates(layer.backward_layer, sequences, states[half:], mask),
-        ]
-        known = [gates for gates in both if gates is not None]
-        return np.concatenate(known, axis=-1) if len(known) == 2 else None
+        forward = _gates(layer.forward_layer, sequences, states[:half], mask)
+        backward = _gates(layer.backward_layer, sequences, states[half:], mask)
+        return None if forward is None or backward is None else np.concatenate([forward, backward], axis=-1)
     if type(layer) not in (LSTM, GRU) or layer.stateful:
         return None
     if states and len(states) != len(layer.state_size):

@@ -71,12 +71,17 @@ def blocks_of(sources: Sequence[Source], size: int) -> Iterator[Samples]:
     Raises:
         ShapeError: one source has other samples than the first, or fewer.
     """
-    start = 0
-    if len(sources) == 1:
-        for numbers, array, pause in _samples(sources[0], size):
-            yield Samples(numbers, [array], start, pause)
-            start += len(numbers)
+    if len(sources) > 1:
+        yield from _side_by_side(sources, size)
         return
+    start = 0
+    for numbers, array, pause in _samples(sources[0], size):
+        yield Samples(numbers, [array], start, pause)
+        start += len(numbers)
+
+
+def _side_by_side(sources: Sequence[Source], size: int) -> Iterator[Samples]:
+    start = 0
     streams = [_Cut(_samples(source, size)) for source in sources]
     while True:
         room = [stream.ready() for stream in streams]

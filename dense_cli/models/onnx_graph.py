@@ -160,9 +160,7 @@ class OnnxGraph:
             if not before or node.op in _SIZES:
                 self._constants |= dict.fromkeys(names, own)
                 continue
-            new = [weight for weight in filter(_holds_weights, own) if weight.tensor.name not in taken]
-            taken |= {weight.tensor.name for weight in new}
-            operation = OnnxOperation(node.op, names, new)
+            operation = OnnxOperation(node.op, names, _not_taken(own, taken))
             self._tell_kind(operation, node, graph)
             yield Node(operation, (before,), {}, list(map(self._tensor, names)))
 
@@ -311,6 +309,13 @@ def _ids_in(tables: Sequence[OnnxWeight], node: FileNode) -> int | None:
     if len(tables) != 1 or len(tables[0].shape) != 2 or not _holds_weights(tables[0]):
         return None
     return tables[0].shape[0] if node.integer("axis", 0) == 0 else None
+
+
+def _not_taken(weights: Sequence[OnnxWeight], taken: set[str]) -> list[OnnxWeight]:
+    """Return the weights that no node has taken, and note that they are ``taken``."""
+    new = [weight for weight in filter(_holds_weights, weights) if weight.tensor.name not in taken]
+    taken |= {weight.tensor.name for weight in new}
+    return new
 
 
 def _holds_weights(weight: OnnxWeight) -> bool:

@@ -82,9 +82,7 @@ class _Graph:
         if node.op_type == "Softmax":
             return [] if last_axis_of_softmax(_axis_of(node), rank, self._opset) else None
         if node.op_type == "Concat":
-            axis = _axis_of(node)
-            rows = axis == 0 or (rank is not None and axis not in (None, -1, rank - 1))
-            return [_Value(name, rank) for name in node.input] if rows else None
+            return [_Value(name, rank) for name in node.input] if _joins_rows(node, rank) else None
         if node.op_type in ("Identity", "Cast") or _leaves_last_axis(node):
             return [_Value(node.input[0], rank)]
         return self._behind_new_axes(node, value)
@@ -114,6 +112,12 @@ class _Graph:
 
                 found = onnx.numpy_helper.to_array(array).reshape(-1).tolist()
         return found
+
+
+def _joins_rows(node: Any, rank: int | None) -> bool:
+    """Whether a Concat is along another axis than the last."""
+    axis = _axis_of(node)
+    return axis == 0 or (rank is not None and axis not in (None, -1, rank - 1))
 
 
 def _leaves_last_axis(node: Any) -> bool:

@@ -249,13 +249,14 @@ def _sources(
         return [opened(given[name], request.key) for name in names]
     if len(names) == 1:
         return [opened(given, request.key)]
-    if given == "-" or not isinstance(given, str) or _holds_one(given):
-        one = f", and {given} holds one array" if isinstance(given, str) and given != "-" else ""
+    path = given if isinstance(given, str) and given != "-" else None
+    if path is None or _holds_one(path):
+        one = "" if path is None else f", and {path} holds one array"
         raise ConfigError(
             f"{file}: the model has {len(names)} inputs, {listed(names)}{one}",
             hint="an NPZ or a JSON object has them by name, or --input NAME=FILE each",
         )
-    return [opened(given, name) for name in names]
+    return [opened(path, name) for name in names]
 
 
 def _holds_one(path: str) -> bool:

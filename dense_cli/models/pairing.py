@@ -6,7 +6,7 @@ In: the layers of both, and what they gave for a few samples. Out: `Pair`s.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -88,8 +88,12 @@ def pair_layers(ours: Sequence[ModelLayer], theirs: Sequence[ModelLayer]) -> lis
         ]
     pairs = _by_name(ours, theirs)
     taken = {pair.b.name for pair in pairs.values()}
-    pairs |= _by_order([a for a in ours if a.name not in pairs], [b for b in theirs if b.name not in taken])
+    pairs |= _by_order(_without(ours, pairs), _without(theirs, taken))
     return [pairs[layer.name] for layer in ours if layer.name in pairs]
+
+
+def _without(layers: Sequence[ModelLayer], names: Container[str]) -> list[ModelLayer]:
+    return [layer for layer in layers if layer.name not in names]
 
 
 def _names(layers: Sequence[ModelLayer]) -> list[str]:

@@ -336,10 +336,7 @@ def of_keras2(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     """
     if name in ("InputLayer", "Dropout", *_MODELS):
         return arguments
-    for key, without_effect in LEGACY_ARGUMENTS.items():
-        if key in arguments and without_effect and arguments[key] not in without_effect:
-            raise ConfigError(f"{name}: {key}={arguments[key]!r} is not supported")
-    kept = {key: value for key, value in arguments.items() if key not in LEGACY_ARGUMENTS}
+    kept = _without_legacy(name, arguments)
     for key in ("activation", "recurrent_activation"):
         if _loading.keras2 and kept.get(key) == "hard_sigmoid":
             kept[key] = "hard_sigmoid(slope=0.2)"
@@ -348,6 +345,13 @@ def of_keras2(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
     if name.startswith("SpatialDropout"):
         kept.pop("trainable", None)
     return kept
+
+
+def _without_legacy(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+    for key, without_effect in LEGACY_ARGUMENTS.items():
+        if key in arguments and without_effect and arguments[key] not in without_effect:
+            raise ConfigError(f"{name}: {key}={arguments[key]!r} is not supported")
+    return {key: value for key, value in arguments.items() if key not in LEGACY_ARGUMENTS}
 
 
 _SPECIAL = {"__ellipsis__", "__tuple__", "__numpy__", "__tensor__", "__slice__", "__lambda__", "function"}

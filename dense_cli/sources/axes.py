@@ -43,10 +43,7 @@ def arrange_axes(source: Source, text: str, memory: int | None = None) -> Source
     shape = source.shape
     if len(names) != len(shape):
         raise ShapeError(f"{source.name}: --axes names {len(names)} axes, and there are {len(shape)}")
-    first = [name for name in ("batch", "time") if name in names]
-    others = [name for name in names if name not in first and name not in _LAST]
-    (last,) = [name for name in names if name in _LAST]
-    order = [names.index(name) for name in (*first, *others, last)]
+    order = _order(names)
     if order == sorted(order) and "batch" in names:
         return source
     array = _read(source, memory).transpose(order)
@@ -64,6 +61,14 @@ def _names(text: str) -> list[str]:
             "such as time,batch,classes"
         )
     return names
+
+
+def _order(names: list[str]) -> list[int]:
+    """Return where the axes stand that come first, then the further ones, then the last."""
+    first = [name for name in ("batch", "time") if name in names]
+    others = [name for name in names if name not in first and name not in _LAST]
+    (last,) = [name for name in names if name in _LAST]
+    return [names.index(name) for name in (*first, *others, last)]
 
 
 def _read(source: Source, memory: int | None) -> np.ndarray[tuple[int, ...], np.dtype[np.generic]]:

@@ -58,22 +58,32 @@ def columns_of(cells: list[str], request: Request, name: str, *, alone: bool) ->
     Raises:
         ConfigError: a column that is asked for is not there.
     """
-    named = not any(map(is_number, cells)) and any(map(_LETTER.search, cells))
-    indexed = cells[0].strip().lower() in INDEX and len(cells) > 1
-    header, remark = named, None
-    if not named and indexed:
-        header = _counts_up(cells[1:])
-    elif not named and not alone and counts_up(cells):
-        header, remark = True, f"its first line, 0 to {len(cells) - 1}, is taken for a header"
+    header, remark = _header(cells, alone=alone)
     if request.columns is not None:
         return Columns(header, picked(request.columns, cells, header, name), remark=remark)
     if _is_own(cells, request):
         return _own(cells, request, name)
-    if header and indexed:
+    if header and _counts_rows(cells):
         column = repr(cells[0].strip()) if cells[0].strip() else "without a name"
         remark = f"the first column, {column}, counts the rows and is left out"
         return Columns(header, numbered=True, remark=remark)
     return Columns(header, remark=remark)
+
+
+def _header(cells: list[str], *, alone: bool) -> tuple[bool, str | None]:
+    """Return whether the first row is a header, and the remark where that is taken for granted."""
+    if not any(map(is_number, cells)) and any(map(_LETTER.search, cells)):
+        return True, None
+    if _counts_rows(cells):
+        return _counts_up(cells[1:]), None
+    if not alone and counts_up(cells):
+        return True, f"its first line, 0 to {len(cells) - 1}, is taken for a header"
+    return False, None
+
+
+def _counts_rows(cells: list[str]) -> bool:
+    """Whether the first column is called as one that numbers the rows."""
+    return cells[0].strip().lower() in INDEX and len(cells) > 1
 
 
 def cells_of(row: str) -> list[str]:

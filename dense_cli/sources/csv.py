@@ -77,18 +77,18 @@ class _Table:
             rows[0] = rows[0].removeprefix("\ufeff")
         lines = [at for text, at in zip(rows, starts, strict=True) if text.strip()]
         rows = [text for text in rows if text.strip()]
-        if (
-            self._columns is None
-            and self._waiting is None
-            and len(rows) == 1
-            and counts_up(cells_of(rows[0]))
-        ):
+        if self._waits_for_next(rows):
             self._waiting = rows[0], lines[0]
             return None
         if self._waiting is not None and rows:
             rows, lines = [self._waiting[0], *rows], [self._waiting[1], *lines]
             self._waiting = None
         return self._numbers(rows, lines, pause)
+
+    def _waits_for_next(self, rows: list[str]) -> bool:
+        """Whether the rows are the first one alone, and only the next tells whether it is a header."""
+        first = self._columns is None and self._waiting is None and len(rows) == 1
+        return first and counts_up(cells_of(rows[0]))
 
     def end(self) -> Chunk | None:
         """Return the numbers of a first row that no other follows."""

@@ -33,10 +33,12 @@ def layouts(path: str) -> dict[str, Tensor]:
 
 
 def _tensors(path: str) -> Tensors | dict[str, Tensor]:
-    if path != "-" and os.path.isdir(path):
+    if path == "-":
+        return {}
+    if os.path.isdir(path):
         row = folder_format(path)
         return {} if row is None or row.tensors is None else cast("Tensors", load(row.tensors)(path))
-    if path == "-" or not stat.S_ISREG(os.stat(path).st_mode):
+    if not stat.S_ISREG(os.stat(path).st_mode):
         return {}
     file = File(path)
     with naming(path):

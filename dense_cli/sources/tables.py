@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -354,7 +354,7 @@ class _Table:
         """Return all numbers of nested lists, the steps of each row where these may differ, other sizes."""
         sizes = self._kinds[-1].sizes
         if hasattr(column, "storage"):  # arrow.fixed_shape_tensor: all numbers of a sample in one list
-            return column.storage.flatten(), None, tuple(size or 0 for size in sizes)
+            return column.storage.flatten(), None, cast("tuple[int, ...]", sizes)
         steps: NDArray[np.int64] | None = None
         inner: list[int] = []
         for level, size in enumerate(sizes):

@@ -125,6 +125,12 @@ def _of_text(text: str, file: str, note: Callable[[str], None]) -> Names | str:
     return Names(numbered)
 
 
+def _is_numbered(value: dict[str, Any]) -> bool:
+    """Whether an object has a name for each number, rather than a number for each name."""
+    numbered = all(re.fullmatch(r"\d{1,18}", key, re.ASCII) for key in value)
+    return numbered and not any(type(entry) is int for entry in value.values())
+
+
 def _of_object(value: dict[str, Any], file: str) -> Names:
     """Return the names in an object, whichever of the known ones it is."""
     config = value.get("config")
@@ -134,8 +140,7 @@ def _of_object(value: dict[str, Any], file: str) -> Names:
         return Names(_by_id(_pieces(value, file), file), pieces=True)
     if isinstance(value.get("id2label"), dict):
         value = value["id2label"]
-    numbered = all(re.fullmatch(r"\d{1,18}", key, re.ASCII) for key in value)
-    if numbered and not any(type(entry) is int for entry in value.values()):
+    if _is_numbered(value):
         named = ((_name(entry, f"{file}: class {key}"), int(key)) for key, entry in value.items())
         return Names(_by_id(named, file))
     nested = [key for key, entry in value.items() if isinstance(entry, (dict, list))]

@@ -134,7 +134,7 @@ def class_number(
     if label is None:
         return None
     number = label.removeprefix("#")
-    among = number.isdecimal() and len(number) < 19 and int(number) < classes
+    among = _is_class(number, classes)
     labelled = _labelled(label, option, names, file)
     if labelled is not None:
         if among and int(number) != labelled:
@@ -147,6 +147,10 @@ def class_number(
         there = "there are no --labels" if names is None else f"{file} has no such label"
         raise ConfigError(f"--{option}: expected a class number below {classes} ({there}), found {label!r}")
     return int(number)
+
+
+def _is_class(number: str, classes: int) -> bool:
+    return number.isdecimal() and len(number) < 19 and int(number) < classes
 
 
 def _no_label(

@@ -63,9 +63,7 @@ def layout(run: Run, table: TableOptions) -> Layout:
     view = run.view
     if run.shows_values:
         return _values_layout(run, table)
-    # With names for the classes of each step, a table says what was predicted rather than every number.
-    story = run.plan.times is None and run.labels is not None and len(run.shape) > 2
-    story = story and view.top is None and view.show == "probabilities"
+    story = _tells_story(run)
     top = min(2, run.classes) if story else view.top
     most = _fitting(run, table, story, top)
     if most is None:
@@ -77,6 +75,12 @@ def layout(run: Run, table: TableOptions) -> Layout:
     return Layout(
         False, min(most, asked), f"{what} do not fit {table.screen.width} columns: the {most} likeliest"
     )
+
+
+def _tells_story(run: Run) -> bool:
+    """Whether a table says what was predicted at each step rather than every number: classes have names."""
+    of_steps = run.plan.times is None and run.labels is not None and len(run.shape) > 2
+    return of_steps and run.view.top is None and run.view.show == "probabilities"
 
 
 def _values_layout(run: Run, table: TableOptions) -> Layout:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import orjson
@@ -85,22 +86,24 @@ def _title(models: ComparedModels) -> list[str]:
 
 
 def _columns(models: ComparedModels) -> dict[Column, list[Cell]]:
-    first = models.first
-    outputs = models.outputs
-    differences = [output.difference for output in outputs]
-    return {
-        Column("A", True): [Cell(shown(output.a, _LONGEST)) for output in outputs],
-        Column("B", True): [Cell(shown(output.b, _LONGEST)) for output in outputs],
-        Column("paired by", True): [Cell(output.by) for output in outputs],
-        Column("shape", True): [Cell(_shape(output)) for output in outputs],
-        Column("max |A − B|"): [Cell(_number(found.maximum)) for found in differences],
-        Column("mean"): [Cell(_number(found.mean)) for found in differences],
-        Column("cosine"): [
-            Cell("-" if found.cosine is None else f"{found.cosine:.6f}") for found in differences
-        ],
-        Column("beyond"): [Cell(str(found.beyond)) for found in differences],
-        Column("", True): [Cell("first" * (output is first), likeliest=True) for output in outputs],
+    texts = {
+        column: [Cell(text_of(output)) for output in models.outputs] for column, text_of in _TEXTS.items()
     }
+    first = [Cell("first" * (output is models.first), likeliest=True) for output in models.outputs]
+    return texts | {Column("", True): first}
+
+
+_TEXTS: dict[Column, Callable[[ComparedOutput], str]] = {
+    Column("A", True): lambda output: shown(output.a, _LONGEST),
+    Column("B", True): lambda output: shown(output.b, _LONGEST),
+    Column("paired by", True): lambda output: output.by,
+    Column("shape", True): lambda output: _shape(output),
+    Column("max |A − B|"): lambda output: _number(output.difference.maximum),
+    Column("mean"): lambda output: _number(output.difference.mean),
+    Column("cosine"): lambda output: _number(output.difference.cosine, ".6f"),
+    Column("beyond"): lambda output: str(output.difference.beyond),
+}
+"""The columns of the table, and what stands in them."""
 
 
 def _shape(output: ComparedOutput) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, BinaryIO
 
 import orjson
@@ -48,7 +49,7 @@ def write_json(out: BinaryIO, file: str, heads: Heads) -> None:
 
 def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     """Print a row per head; ``output`` marks where the model ends."""
-    columns = {Column(name, name != "parameters"): cells for name, cells in _columns(heads).items()}
+    columns = {Column(name, name != "parameters"): list(map(cell, heads)) for name, cell in _CELLS.items()}
     lines, left_out = render_fitting(columns, _LEAST_NEEDED, screen)
     write_lines(out, screen, shown(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
     write_lines(out, screen, *lines)
@@ -66,20 +67,6 @@ def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
         write_lines(out, screen, shown(f"biases that belong to no head (--bias takes one): {names}"))
 
 
-def _columns(heads: Heads) -> dict[str, list[Cell]]:
-    return {
-        "head": [Cell(shown(head.name, _LONGEST_NAME), likeliest=head.output) for head in heads],
-        "layer": [Cell("TimeDistributed(Dense)" if head.time_distributed else "Dense") for head in heads],
-        "kernel": [Cell(f"{head.kernel_shape}{' stored transposed' * head.transposed}") for head in heads],
-        "dtype": [Cell(shown(head.dtype, _LONGEST_NAME)) for head in heads],
-        "bias": [Cell("yes" if head.use_bias else "no") for head in heads],
-        "activation": [Cell(shown(head.activation or "?", _LONGEST_NAME)) for head in heads],
-        "parameters": [Cell(f"{head.parameters:,}") for head in heads],
-        "": [Cell(_mark(head)) for head in heads],
-        "path": [Cell(shown(head.path, _LONGEST_NAME)) for head in heads],
-    }
-
-
 def _refusal(head: Head) -> str | None:
     return head.refusal or head.activation_refusal
 
@@ -88,3 +75,17 @@ def _mark(head: Head) -> str:
     if _refusal(head):
         return "refused"
     return "output" if head.output else "embedding" * head.table
+
+
+_CELLS: dict[str, Callable[[Head], Cell]] = {
+    "head": lambda head: Cell(shown(head.name, _LONGEST_NAME), likeliest=head.output),
+    "layer": lambda head: Cell("TimeDistributed(Dense)" if head.time_distributed else "Dense"),
+    "kernel": lambda head: Cell(f"{head.kernel_shape}{' stored transposed' * head.transposed}"),
+    "dtype": lambda head: Cell(shown(head.dtype, _LONGEST_NAME)),
+    "bias": lambda head: Cell("yes" if head.use_bias else "no"),
+    "activation": lambda head: Cell(shown(head.activation or "?", _LONGEST_NAME)),
+    "parameters": lambda head: Cell(f"{head.parameters:,}"),
+    "": lambda head: Cell(_mark(head)),
+    "path": lambda head: Cell(shown(head.path, _LONGEST_NAME)),
+}
+"""The columns of the table, and what stands in them."""

@@ -10,13 +10,17 @@ from __future__ import annotations
 import shutil
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, JustifyMethod
 from rich.table import Column, Table
 
 from dense_cli.errors import ConfigError
 from dense_cli.models.summary import SummaryTable, count_params, readable_memory_size, weight_memory_size
 
-_HEADER = ("Layer (type)", "Output Shape", "Param #")
+_COLUMNS: tuple[tuple[str, JustifyMethod], ...] = (
+    ("Layer (type)", "left"),
+    ("Output Shape", "left"),
+    ("Param #", "right"),
+)
 
 
 def print_summary(
@@ -50,18 +54,20 @@ def _empty(
     connected: bool, show_trainable: bool, line_length: int | None, positions: list[float] | None
 ) -> Table:
     """Return the table without rows; ``positions`` are the shares of the width at which columns end."""
-    shares = positions or ([0.3, 0.56, 0.74, 1.0] if connected else [0.45, 0.80, 1.0])
+    columns, shares, longest = list(_COLUMNS), [0.45, 0.80, 1.0], 88
+    if connected:
+        columns.append(("Connected to", "left"))
+        shares, longest = [0.3, 0.56, 0.74, 1.0], 108
+    shares = positions or shares
     if show_trainable:
-        shares = [share * 0.90 for share in shares] + [1.0]
-    longest = (108 if connected else 88) + (12 if show_trainable else 0)
+        columns.append(("Trainable", "center"))
+        shares, longest = [share * 0.90 for share in shares] + [1.0], longest + 12
     length = line_length or min(longest, shutil.get_terminal_size().columns - 4)
-    alignment = ["left", "left", "right", "left"][: 4 if connected else 3] + ["center"] * show_trainable
-    header = [*_HEADER, *(["Connected to"] if connected else []), *(["Trainable"] if show_trainable else [])]
-    columns = [
-        Column(name, justify=justify, width=width)  # type: ignore[arg-type]
-        for name, justify, width in zip(header, alignment, _widths(shares, length), strict=True)
+    sized = [
+        Column(header, justify=justify, width=width)
+        for (header, justify), width in zip(columns, _widths(shares, length), strict=True)
     ]
-    return Table(*columns, width=length, show_lines=True)
+    return Table(*sized, width=length, show_lines=True)
 
 
 def _print(console: Console, model: Any, table: Table) -> None:

@@ -102,11 +102,7 @@ class Graph:
         self.initializers = {tensor.name: tensor for tensor in graph.initializer}
         self._require_text(self.initializers)
         self.outputs = {value.name for value in graph.output}
-        self.shapes = {
-            value.name: _shape(value)
-            for value in (*graph.input, *graph.value_info, *graph.output)
-            if value.type.tensor_type.HasField("shape")
-        }
+        self.shapes = _stated_shapes(graph)
 
     def _add(self, node: Node, inside: list[str]) -> None:
         """Take a node that uses its inputs, and the values ``inside`` of its bodies."""
@@ -183,6 +179,14 @@ def _node(proto: Any, own: set[tuple[str, str]]) -> Node:
 def _value(attribute: Any) -> Any:
     value = getattr(attribute, _KINDS[attribute.type])
     return tuple(value) if attribute.type in (_FLOATS, _INTS) else value
+
+
+def _stated_shapes(graph: Any) -> dict[str, tuple[int | None, ...]]:
+    return {
+        value.name: _shape(value)
+        for value in (*graph.input, *graph.value_info, *graph.output)
+        if value.type.tensor_type.HasField("shape")
+    }
 
 
 def _names_inside(attribute: Any) -> Iterator[str]:

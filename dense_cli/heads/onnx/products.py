@@ -119,9 +119,7 @@ def _conv(constants: Constants, node: Node) -> Product | None:
     kernel = constants.get(node.input(1))
     if kernel is None or len(kernel.shape) < 3 or set(kernel.shape[2:]) != {1} or not node.outputs[0]:
         return None
-    if node.integer("group", 1) != 1 or any(node.integers("pads") or ()):
-        return None
-    if set(node.integers("strides") or ()) - {1}:
+    if not _stays_in_place(node):
         return None
     shape = kernel.shape[:2]
     matrix = derived(kernel, shape, lambda array: array.reshape(shape))
@@ -132,6 +130,12 @@ def _conv(constants: Constants, node: Node) -> Product | None:
     bias = None if stated is None else vector(stated, product.units)
     refusal = None if bias is not None else f"its bias {node.input(2)!r} is computed: expected a constant"
     return Product(node, product.output, matrix, True, bias, product.axis, refusal=refusal)
+
+
+def _stays_in_place(node: Node) -> bool:
+    """Whether a convolution gives one output for each place of its input, from all of its channels."""
+    moved = any(node.integers("pads") or ()) or set(node.integers("strides") or ()) - {1}
+    return node.integer("group", 1) == 1 and not moved
 
 
 def _matmul_integer(constants: Constants, node: Node) -> Product | None:
