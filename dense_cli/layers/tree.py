@@ -34,6 +34,18 @@ def _leaves(x: Any) -> Iterator[Any]:
         yield x
 
 
+def paths(x: Any, path: str = "") -> list[str]:
+    """Return where each leaf of ``x`` stands.
+
+    >>> paths({"b": [1, 2], "a": 3})
+    ['a', 'b.0', 'b.1']
+    """
+    if not is_nested(x):
+        return [path]
+    keys = sorted(x) if isinstance(x, dict) else range(len(x))
+    return [place for key in keys for place in paths(x[key], f"{path}.{key}" if path else str(key))]
+
+
 def map_structure(function: Callable[[Any], Any], x: Any) -> Any:
     """Return the nest of ``function(leaf)`` for every leaf of ``x``."""
     if isinstance(x, dict):

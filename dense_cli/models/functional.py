@@ -24,7 +24,17 @@ from dense_cli.layers.keras_tensor import KerasTensor, Node, Shape, UnknownTenso
 from dense_cli.layers.layer import Layer
 from dense_cli.layers.masks import get_mask, with_mask
 from dense_cli.models.config import config_of_model
-from dense_cli.models.graph import Graph, graph_of, is_input, last_calls, make_graph, node_of, with_values
+from dense_cli.models.graph import (
+    Graph,
+    graph_of,
+    is_input,
+    keep_used,
+    last_calls,
+    make_graph,
+    node_of,
+    uses_of,
+    with_values,
+)
 from dense_cli.models.model import Model, takes_graph
 
 Seen = Callable[[Node, list[Any], list[Any]], None]
@@ -62,7 +72,7 @@ class Functional(Model):
         self._outputs_struct = outputs
         self.inputs: list[KerasTensor] = tree.flatten(inputs)
         self.outputs: list[KerasTensor] = tree.flatten(outputs)
-        self._graph: Graph = make_graph(self.inputs, self.outputs, _paths(outputs))
+        self._graph: Graph = make_graph(self.inputs, self.outputs, tree.paths(outputs))
         self._calls = _calls(self._graph)
         self.output_names = [x._keras_history.operation.name for x in self.outputs]
         if trainable is not None:
@@ -207,7 +217,7 @@ class Functional(Model):
         Each result is kept as long as a call needs it.
         """
         values = {id(x): value for x, value in zip(self.inputs, inputs, strict=True)}
-        uses = self._uses()
+        uses = uses_of(self._graph, self.outputs)
         last = {} if seen is None else last_calls(self._graph)
         for node in self._graph.nodes:
             if node.is_input:
@@ -218,15 +228,8 @@ class Functional(Model):
                 results = tree.flatten(function(node.operation)(*args, **kwargs))
             if seen is not None:
                 seen(node, [values[id(x)] for x in node.input_tensors], results)
-            _keep_used(node, results, values, uses)
+            keep_used(node, results, values, uses)
         return _singleton(tree.pack_as(self._outputs_struct, [values[id(x)] for x in self.outputs]))
-
-    def _uses(self) -> dict[int, int]:
-        """Return how often each tensor is needed."""
-        uses: dict[int, int] = {}
-        for x in [x for node in self._graph.nodes for x in node.input_tensors] + self.outputs:
-            uses[id(x)] = uses.get(id(x), 0) + 1
-        return uses
 
     def _flat(self, inputs: Any, warn: bool = True) -> list[Any]:
         """Return the inputs in the order of the model's, taken by name from a dictionary."""
@@ -268,11 +271,8 @@ class Functional(Model):
         Raises:
             ShapeError: another number of inputs, or shapes that do not fit.
         """
-        arrays: list[Any] = []
-        paths = _paths(self._inputs_struct)
-        for x, own, path in zip(self._flat(inputs), self.inputs, paths, strict=True):
-            arrays.append(None if x is None else _standard(x, own, path))
-        return arrays
+        places = zip(self._flat(inputs), self.inputs, tree.paths(self._inputs_struct), strict=True)
+        return [None if x is None else _standard(x, own, path) for x, own, path in places]
 
     # --- configs
 
@@ -295,20 +295,6 @@ def _shown_to(seen: Seen | None) -> Iterator[None]:
         yield
     finally:
         _SEEN.reset(token)
-
-
-def _keep_used(node: Node, results: list[Any], values: dict[int, Any], uses: dict[int, int]) -> None:
-    """Keep of a call's results what is needed later, and drop of what it took that which nothing else needs.
-
-    ``values`` and ``uses`` are the value of each tensor, and how often it is needed yet, by its id.
-    """
-    for x in node.input_tensors:
-        uses[id(x)] -= 1
-        if not uses[id(x)]:
-            values.pop(id(x), None)
-    for x, value in zip(node.output_tensors, results, strict=True):
-        if uses.get(id(x)):
-            values[id(x)] = value
 
 
 def _require_symbolic(what: str, nest: Any) -> None:
@@ -362,14 +348,6 @@ def _check_fits(x: Any, own: KerasTensor) -> None:
             f"Functional was passed incompatible inputs. For input '{own.name}', expected shape {own.shape}, "
             f"but received instead a tensor with shape {x.shape}."
         )
-
-
-def _paths(nest: Any, path: str = "") -> list[str]:
-    """Return where each leaf of a nest stands, as ``a.0``."""
-    if not tree.is_nested(nest):
-        return [path]
-    keys = sorted(nest) if isinstance(nest, dict) else range(len(nest))
-    return [place for key in keys for place in _paths(nest[key], f"{path}.{key}" if path else str(key))]
 
 
 def _standard(x: Any, own: KerasTensor, path: str) -> Any:

@@ -70,6 +70,28 @@ def with_values(node: Node, values: dict[int, Any]) -> tuple[Any, Any]:
     return tree.map_structure(fill, list(node.args)), tree.map_structure(fill, node.kwargs)
 
 
+def uses_of(graph: Graph, outputs: list[KerasTensor]) -> dict[int, int]:
+    """Return how often each tensor is needed, by its id."""
+    uses: dict[int, int] = {}
+    for x in [x for node in graph.nodes for x in node.input_tensors] + outputs:
+        uses[id(x)] = uses.get(id(x), 0) + 1
+    return uses
+
+
+def keep_used(node: Node, results: list[Any], values: dict[int, Any], uses: dict[int, int]) -> None:
+    """Keep of a call's results what is needed later, and drop of what it took that which nothing else needs.
+
+    ``values`` and ``uses`` are the value of each tensor, and how often it is needed yet, by its id.
+    """
+    for x in node.input_tensors:
+        uses[id(x)] -= 1
+        if not uses[id(x)]:
+            values.pop(id(x), None)
+    for x, value in zip(node.output_tensors, results, strict=True):
+        if uses.get(id(x)):
+            values[id(x)] = value
+
+
 def make_graph(
     inputs: list[KerasTensor], outputs: list[KerasTensor], paths: list[str] | None = None
 ) -> Graph:
