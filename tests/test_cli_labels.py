@@ -124,7 +124,7 @@ def test_json_lines_have_the_label_of_each_class(run, files):
 
 def test_csv_has_a_column_of_labels(run, files):
     assert run(*PREDICT, "--labels", "labels.txt", "-f", "csv").text == (
-        "sample,t,class,label,p0,p1,p2\n"
+        "sample,t,class,label,p_cat,p_dog,p_bird\n"
         "0,0,0,cat,0.5,0.375,0.125\n"
         "0,1,2,bird,0.125,0.125,0.75\n"
         "1,0,1,dog,0.25,0.5,0.25\n"

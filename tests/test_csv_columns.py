@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from scipy.special import softmax
 
@@ -148,10 +149,41 @@ def test_a_row_that_is_longer_than_the_first_is_ragged_whichever_columns_are_rea
     assert refusal(run, "a,b,c\n1,2,3\n1,2,3,4\n", "--columns", "a") == said
 
 
+def test_tabs_separate_columns_where_the_first_line_has_more_of_them(here, run) -> None:
+    text = b"name\tage\theight, cm\nann\t4\t5\nbob\t6\t7\n"
+    Path("x.tsv").write_bytes(text)
+    options = ["-u", 1, "-a", "linear", "--kernel-initializer", "ones", "--columns", "1:", "-f", "tsv"]
+    expected = "sample\tclass\tp0\n0\t0\t9.0\n1\t0\t13.0\n"
+    assert run("predict", "x.tsv", *options).text == expected
+    assert run("predict", "-", *options, stdin=text).text == expected
+    ran = run("predict", "x.tsv", *options[:-4], "-f", "tsv")
+    assert (ran.code, ran.err) == (
+        2,
+        "Error: x.tsv: line 2, column 1: expected a number, found 'ann'\n"
+        "Hint: --columns picks the columns that are read, such as --columns 1:\n",
+    )
+    ran = run(
+        "predict",
+        "-",
+        *options[:-4],
+        "-f",
+        "tsv",
+        stdin=b"1\t2\n\t\n\n3\t4\n",
+    )
+    assert (ran.code, ran.err) == (
+        2,
+        "Error: standard input: line 2, column 1: expected a number, found ''\n",
+    )
+    Path("true.tsv").write_bytes(b"0\t1\n1\t0\n")  # targets: a line for each sample
+    np.save("y.npy", np.eye(2)[[[0, 1], [1, 1]]])
+    ran = run("predict", "y.npy", "--targets", "true.tsv", "--measure", "margin", "-f", "tsv")
+    assert [line.split("\t")[4] for line in ran.text.splitlines()] == ["rank", "1", "1", "1", "2"]
+
+
 def test_columns_are_those_of_a_table(run: Run) -> None:
     Path("x.json").write_text("[[1, 2]]")
     ran = run("predict", "x.json", "--logits", "--columns", "0")
     assert (ran.code, ran.err) == (
         2,
-        "Error: x.json: --columns is about a table (csv, parquet, arrow), found json\n",
+        "Error: x.json: --columns is about a table (csv, tsv, parquet, arrow), found json\n",
     )

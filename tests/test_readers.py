@@ -464,7 +464,7 @@ REFUSED: list[tuple[str, bytes, type[DenseCliError], str]] = [
         "x",
         b"hello world",
         FileFormatError,
-        "expected an array as json, jsonl, npy, npz, csv, python, hdf5, safetensors, zarr, "
+        "expected an array as json, jsonl, npy, npz, csv, tsv, python, hdf5, safetensors, zarr, "
         "parquet, arrow, torch, "
         "found 'hello world'",
     ),
@@ -587,7 +587,9 @@ def test_a_key_that_is_not_there_is_refused(name: str, content: bytes, message: 
         ("x.json", b"[1]\n[2]", "one value per line is JSON Lines: --input-format jsonl"),
         ("x.json", b"\xff\xfe[\x00", "iconv -f UTF-16 -t UTF-8"),
         ("x.json", b'{"a":[1],"b":[2]}', "choose one with --key a"),
-        ("x.csv", b"1 2\n", "columns are separated by commas"),
+        ("x.csv", b"1 2\n", "columns are separated by commas; --input-format tsv: by tabs"),
+        ("x.csv", b"1\t2\n", "columns are separated by commas; --input-format tsv: by tabs"),
+        ("x.tsv", b"1,2\n", "columns are separated by tabs; --input-format csv: by commas"),
         ("x", b"hello", "name the format with --input-format"),
     ],
 )

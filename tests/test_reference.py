@@ -95,7 +95,7 @@ def printed_rows(case: Case, ran: Ran) -> list[tuple[tuple[int, ...], np.ndarray
         return None
     records = read(case, ran.out, rows, found)
     places = [row.place for row in rows]
-    if case.format not in ("jsonl", "csv"):
+    if case.format not in ("jsonl", "csv", "tsv"):
         if case.command == "slice" and len({len(some) for some in found.rows}) > 1:
             return None  # the steps do not say of which samples they are
         samples = list(dict.fromkeys(place[0] for place in places))

@@ -76,13 +76,55 @@ def test_an_npy_header_is_what_numpy_reads(dtype: str, shape: tuple[int, ...]) -
     assert file.tell() == len(header) == 128
 
 
-def test_labels_of_any_text_are_read_back_from_csv_and_json_lines(here: Path, run: Run) -> None:
-    labels = ["a,b", 'say "x"', "two\nlines", " spaced ", "naïve \x1b[31m", ""]
+LABELS = [
+    "a,b",
+    'say "x"',
+    "two\nlines, or more",
+    " spaced ",
+    "naïve \x1b[31m",
+    "",
+    "a\tb",
+    "0",
+    "mask",
+    "mask",
+]
+
+
+@pytest.mark.parametrize(("format", "delimiter"), [("csv", ","), ("tsv", "\t")])
+def test_labels_of_any_text_are_read_back_from_csv_and_tsv(
+    format: str, delimiter: str, here: Path, run: Run
+) -> None:
+    Path("labels.json").write_text(json.dumps(LABELS))
+    np.save("x.npy", np.eye(10, dtype="f4"))
+    args = ("predict", "x.npy", "--labels", "labels.json", "--measure", "margin")
+    assert run(*args, "-o", f"y.{format}").code == 0  # the suffix says the format
+    text = Path(f"y.{format}").read_bytes().decode()
+    header, *rows = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    assert header == ["sample", "class", "label", "margin", *(f"p_{label}" for label in LABELS)]
+    assert [row[2] for row in rows] == LABELS
+    # What was printed is an input again, from a file and a pipe, and its numbers are the same.
+    expected = json.loads(run(*args, "-f", "json").out)["probabilities"]
+    for source, stdin in ((f"y.{format}", b""), ("-", text.encode())):
+        back = run("predict", source, "-f", "json", "--dtype", "float32", stdin=stdin)
+        assert (back.err, json.loads(back.out)["probabilities"]) == ("", expected)
+    logs = run(*args, "--show", "log-probabilities", "-k", 2, "-f", format).text
+    assert next(csv.reader(io.StringIO(logs, newline=""), delimiter=delimiter))[4:] == [
+        *("top1", "top1_label", "top1_logp", "top2", "top2_label", "top2_logp")
+    ]
+
+
+def test_tsv_is_csv_with_tabs(here: Path, run: Run) -> None:
+    np.save("x.npy", np.array([[[1.0, 2.0], [3.0, np.nan]]]))
+    for options in ([], ["-k", 1], ["--show", "classes"], ["--measure", "entropy"]):
+        args = ("predict", "x.npy", "-u", 3, *options, "-f")
+        assert run(*args, "tsv").text == run(*args, "csv").text.replace(",", "\t")
+
+
+def test_labels_of_any_text_are_read_back_from_json(here: Path, run: Run) -> None:
+    labels = LABELS[:6]
     Path("labels.json").write_text(json.dumps(labels))
     np.save("x.npy", np.eye(6, dtype="f4"))
     args = ("predict", "x.npy", "-u", 6, *IDENTITY, "--labels", "labels.json", "-f")
-    rows = list(csv.DictReader(io.StringIO(run(*args, "csv").text, newline="")))
-    assert [row["label"] for row in rows] == labels
     assert [json.loads(line)["label"] for line in run(*args, "jsonl").text.splitlines()] == labels
     assert json.loads(run(*args, "json").out)["predicted"] == labels
 

@@ -74,6 +74,7 @@ FORMATS = {
         ),
         Format("npz", (".npz",), _ZIP, tensors="dense_cli.files.npz:tensors"),
         Format("csv", (".csv",), arrays="dense_cli.sources.csv:read", holds=("arrays",)),
+        Format("tsv", (".tsv", ".tab"), arrays="dense_cli.sources.csv:read_tsv", holds=("arrays",)),
         Format("python", (".py",), arrays="dense_cli.sources.python:read", holds=("arrays",)),
         Format(
             "keras",

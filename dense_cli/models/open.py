@@ -264,4 +264,4 @@ def _holds_one(path: str) -> bool:
     from dense_cli.files.formats import by_suffix
 
     row = by_suffix(path, "arrays")
-    return row is not None and row.name in ("npy", "csv", "jsonl")
+    return row is not None and row.name in ("npy", "csv", "tsv", "jsonl")

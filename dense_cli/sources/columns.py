@@ -6,6 +6,7 @@ In: the cells of the first row, and a `Request`. Out: `Columns`.
 from __future__ import annotations
 
 import csv
+import io
 import re
 from typing import NamedTuple
 
@@ -16,7 +17,7 @@ from dense_cli.text import axis_names, listed
 
 _LETTER = re.compile(r"[^\W\d_]")
 _SLICE = re.compile(r"[+-]?\d{1,18}|([+-]?\d{1,18})?(:([+-]?\d{1,18})?){1,2}")
-# The columns of densecli's own CSV that hold numbers: p0, p1, …
+# The columns of densecli's own CSV that hold numbers: p0, p1, …, with labels p_cat, p_dog, …
 _VALUES = {"probabilities": "p", "log_probabilities": "logp", "logits": "logit", "scores": "score"}
 _OWN = re.compile(r"(p|logp|logit|score|v|top)\d+")
 # What a column is called that numbers the rows; pandas reads one without a name as the last of these.
@@ -86,12 +87,12 @@ def _counts_rows(cells: list[str]) -> bool:
     return cells[0].strip().lower() in INDEX and len(cells) > 1
 
 
-def cells_of(row: str) -> list[str]:
+def cells_of(row: str, delimiter: str = ",") -> list[str]:
     """Return the cells of a row."""
     try:
-        return next(csv.reader([row]), [])
-    except csv.Error:  # a cell without end, or a line break of its own
-        return row.split(",")
+        return next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
+    except csv.Error:  # a cell without end
+        return row.split(delimiter)
 
 
 def counts_up(cells: list[str]) -> bool:
@@ -166,6 +167,7 @@ def _own(cells: list[str], request: Request, name: str) -> Columns:
     expected = [_VALUES[values] for values in outputs_of(request)]
     for prefix in expected:
         values = [i for i, cell in enumerate(cells) if re.fullmatch(rf"{prefix}\d+", cell)]
+        values = values or [i for i, cell in enumerate(cells) if cell.startswith(f"{prefix}_")]
         if values:
             return Columns(True, (*range(places), *values), places)
     others = listed(cells[1:], 8)

@@ -43,7 +43,7 @@ def entries(text: bytes, name: str) -> Iterator[list[Any]]:
         return _items(text, name) if document else _lines(text, name)
     if not suffix and json:
         return _lines(text, name) if _is_lines(text) else _items(text, name)
-    return _rows(text, name)
+    return _rows(text, name, "\t" if suffix in (".tsv", ".tab") else ",")
 
 
 def _is_lines(text: bytes) -> bool:
@@ -114,14 +114,15 @@ def _require_sample(value: dict[str, Any], sample: int, name: str) -> None:
         )
 
 
-def _rows(text: bytes, name: str) -> Iterator[list[Any]]:
-    """Give the cells of each line of CSV, or the one cell where no line has more, without a header."""
+def _rows(text: bytes, name: str, delimiter: str) -> Iterator[list[Any]]:
+    """Give the cells of each line of CSV or TSV, or the one cell where no line has more, without a header."""
 
     def lines() -> Iterator[list[str]]:  # that are not blank
-        return filter(None, csv.reader(io.TextIOWrapper(io.BytesIO(text), "utf-8", newline=None)))
+        lines = io.TextIOWrapper(io.BytesIO(text), "utf-8", newline=None)
+        return filter(None, csv.reader(lines, delimiter=delimiter))
 
     try:
-        single = b"," not in text or all(len(line) == 1 for line in lines())
+        single = delimiter.encode() not in text or all(len(line) == 1 for line in lines())
         rows = lines()
         rows = chain(_without_header(list(islice(rows, 2)), name), rows)
         while some := list(islice(rows, _LINES)):

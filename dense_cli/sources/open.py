@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from dense_cli.sources.source import Source
 
 
-_TABLES = ("csv", "parquet", "arrow")
+_TABLES = ("csv", "tsv", "parquet", "arrow")
 
 Values = Literal["probabilities", "logits", "scores", "classes"]
 
@@ -136,6 +136,8 @@ def sniff(stream: ByteStream) -> Format:
         return FORMATS[_json_or_lines(stream, line, text)]
     if (text[:1].isalpha() or text[:1] in (b"#", b"(")) and _is_python(stream):
         return FORMATS["python"]
+    if text.count(b"\t") > text.count(b","):
+        return FORMATS["tsv"]
     if text[:1].isdigit() or text[:1] in (b"-", b"+", b".", b'"') or b"," in text:
         return FORMATS["csv"]
     raise FileFormatError(

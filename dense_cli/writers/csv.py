@@ -1,4 +1,4 @@
-"""CSV: a header, then one line per row of the output."""
+"""CSV and TSV: a header, then one line per row of the output."""
 
 from __future__ import annotations
 
@@ -22,21 +22,29 @@ _PREFIX = {
 
 
 class Csv(Writer):
-    """``sample,t,class,label,p0,p1,…``, or ``top1,top1_p,…`` with the likeliest classes."""
+    """``sample,t,class,p0,p1,…``, with labels ``label,p_cat,p_dog,…``, with ``-k`` ``top1,top1_p,…``."""
+
+    separator = b","
 
     def begin(self) -> None:
         """Write the header."""
         labels = self.run.labels
-        self.names = None if labels is None else [_quoted(name) for name in labels]
+        self.names = None if labels is None else [self._quoted(name) for name in labels]
         header = [*axis_names(len(self.run.shape) - 1), *["class"] * (not self.run.shows_values)]
         header += ["label"] * (labels is not None) + ["mask"] * self.run.masked
         header += self.run.measures
         header += self._top_header(self.view.top) if self.view.top else self._values_header()
-        self.out.write(",".join(header).encode() + b"\n")
+        self.out.write(self.separator.join(map(self._quoted, header)) + b"\n")
 
     def _values_header(self) -> list[str]:
-        prefix = _PREFIX.get(self.view.values)
-        return [f"{prefix}{i}" for i in range(self.run.classes)] if prefix else []
+        prefix, labels = _PREFIX.get(self.view.values), self.run.labels
+        if prefix is None:
+            return []
+        if (
+            labels is not None
+        ):  # also those that are no words of their own: the column says whose number it is
+            return [f"{prefix}_{name}" for name in labels]
+        return [f"{prefix}{i}" for i in range(self.run.classes)]
 
     def _top_header(self, top: int) -> list[str]:
         names = ["", *(["_label"] if self.names is not None else [])]
@@ -47,7 +55,7 @@ class Csv(Writer):
         """Write a line for each row, if there are any: its columns are made one by one, for all rows."""
         if len(result.classes):
             columns = [*self._of_rows(result), *self._of_classes(result)]
-            self.out.write(b"\n".join(map(b",".join, zip(*columns, strict=True))) + b"\n")
+            self.out.write(b"\n".join(map(self.separator.join, zip(*columns, strict=True))) + b"\n")
         if result.pause:
             self.out.flush()
 
@@ -62,14 +70,14 @@ class Csv(Writer):
             columns.append([b"%d" % m for m in result.mask.tolist()])
         for name in self.run.measures:
             values = result.measures[name]
-            columns.append(_numbers(values, none=0) if name == "rank" else _values(values[:, None]))
+            columns.append(_numbers(values, none=0) if name == "rank" else self._values(values[:, None]))
         return columns
 
     def _of_classes(self, result: Result) -> list[list[bytes]]:
-        """Return one column, whose cells have the commas between the numbers of all classes; or none."""
+        """Return one column, whose cells have what stands between the numbers of all classes; or none."""
         if result.top_classes is not None and result.top_values is not None:
             return [self._top(result.top_classes, result.top_values)]
-        return [] if self.view.show == "classes" else [_values(result.arrays[self.view.values])]
+        return [] if self.view.show == "classes" else [self._values(result.arrays[self.view.values])]
 
     def _top(self, classes: NDArray[np.int64], values: NDArray[Any]) -> list[bytes]:
         rows = []
@@ -80,8 +88,23 @@ class Csv(Writer):
                 cells.append(b"" if number < 0 else b"%d" % number)
                 cells += [b"" if number < 0 else self.names[number]] if self.names is not None else []
                 cells += [value] if shown else []
-            rows.append(b",".join(cells))
+            rows.append(self.separator.join(cells))
         return rows
+
+    def _values(self, values: NDArray[Any]) -> list[bytes]:
+        texts = _values(values)
+        return texts if self.separator == b"," else [text.replace(b",", self.separator) for text in texts]
+
+    def _quoted(self, text: str) -> bytes:
+        if any(c in text for c in f'{self.separator.decode()}"\r\n') or text != text.strip():
+            text = '"' + text.replace('"', '""') + '"'
+        return text.encode("utf-8", "surrogatepass")
+
+
+class Tsv(Csv):
+    """The same with tabs in place of commas; a label with a tab in it stands between quotes."""
+
+    separator = b"\t"
 
 
 def _numbers(values: NDArray[np.int64], *, none: int) -> list[bytes]:
@@ -97,9 +120,3 @@ def _values(values: NDArray[Any]) -> list[bytes]:
             for text, v in zip(texts[row].split(b","), values[row], strict=True)
         )
     return texts
-
-
-def _quoted(text: str) -> bytes:
-    if any(c in text for c in ',"\r\n') or text != text.strip():
-        text = '"' + text.replace('"', '""') + '"'
-    return text.encode("utf-8", "surrogatepass")

@@ -54,6 +54,7 @@ FORMATS = {
             "jsonl", (".jsonl", ".ndjson"), "dense_cli.writers.jsonl:JsonLines", explains=True, by_row=True
         ),
         Format("csv", (".csv",), "dense_cli.writers.csv:Csv", by_row=True),
+        Format("tsv", (".tsv", ".tab"), "dense_cli.writers.csv:Tsv", by_row=True),
         Format("npy", (".npy",), "dense_cli.writers.npy:Npy", by_step=False, binary=True, arrays=1),
         Format("npz", (".npz",), "dense_cli.writers.npy:Npz", by_step=False, binary=True),
         Format(

@@ -162,7 +162,7 @@ def plain_formats(samples: list[np.ndarray], nulls: bool = False) -> list[str]:
     formats = ["npy", "npz"] if regular(samples) else []
     formats += ["json"] if finite and regular(samples) else []
     formats += ["jsonl"] if finite else []
-    return formats + (["csv"] if samples[0].ndim == 1 else [])
+    return formats + (["csv", "tsv"] if samples[0].ndim == 1 else [])
 
 
 def lists(x: np.ndarray) -> Any:
@@ -208,7 +208,8 @@ def write_plain(
         cells.insert(0, [f"f{i}" for i in range(samples[0].size)])
         if case.command in ("predict", "decode") and draw.chance(0.5):
             add_columns(draw, cells, case)
-    return "\n".join(map(",".join, cells)).encode() + b"\n" * draw.integer(0, 1), floats
+    between = "," if format == "csv" else "\t"
+    return "\n".join(map(between.join, cells)).encode() + b"\n" * draw.integer(0, 1), floats
 
 
 def add_columns(draw: Draw, cells: list[list[str]], case: Case) -> None:
@@ -262,10 +263,11 @@ def write_own(draw: Draw, samples: list[np.ndarray], format: str) -> tuple[bytes
             out.append(json.dumps(line | {"probabilities": values, "class": 0}))
         return "\n".join(out).encode() + b"\n", floats
     names = ["sample", "t", *(f"axis{i}" for i in range(2, 5))][: len(array.places[0])]
-    out = [",".join([*names, "class", *(f"p{c}" for c in range(array.features))])]
+    between = "," if format == "csv" else "\t"
+    out = [between.join([*names, "class", *(f"p{c}" for c in range(array.features))])]
     for place, values in rows:
         cells = [*map(str, place), "0", *("nan" if v is None else repr(v) for v in values)]
-        out.append(",".join(cells))
+        out.append(between.join(cells))
     return "\n".join(out).encode() + b"\n", floats
 
 
@@ -273,10 +275,10 @@ def draw_file(draw: Draw, samples: list[np.ndarray], case: Case, name: str, own:
     """Write samples to a file or standard input, add the arguments, and return them as they are read."""
     formats = plain_formats(samples)
     if own:
-        own_formats = ["json", "jsonl", "csv"] + (["npz"] if regular(samples) else [])
+        own_formats = ["json", "jsonl", "csv", "tsv"] + (["npz"] if regular(samples) else [])
         format = draw.pick(own_formats)
         content, samples = write_own(draw, samples, format)
-        case.stating = format in ("jsonl", "csv")
+        case.stating = format in ("jsonl", "csv", "tsv")
         plain = False
     else:
         format = draw.pick(formats)

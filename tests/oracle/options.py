@@ -171,13 +171,15 @@ def draw_view(draw: Draw, case: Case, units: int) -> None:
     plain = not options.scores and (case.layer is None or case.layer.activation == "softmax")
     selects = plain and not case.again and draw.chance(0.2)
     case.format = draw.pick(
-        ["json", "json", "jsonl", "jsonl", "csv", "npz", "npy", "markdown", "table", "parquet"]
+        ["json", "json", "jsonl", "jsonl", "csv", "tsv", "npz", "npy", "markdown", "table", "parquet"]
     )
     if selects:
-        case.format = draw.pick(["jsonl", "csv", "parquet", "table"])
+        case.format = draw.pick(["jsonl", "csv", "tsv", "parquet", "table"])
     if case.again:
         formats = (
-            ["json", "jsonl", "csv"] if case.command == "slice" else ["json", "jsonl", "csv", "npy", "npz"]
+            ["json", "jsonl", "csv", "tsv"]
+            if case.command == "slice"
+            else ["json", "jsonl", "csv", "tsv", "npy", "npz"]
         )
         case.format = draw.pick(formats)
     case.args += ["-f", case.format]

@@ -103,10 +103,15 @@ def from_nested(
     return records
 
 
-def from_csv(text: str, top_k: int | None, labelled: bool) -> list[Record]:
+def from_csv(text: str, top_k: int | None, labels: list[str] | None, delimiter: str) -> list[Record]:
     """Return the records of CSV, whose columns must all be known."""
-    lines = list(csv.reader(io.StringIO(text, newline="")))
+    lines = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     header, records = lines[0], []
+    labelled = labels is not None
+    if labels is not None and top_k is None:
+        for prefix in PREFIX:
+            if header[-len(labels) :] == [f"{prefix}_{label}" for label in labels]:
+                header[-len(labels) :] = [f"{prefix}{i}" for i in range(len(labels))]
     for cells in lines[1:]:
         assert len(cells) == len(header), (header, cells)
         left = dict(zip(header, cells, strict=True))

@@ -30,6 +30,7 @@ from oracle.selection import check_selected
 from oracle.tables import check_markdown
 
 _LIKELIEST = re.compile(r"Note: of \d+ classes the \d+ likeliest are shown \(all: -f csv\)")
+JUDGED = ("jsonl", "csv", "tsv", "npy", "npz", "parquet")  # where a note has the accuracy
 _NOTE = re.compile(
     r"Note: (\d+) rows? ha(?:s|ve) NaN or infinity in the input or the logits, and so no class; "
     r"the first is (.*)"
@@ -68,8 +69,8 @@ def read(case: Case, out: bytes, rows: list[Row], expected: Any) -> list[Record]
     name = options.shown
     if case.format == "jsonl":
         return [from_object(json.loads(line)) for line in out.splitlines()]
-    if case.format == "csv":
-        return from_csv(out.decode(), options.top_k, options.labels is not None)
+    if case.format in ("csv", "tsv"):
+        return from_csv(out.decode(), options.top_k, options.labels, "," if case.format == "csv" else "\t")
     if case.format == "parquet":
         return from_parquet(out)
     if case.format == "json":
@@ -163,9 +164,9 @@ def check_row(case: Case, record: Record, row: Row) -> None:
         check_class(record.number, row, slack)
     if record.label is not NOTHING:
         assert options.labels is not None
-        nothing = "" if case.format == "csv" else None
+        nothing = "" if case.format in ("csv", "tsv") else None
         assert record.label == (nothing if record.number is None else options.labels[record.number])
-    elif case.format in ("json", "jsonl", "csv"):
+    elif case.format in ("json", "jsonl", "csv", "tsv"):
         assert options.labels is None
     rules = (options.lengths, options.mask, options.mask_value, options.eos, options.pad)
     masked = any(one is not None for one in rules)
@@ -366,7 +367,7 @@ def check_notes(case: Case, ran: Ran, rows: list[Row]) -> None:
         others = [line for line in others if not line.startswith("Note: each sample is a single step, ")]
     if case.format in ("table", "markdown"):
         others = [line for line in others if not _LIKELIEST.fullmatch(line)]
-    judged = case.options.targets is not None and case.format in ("jsonl", "csv", "npy", "npz", "parquet")
+    judged = case.options.targets is not None and case.format in JUDGED
     assert len(others) == judged, others
     if judged:
         targets = sum(row.has_class and row.target is not None for row in rows)

@@ -83,7 +83,7 @@ def draw_second(
     # Steps of samples that differ are put in order by `slice`; `decode` reads such lines as they come.
     kinds = ["decode"] if first.command == "predict" or array.axes is not None else []
     command = draw.pick(kinds + ["slice"] * (2 if rank > 2 else 0))
-    stated = first.format in ("csv", "jsonl")
+    stated = first.format in ("csv", "tsv", "jsonl")
     from_0 = array.rank == 2 or (array.axes is not None and array.axes[0] == list(range(len(array.axes[0]))))
     case = Case(command, replace(array, stated=(stated, stated or not from_0)), args=[command])
     name = f"first.{first.format}"
