@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from dense_cli.addresses import is_address, without_secrets
 from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def describe_outputs(plan: Plan, note: Callable[[str], None] = no_note) -> list[
 
     run = plan.open(note=note)
     assert run.model is not None
-    name = f"{run.input_name} through {plan.model}, layer {run.model.part.layer}"
+    name = f"{run.input_name} through {without_secrets(plan.model or '')}, layer {run.model.part.layer}"
     return [Array(name, _described(outputs_of(run)), None, None)]
 
 
@@ -185,7 +186,7 @@ def _arrays(file: str, input_format: str | None, key: str | None, memory: int | 
 
     headers = layouts(file)
     kind = "folder" if os.path.isdir(file) else "file"
-    size = None if file == "-" else _folder_size(file) if os.path.isdir(file) else os.stat(file).st_size
+    size = None if file == "-" else _size(file)
     keys = [key] if key is not None or len(headers) < 2 else list(headers)
     arrays = []
     for name in keys:
@@ -196,10 +197,16 @@ def _arrays(file: str, input_format: str | None, key: str | None, memory: int | 
     return arrays
 
 
-def _folder_size(folder: str) -> int:
-    """Return the bytes of all files in a folder."""
+def _size(file: str) -> int:
+    """Return the bytes of a file, or of all files in a folder."""
+    from dense_cli.files.stream import open_file
+
+    if is_address(file):
+        return open_file(file).size
+    if not os.path.isdir(file):
+        return os.stat(file).st_size
     return sum(
-        os.lstat(os.path.join(path, name)).st_size for path, _, names in os.walk(folder) for name in names
+        os.lstat(os.path.join(path, name)).st_size for path, _, names in os.walk(file) for name in names
     )
 
 

@@ -10,6 +10,7 @@ import os
 from dataclasses import MISSING, dataclass, field, fields
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dense_cli.addresses import without_secrets
 from dense_cli.errors import DtypeError, ShapeError, UsageError
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import encodable
@@ -150,10 +151,10 @@ def head_of_model(part: Part, activation: str | None, file: str) -> BuiltHead:
         "activation": dense.activation.name,
         "use_bias": dense.use_bias,
         "dtype": dense.dtype.name,
-        "model": {"file": encodable(file), "until": encodable(part.layer)},
+        "model": {"file": encodable(without_secrets(file)), "until": encodable(part.layer)},
     }
     line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
-    title = (f"{name}  {dense.dtype}", f"{line} · layer {part.layer} of {file}")
+    title = (f"{name}  {dense.dtype}", f"{line} · layer {part.layer} of {without_secrets(file)}")
     return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, part.distributed)
 
 
@@ -172,9 +173,9 @@ def activation_of_model(
         "name": "Activation",
         "activation": found.name,
         "dtype": dtype.name,
-        "model": {"file": encodable(file), "until": encodable(part.layer)},
+        "model": {"file": encodable(without_secrets(file)), "until": encodable(part.layer)},
     }
-    title = (f"Activation({repr(found)!r})  {dtype}", f"of layer {part.layer} of {file}")
+    title = (f"Activation({repr(found)!r})  {dtype}", f"of layer {part.layer} of {without_secrets(file)}")
     return BuiltHead(None, found, units, dtype, config, title)
 
 
@@ -379,8 +380,9 @@ def _trained(options: HeadOptions, features: int) -> _Made:
     stated = activation_of(loaded.head, options.activation, options.weights)
     dense = DenseArrays.of(loaded.kernel, bias, stated or "softmax", dtype=options.dtype or "float32")
     line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
-    config = {"weights": {"file": encodable(options.weights), "head": encodable(loaded.head.name)}}
-    line += f" · from {options.weights}, head {loaded.head.name}"
+    file = without_secrets(options.weights)
+    config = {"weights": {"file": encodable(file), "head": encodable(loaded.head.name)}}
+    line += f" · from {file}, head {loaded.head.name}"
     return _Made(dense, config, line, tuple(_notes(options, loaded, stated)))
 
 

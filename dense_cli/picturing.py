@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dense_cli.addresses import without_secrets
 from dense_cli.errors import ConfigError, UsageError
 from dense_cli.picturing_rows import (
     POINTS,
@@ -130,10 +131,10 @@ def _made_by(run: Run) -> str:
     """Return what made the outputs, in a few words."""
     plan = run.plan
     if run.model is not None:
-        return printable(f"layer {run.model.part.layer} of {plan.model}")
+        return printable(f"layer {run.model.part.layer} of {without_secrets(str(plan.model))}")
     if run.head is None or run.head.dense is None:
         return "logits" if plan.logits else "scores" if plan.scores else "finished outputs"
-    return printable(f"head of {plan.weights}") if plan.weights else run.title[0]
+    return printable(f"head of {without_secrets(plan.weights)}") if plan.weights else run.title[0]
 
 
 def _suiting(run: Run) -> str:
@@ -343,7 +344,7 @@ def _bins(title: str, axis: str, counted: NDArray[np.int64], edges: NDArray[np.f
 def _input_name(plan: Plan) -> str:
     if not isinstance(plan.input, str):
         return "x"
-    return "standard input" if plan.input == "-" else plan.input
+    return "standard input" if plan.input == "-" else without_secrets(plan.input)
 
 
 def _layers(plan: Plan, note: Callable[[str], None], progress: Progress | None) -> Ranges:
@@ -363,7 +364,7 @@ def _layers(plan: Plan, note: Callable[[str], None], progress: Progress | None) 
     if not numbers:
         raise ConfigError(f"{plan.model}: no layer of it could be run")
     low, high, mean, deviation = np.array(numbers, np.float64).T  # None becomes NaN
-    title = printable(f"{plan.model}: what each layer puts out on {_input_name(plan)}")
+    title = printable(f"{without_secrets(plan.model)}: what each layer puts out on {_input_name(plan)}")
     return Ranges(title, "value", names, low, high, mean, deviation, marks)
 
 

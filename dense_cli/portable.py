@@ -41,17 +41,7 @@ def read_into_at(fd: int, out: memoryview, at: int) -> int:
     """Fill ``out`` with bytes that begin at ``at``, as far as one read goes; return how many these are."""
     if hasattr(os, "preadv"):
         return os.preadv(fd, [out], at)
-    return _fill(out, read_at(fd, min(len(out), 1 << 24), at))
-
-
-def read_into(fd: int, out: memoryview) -> int:
-    """Fill ``out`` with the next bytes, as far as one read goes; return how many these are."""
-    if hasattr(os, "readv"):
-        return os.readv(fd, [out])
-    return _fill(out, os.read(fd, min(len(out), 1 << 24)))
-
-
-def _fill(out: memoryview, data: bytes) -> int:
+    data = read_at(fd, min(len(out), 1 << 24), at)
     out[: len(data)] = data
     return len(data)
 

@@ -13,7 +13,7 @@ import pytest
 
 from dense_cli.errors import ConfigError, FileFormatError
 from dense_cli.files.hdf5 import tensors
-from dense_cli.files.stream import File
+from dense_cli.files.stream import LocalFile
 from dense_cli.heads import heads, load_weights
 from dense_cli.sources.open import Request, open_source
 
@@ -49,7 +49,7 @@ def stored(tmp_path):
 
 def test_every_layout_gives_its_numbers_whole_and_by_rows(stored):
     file, arrays = stored
-    found = tensors(File(str(file)))
+    found = tensors(LocalFile(str(file)))
     assert sorted(found) == sorted(f"a/{name}" for name in arrays)
     for name, array in arrays.items():
         tensor = found[f"a/{name}"]
@@ -135,7 +135,7 @@ def test_a_flipped_bit_in_the_weights_of_an_archive_is_refused(tmp_path):
 def test_a_dataset_that_shrinks_while_it_is_read_is_an_error(tmp_path):
     with h5py.File(tmp_path / "x.h5", "w") as root:
         root["x"] = np.zeros((1000, 30))
-    found = tensors(File(str(tmp_path / "x.h5")))["x"]
+    found = tensors(LocalFile(str(tmp_path / "x.h5")))["x"]
     os.truncate(tmp_path / "x.h5", 5000)
     with pytest.raises(FileFormatError, match="the file ended at byte 5000 while it was read"):
         found.read()

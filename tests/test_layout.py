@@ -16,7 +16,7 @@ FILES = sorted(ROOT.rglob("*.py"))
 # those above it. The table of folders in CONTRIBUTING.md says the same.
 ORDER = (
     "dense_cli errors",
-    "limits portable random spec text",
+    "addresses limits portable random spec text",
     "files initializers utils",
     "activations blas preprocessing sources",
     "dense",

@@ -16,7 +16,7 @@ from conftest import Run
 
 from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatError, ShapeError
 from dense_cli.files.formats import FORMATS
-from dense_cli.files.stream import ByteStream, File
+from dense_cli.files.stream import ByteStream, LocalFile
 from dense_cli.sources.open import Request, open_source, sniff
 from dense_cli.sources.source import Source
 from dense_cli.sources.streamed import StreamSource, in_order, spool
@@ -766,7 +766,7 @@ def test_a_binary_file_is_known_from_a_pipe_that_gives_a_byte_first(format: str,
     content = (here / f"x.{format}").read_bytes()
     reading, writing = os.pipe()
     os.write(writing, content[:1])
-    stream = ByteStream(File(reading), "standard input")
+    stream = ByteStream(LocalFile(reading), "standard input")
     assert stream.peek(1) == content[:1]
 
     def rest() -> None:

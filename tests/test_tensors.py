@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from dense_cli.files.formats import FORMATS, load
-from dense_cli.files.stream import File
+from dense_cli.files.stream import LocalFile
 from dense_cli.files.tensor import Tensors
 from dense_cli.sources.open import open_source
 
@@ -38,7 +38,7 @@ def files(tmp_path: Path) -> dict[str, Path]:
 def tensors(name: str, file: Path) -> Tensors:
     reader = FORMATS[name].tensors
     assert reader is not None
-    found: Tensors = load(reader)(File(str(file)), None)
+    found: Tensors = load(reader)(LocalFile(str(file)), None)
     return found
 
 
@@ -63,4 +63,4 @@ def test_a_source_of_a_file_can_go_to_another_process(name: str, files: dict[str
 
 def test_a_stream_without_a_path_says_that_it_cannot_be_pickled() -> None:
     with pytest.raises(TypeError, match=r"^cannot pickle standard input: it has no path$"):
-        pickle.dumps(File(os.open(os.devnull, os.O_RDONLY), label="standard input"))
+        pickle.dumps(LocalFile(os.open(os.devnull, os.O_RDONLY), label="standard input"))

@@ -15,7 +15,7 @@ from hostile import torchfiles
 from hostile.promise import require_kept
 
 from dense_cli.errors import DenseCliError, DtypeError, FileFormatError
-from dense_cli.files.stream import File
+from dense_cli.files.stream import LocalFile
 from dense_cli.files.torch import tensors
 from dense_cli.heads import heads, load_weights
 
@@ -25,7 +25,7 @@ FILES = sorted(path.name.removesuffix(".npz") for path in DATA.glob("*.npz"))
 
 @pytest.mark.parametrize("name", FILES)
 def test_every_tensor_has_the_numbers_that_pytorch_gives(name):
-    found = tensors(File(str(DATA / name)))
+    found = tensors(LocalFile(str(DATA / name)))
     with np.load(DATA / f"{name}.npz") as expected:
         if name != "odd.pt":
             assert list(found) == list(expected)
@@ -39,7 +39,7 @@ def test_every_tensor_has_the_numbers_that_pytorch_gives(name):
 
 @pytest.mark.parametrize("name", ["views.pt", "views_legacy.pth", "dtypes.pt"])
 def test_rows_in_any_order_are_those_of_the_whole(name):
-    found = tensors(File(str(DATA / name)))
+    found = tensors(LocalFile(str(DATA / name)))
     with_rows = [tensor for tensor in found.values() if tensor.rows is not None and tensor.size]
     assert len(with_rows) >= 5
     for tensor in with_rows:
@@ -80,7 +80,7 @@ def test_heads_are_found_wherever_their_state_dict_stands(name, expected):
     ],
 )
 def test_tensors_that_are_no_plain_numbers_are_refused_by_what_they_are(key, message):
-    tensor = tensors(File(str(DATA / "odd.pt")))[key]
+    tensor = tensors(LocalFile(str(DATA / "odd.pt")))[key]
     with pytest.raises(DtypeError) as error:
         tensor.read()
     assert str(error.value) == f"{DATA / 'odd.pt'}: {key}: {message}"
@@ -93,7 +93,7 @@ def test_a_flipped_bit_is_refused_and_a_file_without_checksums_is_read(tmp_path)
     content[content.index(x[2, 3].tobytes())] ^= 1
     file = tmp_path / "x.pt"
     file.write_bytes(content)
-    [tensor] = tensors(File(str(file))).values()
+    [tensor] = tensors(LocalFile(str(file))).values()
     for read in (tensor.read, lambda: tensor.rows(slice(2, 3)), lambda: tensor.rows(slice(0, 24))):
         with pytest.raises(FileFormatError, match=r": storage 0: damaged: its bytes do not have the"):
             read()
@@ -101,13 +101,13 @@ def test_a_flipped_bit_is_refused_and_a_file_without_checksums_is_read(tmp_path)
         if content[at : at + 4] == b"PK\x01\x02":
             content[at + 16 : at + 20] = bytes(4)
     file.write_bytes(content)
-    assert next(iter(tensors(File(str(file))).values())).read().shape == x.shape
+    assert next(iter(tensors(LocalFile(str(file))).values())).read().shape == x.shape
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path):
     file = tmp_path / "x.pt"
     file.write_bytes((DATA / "alone.pt").read_bytes())
-    [tensor] = tensors(File(str(file))).values()
+    [tensor] = tensors(LocalFile(str(file))).values()
     with file.open("r+b") as stream:
         stream.truncate(1200)
     with pytest.raises(FileFormatError, match="the file ended at byte 1200 while it was read"):
@@ -149,7 +149,7 @@ def test_a_damaged_file_gives_its_tensors_or_one_error(name, tmp_path, run):
             content[dice.randrange(min(start, last - 1), last)] = dice.choice([0, 255, dice.randrange(256)])
         (tmp_path / "m.pt").write_bytes(content)
         try:
-            for tensor in tensors(File(str(tmp_path / "m.pt"))).values():
+            for tensor in tensors(LocalFile(str(tmp_path / "m.pt"))).values():
                 if tensor.size < 1000:
                     tensor.read()
         except DenseCliError as error:
@@ -184,6 +184,6 @@ def test_a_storage_of_another_file_or_member_is_no_place_for_a_tensor(tmp_path):
         changed = content.replace(b"X\x01\0\0\x000", b"X" + struct.pack("<I", len(key)) + key)
         assert changed != content
         (tmp_path / "m.pt").write_bytes(torchfiles.archive(changed.replace(b"cpu", b"cpu")))
-        [name] = tensors(File(str(tmp_path / "m.pt")))
+        [name] = tensors(LocalFile(str(tmp_path / "m.pt")))
         with pytest.raises(FileFormatError, match="damaged: no storage "):
-            tensors(File(str(tmp_path / "m.pt")))[name]
+            tensors(LocalFile(str(tmp_path / "m.pt")))[name]

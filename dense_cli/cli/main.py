@@ -107,11 +107,12 @@ class Commands(click.Group):
 
 
 def _printable(error: click.UsageError) -> click.UsageError:
+    from dense_cli.addresses import without_secrets
     from dense_cli.text import shown
 
     if isinstance(error, click.exceptions.NoArgsIsHelpError):  # its message is the help
         return error
-    return click.UsageError(shown(error.format_message()), error.ctx)
+    return click.UsageError(without_secrets(shown(error.format_message())), error.ctx)
 
 
 def _require_room() -> None:
@@ -213,8 +214,10 @@ def _take_signals() -> None:
 
     def stop(signum: int, frame: object) -> NoReturn:
         half_written = getattr(sys.modules.get("dense_cli.writers.target"), "half_written", {})
-        for name, fd in half_written.items():
-            portable.remove_open(fd, name)
+        while half_written:  # a second signal, while a server is told, ends it at once
+            _, remove = half_written.popitem()
+            with suppress(Exception):
+                remove()
         if signum == signal.SIGINT:
             with suppress(OSError):
                 os.write(2, b"\n" * os.isatty(2) + b"Interrupted.\n")  # below a progress bar, or the ^C

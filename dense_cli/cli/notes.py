@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import suppress
 
+from dense_cli.addresses import without_secrets
 from dense_cli.text import shown
 
 
@@ -14,7 +15,7 @@ def write_line(line: str) -> None:
     Not by `click.echo`, which writes UTF-8 where the encoding is ASCII.
     """
     with suppress(OSError):
-        sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{without_secrets(line)}\n")
         sys.stderr.flush()
 
 

@@ -1,10 +1,11 @@
-"""Files that another file names: only those of its own folder are opened."""
+"""Files that another file names: only those of its own folder are opened, or of that of its address."""
 
 from __future__ import annotations
 
 import os
 import stat
 
+from dense_cli.addresses import address_beside, is_address
 from dense_cli.errors import FileFormatError
 
 
@@ -22,6 +23,11 @@ def beside(file: str, name: str, where: str) -> str:
         FileFormatError: it is outside of the folder, is not there, or is no regular file.
     """
     named = f"{where} in {name[:200]!r}"
+    if is_address(file):
+        address = address_beside(file, name)
+        if address is None:
+            raise FileFormatError(f"{named}: expected a file inside the model's folder")
+        return address
     folder = os.path.realpath(os.path.dirname(file) or ".")
     path = os.path.realpath(os.path.join(folder, name)) if "\0" not in name else ""
     outside = os.path.isabs(name) or ".." in name.replace("\\", "/").split("/")

@@ -12,6 +12,8 @@ import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from dense_cli.addresses import without_secrets
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -151,7 +153,7 @@ def load(path: str) -> Any:
 
 def by_suffix(file: str, what: str) -> Format | None:
     """Return the format that the suffix of a file names, among those that hold ``what``."""
-    suffix = os.path.splitext(file)[1].lower()
+    suffix = os.path.splitext(without_secrets(file))[1].lower()
     return next((row for row in FORMATS.values() if what in row.holds and suffix in row.suffixes), None)
 
 

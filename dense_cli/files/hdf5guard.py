@@ -21,7 +21,6 @@ from typing import Any
 
 from dense_cli.errors import FileFormatError
 from dense_cli.files.stream import File, Section, naming
-from dense_cli.portable import read_at
 
 _AHEAD = 1 << 16  # an attribute message is no longer than that
 _MOST = 1 << 20  # texts; a model of a thousand layers has some thousands
@@ -78,7 +77,7 @@ class GuardedSection(Section):
     def _bytes(self, at: int, size: int) -> bytes:
         """Return bytes of the section, fewer only at its end; HDF5's place in it stays."""
         with naming(self._label):
-            return read_at(self.file.fileno(), min(size, max(self.size - at, 0)), self.start + at)
+            return self.file.read_at(min(size, max(self.size - at, 0)), self.start + at)
 
     def _require_end(self, address: int) -> None:
         """Refuse a local heap whose list of free places goes round."""

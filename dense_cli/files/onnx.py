@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 from dense_cli.errors import FileFormatError, MissingExtraError
+from dense_cli.files.stream import open_stream
 from dense_cli.limits import require_bytes
 
 
@@ -21,9 +21,10 @@ def read_model(file: str, memory: int | None = None) -> Any:
         import onnx
     except ImportError:
         raise MissingExtraError(f"{file}: reading ONNX", "onnx") from None
-    require_bytes(os.stat(file).st_size, file, "the model", memory)
-    with open(file, "rb") as stream:
-        content = stream.read()
+    stream = open_stream(file)
+    if stream.regular:
+        require_bytes(stream.file.size, file, "the model", memory)
+    content = stream.read()
     try:
         return onnx.ModelProto.FromString(content)
     except Exception as error:  # DecodeError, of google.protobuf

@@ -10,7 +10,7 @@ from typing import Any
 from dense_cli.errors import FileFormatError
 from dense_cli.files.beside import beside
 from dense_cli.files.formats import by_content, load, looks_like
-from dense_cli.files.stream import File, Section
+from dense_cli.files.stream import File, Section, open_file
 from dense_cli.files.tensor import Tensor, Tensors
 
 
@@ -48,7 +48,7 @@ def tensors(index: dict[str, Any], file: File, memory: int | None = None) -> Ten
 
 
 def _open(name: str, index: File, memory: int | None) -> Tensors:
-    shard = File(beside(str(index.name), name, f"{index.label}: a shard"))
+    shard = open_file(beside(str(index.name), name, f"{index.label}: a shard"))
     start = Section(shard).read(16)
     row = by_content(start, lambda: shard, "weights")
     if row is None or row.name not in ("safetensors", "torch"):

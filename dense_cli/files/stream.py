@@ -8,13 +8,13 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from itertools import repeat
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli import portable
+from dense_cli.addresses import is_address
 from dense_cli.errors import FileFormatError
 from dense_cli.limits import TEXT_COST, allowed, require_bytes
 
@@ -32,26 +32,38 @@ def naming(file: str) -> Iterator[None]:
         raise
 
 
-class File(io.FileIO):
-    """A file that is closed with the last of those that read from it; ``label`` is what messages call it."""
+class File(io.RawIOBase):
+    """Bytes that are read at any place, or from the first to the last: of this system, or from elsewhere.
 
-    def __init__(self, file: str | int, mode: str = "r", label: str | None = None) -> None:
-        super().__init__(file, mode)
-        self.label = label if label is not None else str(file)
+    Attributes:
+        name: its path, or its descriptor.
+        label: what messages call it.
+    """
 
-    def __del__(self) -> None:
-        self.close()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle as the path, which is opened anew: what reads from a file can go to another process."""
-        if not isinstance(self.name, str):
-            raise TypeError(f"cannot pickle {self.label}: it has no path")
-        return File, (os.path.abspath(self.name), "r", self.label)
+    name: Any
+    label: str
 
     @property
     def size(self) -> int:
         """How many bytes it has now."""
-        return os.fstat(self.fileno()).st_size
+        raise NotImplementedError
+
+    @property
+    def regular(self) -> bool:
+        """Whether its bytes can be had in any order, as those of a pipe cannot."""
+        raise NotImplementedError
+
+    def read_into(self, out: memoryview, at: int) -> int:
+        """Fill ``out`` with the bytes that begin at ``at``, as far as one read goes; return how many."""
+        raise NotImplementedError
+
+    def read_at(self, size: int, at: int) -> bytes:
+        """Return up to ``size`` bytes that begin at ``at``, as far as one read goes."""
+        raise NotImplementedError
+
+    def is_ready(self) -> bool:
+        """Whether a further read would give something, or the end, at once."""
+        raise NotImplementedError
 
     def fill(self, out: NDArray[Any], at: int) -> None:
         """Fill ``out`` with the bytes that begin at ``at``.
@@ -66,22 +78,51 @@ class File(io.FileIO):
                 raise FileFormatError(f"{self.label}: the file ended at byte {at} while it was read")
             view, at = view[got:], at + got
 
+    def runs(self, lengths: list[int], places: list[int]) -> bytes:
+        """Return so many bytes from each of these places, joined."""
+        with naming(self.label):
+            data = b"".join(map(self.read_at, lengths, places))
+        if len(data) < sum(lengths):
+            raise FileFormatError(f"{self.label}: the file ended while it was read")
+        return data
+
+
+class LocalFile(io.FileIO, File):
+    """A file of this system, which is closed with the last of those that read from it."""
+
+    def __init__(self, file: str | int, mode: str = "r", label: str | None = None) -> None:
+        super().__init__(file, mode)
+        self.label = label if label is not None else str(file)
+
+    def __del__(self) -> None:
+        self.close()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle as the path, which is opened anew: what reads from a file can go to another process."""
+        if not isinstance(self.name, str):
+            raise TypeError(f"cannot pickle {self.label}: it has no path")
+        return LocalFile, (os.path.abspath(self.name), "r", self.label)
+
+    @property
+    def size(self) -> int:
+        return os.fstat(self.fileno()).st_size
+
+    @property
+    def regular(self) -> bool:
+        return stat.S_ISREG(os.fstat(self.fileno()).st_mode)
+
     def read_into(self, out: memoryview, at: int) -> int:
-        """Fill ``out`` with the bytes that begin at ``at``, as far as one read goes; return how many."""
         try:
             return portable.read_into_at(self.fileno(), out, at)
         except OSError as error:
             error.filename = error.filename or self.label
             raise
 
-    def runs(self, lengths: list[int], places: list[int]) -> bytes:
-        """Return so many bytes from each of these places, joined."""
-        file = self.fileno()
-        with naming(self.label):
-            data = b"".join(map(portable.read_at, repeat(file), lengths, places))
-        if len(data) < sum(lengths):
-            raise FileFormatError(f"{self.label}: the file ended while it was read")
-        return data
+    def read_at(self, size: int, at: int) -> bytes:
+        return portable.read_at(self.fileno(), size, at)
+
+    def is_ready(self) -> bool:
+        return portable.is_ready(self.fileno())
 
 
 class Section(io.RawIOBase):
@@ -122,12 +163,12 @@ class TemporaryFile(io.BufferedRandom):
         import tempfile
 
         with tempfile.TemporaryFile(buffering=0) as file:
-            super().__init__(File(os.dup(file.fileno()), "r+b"))
+            super().__init__(LocalFile(os.dup(file.fileno()), "r+b"))
 
     def reopened(self, label: str) -> File:
         """Return what was written as a file to read."""
         self.flush()
-        return File(os.dup(self.fileno()), label=label)
+        return LocalFile(os.dup(self.fileno()), label=label)
 
     def __del__(self) -> None:
         with suppress(OSError, ValueError):  # a full disk has been told of by then; or it was never opened
@@ -135,7 +176,7 @@ class TemporaryFile(io.BufferedRandom):
 
 
 class ByteStream:
-    """Read a file descriptor forwards: whole lines, exact counts, or what is there.
+    """Read a file forwards: whole lines, exact counts, or what is there.
 
     ``memory`` is what may be taken for what is parsed as one piece; 4 GiB always may.
     """
@@ -144,19 +185,18 @@ class ByteStream:
         self.file = file
         self.name = name
         self.memory = memory
-        self._fd = file.fileno()
         self._held = b""
         self._whole: File | None = None
         try:
             # Where the data begin in a regular file: not at 0 where a shell has read part of it.
-            self.origin = os.lseek(self._fd, 0, os.SEEK_CUR)
+            self.origin = file.tell()
         except OSError:
             self.origin = 0
 
     @property
     def regular(self) -> bool:
         """Whether it is a file whose bytes can be had in any order, not a pipe."""
-        return stat.S_ISREG(os.fstat(self._fd).st_mode)
+        return self.file.regular
 
     def whole(self) -> File:
         """Return a file that holds this stream from its beginning: itself, or a copy of it."""
@@ -174,7 +214,7 @@ class ByteStream:
 
     def start(self, size: int) -> bytes:
         """Return up to ``size`` bytes from its beginning, without taking them, before anything is taken."""
-        return self.peek(size) if self._whole is None else portable.read_at(self._whole.fileno(), size, 0)
+        return self.peek(size) if self._whole is None else self._whole.read_at(size, 0)
 
     def ready(self, size: int) -> bytes:
         """Return up to ``size`` of the next bytes without taking them: fewer at the end or of a line.
@@ -187,7 +227,7 @@ class ByteStream:
 
     def _more(self) -> bytes:
         with naming(self.name):
-            return os.read(self._fd, _CHUNK)
+            return self.file.read(_CHUNK) or b""
 
     def peek(self, size: int) -> bytes:
         """Return up to ``size`` of the next bytes without taking them: fewer only at the end."""
@@ -253,7 +293,7 @@ class ByteStream:
         self._held = self._held[done:]
         while done < len(view):
             with naming(self.name):
-                got = portable.read_into(self._fd, view[done:])
+                got = self.file.readinto(view[done:])
             if not got:
                 break
             done += got
@@ -281,20 +321,40 @@ class ByteStream:
         whole, _, rest = parts[-1].rpartition(b"\n")
         self._held = rest
         lines = (b"".join(parts[:-1]) + whole).split(b"\n")
-        return lines, not portable.is_ready(self._fd)
+        return lines, not self.file.is_ready()
 
 
 def open_stream(path: str, memory: int | None = None) -> ByteStream:
-    """Open ``path``, or standard input for ``-``, for reading forwards.
+    """Open ``path``, an address, or standard input for ``-``, for reading forwards.
 
     A FIFO is waited for until somebody writes to it.
 
     Raises:
         OSError: there is no such file, it is a directory, or it may not be read.
+        MissingExtraError: the library for addresses of this kind is not installed.
     """
     if path == "-":
-        return ByteStream(File(os.dup(0), label="standard input"), "standard input", memory)
-    return ByteStream(File(path), path, memory)
+        return ByteStream(LocalFile(os.dup(0), label="standard input"), "standard input", memory)
+    if is_address(path):
+        from dense_cli.files.remote import open_remote
+
+        remote = open_remote(path)
+        return ByteStream(remote, remote.label, memory)
+    return ByteStream(LocalFile(path), path, memory)
+
+
+def open_file(path: str) -> File:
+    """Open a file that can be read at any place; what is elsewhere and cannot is copied. Errors as above."""
+    return open_stream(path).whole() if is_address(path) else LocalFile(path)
+
+
+def is_regular(path: str) -> bool:
+    """Whether a path is that of a file which `open_file` opens, not of a pipe or a device.
+
+    Raises:
+        OSError: there is no such file.
+    """
+    return is_address(path) or stat.S_ISREG(os.stat(path).st_mode)
 
 
 def decoded(content: bytes, name: str) -> str:

@@ -9,7 +9,6 @@ The format: https://github.com/tensorflow/tfjs/blob/master/tfjs-core/src/io/type
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -20,7 +19,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import FileFormatError
 from dense_cli.files.beside import beside
-from dense_cli.files.stream import File
+from dense_cli.files.stream import File, open_file
 from dense_cli.files.tensor import Tensor, Tensors
 
 _DTYPES = {
@@ -78,7 +77,7 @@ class _Files:
         for path, size in zip(self.paths, self.sizes, strict=True):
             if at < size and done < nbytes:
                 part = out[done : done + size - at]
-                File(path).fill(part, at)
+                open_file(path).fill(part, at)
                 done += len(part)
                 at = size
             at -= size
@@ -116,7 +115,7 @@ def _group(group: dict[str, Any], file: File) -> Iterator[Tensor]:
     if not isinstance(weights, list):
         raise _damaged(file, "weights: expected a list")
     paths = tuple(beside(str(file.name), name, f"{file.label}: weights") for name in names)
-    files = _Files(paths, tuple(os.stat(path).st_size for path in paths))
+    files = _Files(paths, tuple(open_file(path).size for path in paths))
     described = [_weight(entry, file) for entry in weights]
     total, there = sum(weight.nbytes for weight in described), sum(files.sizes)
     if total != there:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import FileFormatError
 from dense_cli.files.dtypes import widen
 from dense_cli.files.json import parse
-from dense_cli.files.stream import File
+from dense_cli.files.stream import File, LocalFile
 from dense_cli.files.tensor import Rows, Tensor, Tensors, is_inflated, require_inflated
 from dense_cli.files.zarrcodecs import decode
 from dense_cli.files.zarrmeta import ZarrMeta, parse_v2, parse_v3
@@ -89,7 +89,7 @@ def _is_array(folder: str) -> bool:
 def _json(folder: str, name: str) -> Any:
     """Return what a file of metadata says."""
     where = f"{folder}/{name}"
-    file = File(_inside(folder, name), label=where)
+    file = LocalFile(_inside(folder, name), label=where)
     if file.size > _MAX_JSON:
         raise FileFormatError(f"{where}: metadata of {file.size} bytes: expected at most {_MAX_JSON}")
     text = np.empty(file.size, np.uint8)
@@ -271,7 +271,7 @@ class _Array:
         path = os.path.join(self.folder, name)
         if not os.path.lexists(path):
             return None
-        return File(_inside(self.folder, name), label=path)
+        return LocalFile(_inside(self.folder, name), label=path)
 
     def _packed(self, file: File, offset: int, size: int) -> bytes:
         """Return the bytes of a chunk, which may be a little more than its numbers take."""

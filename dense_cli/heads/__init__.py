@@ -6,7 +6,6 @@ What is a flat table of tensors is read from their names; what says more has a f
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, cast
@@ -22,11 +21,10 @@ from dense_cli.files.recognized import (
     require_no_folder,
     require_readable_kind,
 )
-from dense_cli.files.stream import File, naming
+from dense_cli.files.stream import is_regular, naming, open_file
 from dense_cli.files.tensor import Tensor, require_size
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.pairs import find_heads
-from dense_cli.portable import read_at
 from dense_cli.text import listed
 
 __all__ = [
@@ -81,7 +79,7 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
         if row.weights is not None:
             return cast("Heads", load(row.weights)(file, memory))
         assert row.tensors is not None
-        return find_heads(load(row.tensors)(File(file), memory), file)
+        return find_heads(load(row.tensors)(open_file(file), memory), file)
 
 
 def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
@@ -309,13 +307,12 @@ def format_of(path: str) -> Format:
         FileFormatError: it is none that holds weights, or not the one that its suffix says.
         OSError: there is no such file, or it cannot be read.
     """
-    mode = os.stat(path).st_mode
     require_no_folder(path)
-    if not stat.S_ISREG(mode):
+    if not is_regular(path):
         raise FileFormatError(f"{path}: not a regular file: weights are read from files, not from pipes")
-    file = File(path)
+    file = open_file(path)
     with naming(path):
-        start = read_at(file.fileno(), 64, 0)
+        start = file.read_at(64, 0)
     if not start:
         raise FileFormatError(f"{path}: empty file: expected weights, found 0 bytes")
     require_readable_kind(path, start)

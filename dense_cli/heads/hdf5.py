@@ -25,7 +25,7 @@ import orjson
 from dense_cli.errors import FileFormatError
 from dense_cli.files import hdf5
 from dense_cli.files.hdf5 import Part, attribute, open_hdf5, walk
-from dense_cli.files.stream import File
+from dense_cli.files.stream import open_file
 from dense_cli.files.tensor import Tensor
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.kerasconfig import MAX_CONFIG, Layer, layers
@@ -52,7 +52,7 @@ def read(file: str, memory: int | None = None) -> Heads:
         MissingExtraError: h5py is not installed.
         FileFormatError: not HDF5, damaged, pointing outside of itself, or without a kernel.
     """
-    found = scan(Part.whole(File(file)), memory)
+    found = scan(Part.whole(open_file(file)), memory)
     return heads_of(found, None if found.config is None else parse_config(found.config, file), file)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dense_cli.errors import FileFormatError
 from dense_cli.files.json import document, tensors_of
-from dense_cli.files.stream import File
+from dense_cli.files.stream import open_file
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.kerasconfig import Layer, layers
 from dense_cli.heads.pairs import find_heads
@@ -19,7 +19,7 @@ def read(file: str, memory: int | None = None) -> Heads:
     Raises:
         FileFormatError, ShapeError, SizeError: as the reader of its tensors and `find_heads` do.
     """
-    opened = File(file)
+    opened = open_file(file)
     value = document(opened, memory)
     heads = find_heads(tensors_of(value, opened, memory), file)
     if isinstance(value, dict) and isinstance(topology := value.get("modelTopology"), dict):

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
 
+from dense_cli.addresses import without_secrets
 from dense_cli.errors import ConfigError, DenseCliError, ShapeError
 from dense_cli.layers.keras_tensor import Shape
 from dense_cli.models.functional import Seen
@@ -225,7 +226,7 @@ def _shapes_of_inputs(file: str, memory: int | None) -> dict[str, Shape]:
 
 def is_onnx(file: str) -> bool:
     """Whether a model is ONNX Runtime's to run, by its name."""
-    return file.lower().endswith(".onnx")
+    return without_secrets(file).lower().endswith(".onnx")
 
 
 def _sources(

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from dense_cli.errors import FileFormatError
 from dense_cli.files.archive import Checksum, data_offset, inflated, member, open_archive, require_readable
 from dense_cli.files.hdf5 import Part
-from dense_cli.files.stream import File
+from dense_cli.files.stream import naming, open_file
 from dense_cli.heads.hdf5 import scan
 from dense_cli.heads.kerasconfig import MAX_CONFIG
 from dense_cli.heads.kerasgroups import Contents
@@ -46,8 +46,8 @@ def open_stored(file: str, memory: int | None = None) -> Stored:
         MissingExtraError: h5py is not installed.
         OSError: the file cannot be read.
     """
-    with open(file, "rb") as stream:
-        start = stream.read(8)
+    with naming(file):
+        start = open_file(file).read_at(8, 0)
     if start.startswith(b"PK\x03\x04"):
         return _archive(file, memory)
     if start == b"\x89HDF\r\n\x1a\n":
@@ -56,7 +56,7 @@ def open_stored(file: str, memory: int | None = None) -> Stored:
 
 
 def _hdf5(file: str, memory: int | None) -> Stored:
-    part = Part.whole(File(file))
+    part = Part.whole(open_file(file))
     contents = scan(part, memory)
     config = None if contents.config is None else read_json(contents.config, file)
     return Stored(file, config, contents.version, contents, part)
@@ -79,7 +79,7 @@ def open_keras(file: str, memory: int | None = None) -> tuple[dict[str, bytes], 
     Raises:
         FileFormatError: a damaged archive, a sharded one, or none of Keras.
     """
-    opened = File(file)
+    opened = open_file(file)
     with open_archive(opened) as archive:
         members = {info.filename: info for info in archive.infolist()}
         if "model.weights.json" in members:

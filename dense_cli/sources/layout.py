@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import os
-import stat
 from typing import cast
 
 from dense_cli.errors import DenseCliError
 from dense_cli.files.formats import by_content, by_suffix, folder_format, load
-from dense_cli.files.stream import File, naming
+from dense_cli.files.stream import is_regular, naming, open_file
 from dense_cli.files.tensor import Tensor, Tensors
-from dense_cli.portable import read_at
 
 
 def layouts(path: str) -> dict[str, Tensor]:
@@ -38,11 +36,11 @@ def _tensors(path: str) -> Tensors | dict[str, Tensor]:
     if os.path.isdir(path):
         row = folder_format(path)
         return {} if row is None or row.tensors is None else cast("Tensors", load(row.tensors)(path))
-    if not stat.S_ISREG(os.stat(path).st_mode):
+    if not is_regular(path):
         return {}
-    file = File(path)
+    file = open_file(path)
     with naming(path):
-        start = read_at(file.fileno(), 16, 0)
+        start = file.read_at(16, 0)
     row = by_suffix(path, "arrays") or by_content(start, lambda: file, "arrays")
     if row is None or row.tensors is None or row.folder or row.name == "json":
         return {}

@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 
 import orjson
 
+from dense_cli.addresses import without_secrets
 from dense_cli.heads.head import Head, Heads
 from dense_cli.text import encodable, listed, shown
 from dense_cli.writers.cells import Cell, Column
@@ -39,7 +40,7 @@ def as_json(head: Head) -> dict[str, Any]:
 def document(file: str, heads: Heads, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """Return ``{"file": …, "heads": rows, "unowned_biases": [{"name", "shape"}]}``."""
     unowned = [{"name": encodable(bias.name), "shape": bias.shape} for bias in heads.unowned]
-    return {"file": encodable(file), "heads": rows, "unowned_biases": unowned}
+    return {"file": encodable(without_secrets(file)), "heads": rows, "unowned_biases": unowned}
 
 
 def write_json(out: BinaryIO, file: str, heads: Heads) -> None:
@@ -51,7 +52,7 @@ def write_table(out: BinaryIO, file: str, heads: Heads, screen: Screen) -> None:
     """Print a row per head; ``output`` marks where the model ends."""
     columns = {Column(name, name != "parameters"): list(map(cell, heads)) for name, cell in _CELLS.items()}
     lines, left_out = render_fitting(columns, _LEAST_NEEDED, screen)
-    write_lines(out, screen, shown(f"{file}: {len(heads)} head{'s' * (len(heads) != 1)}"))
+    write_lines(out, screen, shown(f"{without_secrets(file)}: {len(heads)} head{'s' * (len(heads) != 1)}"))
     write_lines(out, screen, *lines)
     if left_out:
         write_wrapped(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")

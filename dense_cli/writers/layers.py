@@ -12,6 +12,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
+from dense_cli.addresses import without_secrets
 from dense_cli.errors import ShapeError
 from dense_cli.files.stream import TemporaryFile
 from dense_cli.inspecting import LayerRecord, ModelRecord, OutputRecord
@@ -69,7 +70,7 @@ def write_csv(out: BinaryIO, model: ModelRecord, screen: Screen) -> None:
 def write_json(out: BinaryIO, model: ModelRecord, screen: Screen) -> None:
     """Write ``{"file", "samples", "layers": [{"name", "class", "from", "parameters", "outputs", …}]}``."""
     layers = [_layer(layer, model.samples is not None) for layer in model.layers]
-    document = {"file": encodable(model.file), "samples": model.samples, "layers": layers}
+    document = {"file": encodable(without_secrets(model.file)), "samples": model.samples, "layers": layers}
     out.write(orjson.dumps(document) + b"\n")
 
 
@@ -119,7 +120,9 @@ def _as_json(numbers: Statistics | None) -> dict[str, Any]:
 def _title(model: ModelRecord) -> str:
     n = len(model.layers)
     ran = "" if model.samples is None else f", {model.samples} sample{'s' * (model.samples != 1)}"
-    return shown(f"{model.file}: {n} layer{'s' * (n != 1)}, {model.parameters:,} parameters{ran}")
+    return shown(
+        f"{without_secrets(model.file)}: {n} layer{'s' * (n != 1)}, {model.parameters:,} parameters{ran}"
+    )
 
 
 def _columns(model: ModelRecord) -> dict[Column, list[Cell]]:

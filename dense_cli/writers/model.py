@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from dense_cli.addresses import without_secrets
 from dense_cli.models.description import ModelDescription, ModelValue
 from dense_cli.text import encodable, listed, shown
 
@@ -16,7 +17,7 @@ def model_lines(file: str, model: ModelDescription) -> Iterator[str]:
     by = " ".join(filter(None, (model.framework, model.version))) or "not said by what"
     kind = f"{model.class_name} {model.name!r}" if model.name else model.class_name
     saved = f", {model.saved}" if model.saved is not None else ""
-    yield shown(f"{file}: model, {kind}, saved by {by}{saved}", 4 * _LONGEST)
+    yield shown(f"{without_secrets(file)}: model, {kind}, saved by {by}{saved}", 4 * _LONGEST)
     for what, values in (("input", model.inputs), ("output", model.outputs)):
         yield from (f"  {what:<11}{_value(value)}" for value in values)
     if model.layers is not None and model.parameters is not None:

@@ -7,18 +7,21 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import BinaryIO
 
 from dense_cli import portable
+from dense_cli.addresses import is_address, without_secrets
+from dense_cli.errors import FileFormatError
 from dense_cli.files.stream import naming
 
 _NEW = os.O_CREAT | os.O_EXCL | os.O_WRONLY | getattr(os, "O_BINARY", 0)
 _LINKS = 40  # as many as Linux follows
 
-# The names that files have while they are not whole, and their descriptors, for who ends the process.
-half_written: dict[str, int | None] = {}
+# What removes a file that is not whole yet, by the name that it has until then, for who ends the process.
+half_written: dict[str, Callable[[], None]] = {}
 
 
 @contextmanager
@@ -27,13 +30,20 @@ def open_output(path: str) -> Iterator[BinaryIO]:
 
     A regular file is written in its folder without a name, flushed to the disk and only then given its
     name, with the mode of the file it replaces or as the umask says. A device, a FIFO, or what stands
-    for a descriptor of this process, such as /dev/stdout, is written straight.
+    for a descriptor of this process, such as /dev/stdout, is written straight. An address with ``://`` is
+    written through fsspec.
 
     Raises:
         OSError: the folder is missing, ``path`` is a folder or read-only, the disk is full, …
     """
     if not path:
         raise FileNotFoundError(errno.ENOENT, "the output file has no name", "-o")
+    if is_address(path):
+        from dense_cli.writers.remote import open_remote
+
+        with open_remote(path, half_written) as file:
+            yield file
+        return
     try:
         old = os.stat(path)
     except FileNotFoundError:
@@ -49,10 +59,11 @@ def open_output(path: str) -> Iterator[BinaryIO]:
     folder = os.path.dirname(place)
     _require_writable(path, folder, old)
     beside = os.path.join(folder, f".densecli-{os.urandom(8).hex()}")
-    half_written[beside] = unnamed = None
+    half_written[beside] = partial(portable.remove_open, None, beside)
+    unnamed = None
     try:
         fd, named = _create(folder, beside)
-        half_written[beside] = fd
+        half_written[beside] = partial(portable.remove_open, fd, beside)
         unnamed = f"/proc/self/fd/{fd}"
         with os.fdopen(fd, "wb", buffering=1 << 20) as file:
             yield file
@@ -61,7 +72,7 @@ def open_output(path: str) -> Iterator[BinaryIO]:
                 portable.keep_mode(fd, beside, stat.S_IMODE(old.st_mode))
             portable.flush_to_disk(fd)
             named = named or _named(fd, beside, place, free=old is None)
-        half_written[beside] = None
+        half_written[beside] = partial(portable.remove_open, None, beside)
         if named:
             os.replace(beside, place)
     except BaseException as e:
@@ -84,6 +95,8 @@ def open_folder(path: str) -> Iterator[str]:
     Raises:
         OSError: the folder around it is missing or read-only, ``path`` is something else, the disk is full, …
     """
+    if is_address(path):
+        raise FileFormatError(f"{without_secrets(path)}: a folder is written on this machine alone")
     with naming(path):
         place = os.path.realpath(path)
     old = os.stat(place) if os.path.lexists(place) else None
@@ -93,7 +106,7 @@ def open_folder(path: str) -> Iterator[str]:
     _require_writable(path, parent, old)
     beside = os.path.join(parent, f".densecli-{os.urandom(8).hex()}")
     aside = f"{beside}-old"
-    half_written[beside] = None
+    half_written[beside] = partial(portable.remove_open, None, beside)
     try:
         with naming(path):
             os.mkdir(beside)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any
 
 import numpy as np
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import FileFormatError
 from dense_cli.files.beside import beside
 from dense_cli.files.dtypes import require_numeric
-from dense_cli.files.stream import File
+from dense_cli.files.stream import open_file
 from dense_cli.files.tensor import Tensor
 
 _EXTERNAL = 1  # TensorProto.EXTERNAL
@@ -100,7 +99,8 @@ def _external(
         raise FileFormatError(
             f"{where}: shape {shape} of {dtype} is {nbytes} bytes, its length says {length}"
         )
-    size = os.stat(data).st_size
+    opened = open_file(data)
+    size = opened.size
     if offset < 0 or offset + nbytes > size:
         raise FileFormatError(
             f"{where}: external data at {offset} of {nbytes} bytes: {location!r} has {size} bytes"
@@ -108,5 +108,5 @@ def _external(
     # ONNX stores little-endian numbers.
     stored = dtype.newbyteorder("<") if dtype.kind in "iufb" else dtype
     numbers = np.empty(math.prod(shape), stored)
-    File(data).fill(numbers, offset)
+    opened.fill(numbers, offset)
     return numbers.reshape(shape)
