@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import suppress
 
 _position = threading.Lock()  # of files that are read at a place by moving to it
@@ -24,10 +25,8 @@ def processors() -> int:
     return os.cpu_count() or 1
 
 
-def read_at(fd: int, size: int, at: int) -> bytes:
+def _pread(fd: int, size: int, at: int) -> bytes:
     """Return up to ``size`` bytes that begin at ``at``; where the next read begins stays as it was."""
-    if hasattr(os, "pread"):
-        return os.pread(fd, size, at)
     with _position:
         back = os.lseek(fd, 0, os.SEEK_CUR)
         os.lseek(fd, at, os.SEEK_SET)
@@ -37,13 +36,17 @@ def read_at(fd: int, size: int, at: int) -> bytes:
             os.lseek(fd, back, os.SEEK_SET)
 
 
-def read_into_at(fd: int, out: memoryview, at: int) -> int:
-    """Fill ``out`` with bytes that begin at ``at``, as far as one read goes; return how many these are."""
-    if hasattr(os, "preadv"):
-        return os.preadv(fd, [out], at)
-    data = read_at(fd, min(len(out), 1 << 24), at)
+def _preadv(fd: int, outs: list[memoryview], at: int) -> int:
+    """Fill the one of ``outs`` with bytes that begin at ``at``, as far as one read goes; return how many."""
+    (out,) = outs
+    data = pread(fd, min(len(out), 1 << 24), at)
     out[: len(data)] = data
     return len(data)
+
+
+# Of Python's own names and arguments, and where the system has them no more than these: many reads are short.
+pread: Callable[[int, int, int], bytes] = getattr(os, "pread", _pread)
+preadv: Callable[[int, list[memoryview], int], int] = getattr(os, "preadv", _preadv)
 
 
 def is_ready(fd: int) -> bool:

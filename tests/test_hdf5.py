@@ -11,6 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
+from dense_cli import portable
 from dense_cli.errors import ConfigError, FileFormatError
 from dense_cli.files.hdf5 import tensors
 from dense_cli.files.stream import LocalFile
@@ -108,7 +109,7 @@ def test_of_a_file_of_gigabytes_the_metadata_alone_are_read(tmp_path, monkeypatc
         read.append(len(found))
         return found
 
-    monkeypatch.setattr(os, "pread", counted)
+    monkeypatch.setattr(portable, "pread", counted)
     assert [(head.name, head.kernel_shape) for head in heads(file)] == [
         (f"fc{i}", (1 << 15, 1 << 12)) for i in range(4)
     ]

@@ -91,7 +91,7 @@ def data_offset(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File) -> 
     # of the archive says where the header stands, and not where the bytes do: name and extra field may have
     # other lengths there (PyTorch pads the local one, so that tensors begin at multiples of 64). The local
     # header has both lengths, of two bytes each, in its last four bytes: APPNOTE 4.3.7.
-    header = Section(file, info.header_offset, _LOCAL_HEADER).read()
+    header = Section(file, info.header_offset).read(_LOCAL_HEADER)
     lengths = (int.from_bytes(header[at : at + 2], "little") for at in (26, 28))
     start = info.header_offset + _LOCAL_HEADER + sum(lengths)
     if start + info.file_size > file.size:

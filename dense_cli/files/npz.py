@@ -7,6 +7,7 @@ The format: https://numpy.org/doc/stable/reference/generated/numpy.savez.html
 
 from __future__ import annotations
 
+import io
 import zipfile
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import FileFormatError
 from dense_cli.files.archive import Checksum, checked, data_offset, open_archive, require_readable, zip_errors
 from dense_cli.files.dtypes import require_numeric
-from dense_cli.files.npy import NpyHeader, read_header
+from dense_cli.files.npy import MOST_BEFORE, NpyHeader, Readable, read_header
 from dense_cli.files.stream import File
 from dense_cli.files.tensor import ReadInto, Tensor, Tensors
 
@@ -46,26 +47,33 @@ def _tensor(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: Fi
     """
     where = f"{file.label}: {name}"
     require_readable(info, file.label)
+    if info.compress_type == zipfile.ZIP_STORED:
+        start = data_offset(archive, info, file)
+        first = file.runs([min(info.file_size, MOST_BEFORE)], [start])
+        header = _header(io.BytesIO(first), info, where)
+        checksum = Checksum(file, start, info, where)
+        checksum.take(np.frombuffer(first, np.uint8, header.data_offset), start)
+        return checked(header.extent(file, start + header.data_offset), checksum, name)
     with zip_errors(file.label), archive.open(info) as stream:
-        header = read_header(stream, where)
-    require_numeric(header.dtype, where)
+        header = _header(stream, info, where)
+    return replace(
+        header.extent(file, 0).tensor(name, stored=min(info.compress_size, file.size)),
+        read=lambda: _inflate(file, info, header, where),
+        rows=None,
+        stream=None if header.fortran_order else lambda: _stream(file, info, header, where),
+    )
+
+
+def _header(stream: Readable, info: zipfile.ZipInfo, where: str) -> NpyHeader:
+    """Read the header of a member, which has as many bytes as that says."""
+    header = read_header(stream, where)
     if header.data_offset + header.nbytes != info.file_size:
         raise FileFormatError(
             f"{where}: shape {header.shape} of {header.dtype} is {header.nbytes} bytes, "
             f"the member holds {info.file_size - header.data_offset}"
         )
-    start = data_offset(archive, info, file) if info.compress_type == zipfile.ZIP_STORED else 0
-    extent = header.extent(file, start + header.data_offset)
-    if info.compress_type == zipfile.ZIP_STORED:
-        checksum = Checksum(file, start, info, where)
-        checksum.finish(extent.offset)  # the header
-        return checked(extent, checksum, name)
-    return replace(
-        extent.tensor(name, stored=min(info.compress_size, file.size)),
-        read=lambda: _inflate(file, info, header, where),
-        rows=None,
-        stream=None if header.fortran_order else lambda: _stream(file, info, header, where),
-    )
+    require_numeric(header.dtype, where)
+    return header
 
 
 def _stream(file: File, info: zipfile.ZipInfo, header: NpyHeader, where: str) -> ReadInto:

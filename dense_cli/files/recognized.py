@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from dense_cli.errors import FileFormatError
 from dense_cli.files.formats import FORMATS
@@ -72,15 +72,13 @@ def require_readable_kind(path: str, start: bytes) -> None:
             raise _refusal(path, kind)
 
 
-def require_no_folder(path: str) -> None:
+def refuse_folder(path: str) -> NoReturn:
     """Refuse a folder by what is in it.
 
     Raises:
         FileFormatError: it is one that is known.
         IsADirectoryError: it is another.
     """
-    if not os.path.isdir(path):
-        return
     names = os.listdir(path)
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:
         raise FileFormatError(

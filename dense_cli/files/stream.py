@@ -65,6 +65,11 @@ class File(io.RawIOBase):
         """Whether a further read would give something, or the end, at once."""
         raise NotImplementedError
 
+    def first(self, size: int) -> bytes:
+        """Return up to ``size`` of its first bytes."""
+        with naming(self.label):
+            return self.read_at(size, 0)
+
     def fill(self, out: NDArray[Any], at: int) -> None:
         """Fill ``out`` with the bytes that begin at ``at``.
 
@@ -113,13 +118,13 @@ class LocalFile(io.FileIO, File):
 
     def read_into(self, out: memoryview, at: int) -> int:
         try:
-            return portable.read_into_at(self.fileno(), out, at)
+            return portable.preadv(self.fileno(), [out], at)
         except OSError as error:
             error.filename = error.filename or self.label
             raise
 
     def read_at(self, size: int, at: int) -> bytes:
-        return portable.read_at(self.fileno(), size, at)
+        return portable.pread(self.fileno(), size, at)
 
     def is_ready(self) -> bool:
         return portable.is_ready(self.fileno())
@@ -214,7 +219,7 @@ class ByteStream:
 
     def start(self, size: int) -> bytes:
         """Return up to ``size`` bytes from its beginning, without taking them, before anything is taken."""
-        return self.peek(size) if self._whole is None else self._whole.read_at(size, 0)
+        return self.peek(size) if self._whole is None else self._whole.first(size)
 
     def ready(self, size: int) -> bytes:
         """Return up to ``size`` of the next bytes without taking them: fewer at the end or of a line.

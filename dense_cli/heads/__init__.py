@@ -17,11 +17,11 @@ from dense_cli.errors import ConfigError, DtypeError, FileFormatError, ShapeErro
 from dense_cli.files.archive import open_archive
 from dense_cli.files.formats import FORMATS, Format, by_content, by_suffix, holding, load, looks_like
 from dense_cli.files.recognized import (
+    refuse_folder,
     require_arrays_in_archive,
-    require_no_folder,
     require_readable_kind,
 )
-from dense_cli.files.stream import is_regular, naming, open_file
+from dense_cli.files.stream import File, is_regular, naming, open_file
 from dense_cli.files.tensor import Tensor, require_size
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.pairs import find_heads
@@ -73,13 +73,14 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
     ...     [(head.name, head.kernel_shape, head.use_bias) for head in heads(f"{folder}/w.npz")]
     [('head', (4, 3), True)]
     """
-    file = os.fspath(path)
-    with naming(file):
-        row = format_of(file)
+    name = os.fspath(path)
+    with naming(name):
+        file = _open(name)
+        row = _format_of(file, name)
         if row.weights is not None:
-            return cast("Heads", load(row.weights)(file, memory))
+            return cast("Heads", load(row.weights)(name, memory))
         assert row.tensors is not None
-        return find_heads(load(row.tensors)(open_file(file), memory), file)
+        return find_heads(load(row.tensors)(file, memory), name)
 
 
 def select(heads: Sequence[Head], name: str | None, file: str) -> Head:
@@ -195,8 +196,9 @@ def load_weights(
     for tensor in (head.kernel, head.bias):
         if tensor is not None:
             require_size(tensor, file, memory)
-    kernel = _numbers(head.kernel, file)
-    numbers = None if head.bias is None else _numbers(head.bias, file)
+    with naming(file):
+        kernel = _numbers(head.kernel, file)
+        numbers = None if head.bias is None else _numbers(head.bias, file)
     return LoadedHead(kernel.T if head.transposed else kernel, numbers, head, _fitting_biases(found, head))
 
 
@@ -242,7 +244,7 @@ def check_shapes(head: Head, file: str, features: int | None = None, units: int 
     """
     have = head.kernel_shape
     where = f"{file}: {head.kernel.name}"
-    hint = _transpose_hint(head, features, units)
+    hint = _transpose_hint(head, have, features, units)
     if 0 in have:
         raise ShapeError(f"{where}: empty kernel of shape {have}: expected features and units")
     if features is not None and have[0] != features:
@@ -263,9 +265,9 @@ def check_shapes(head: Head, file: str, features: int | None = None, units: int 
         )
 
 
-def _transpose_hint(head: Head, features: int | None, units: int | None) -> str | None:
-    """Say that the kernel fits when it is read the other way round; None where it does not."""
-    turned = head.kernel_shape[::-1]
+def _transpose_hint(head: Head, have: tuple[int, int], features: int | None, units: int | None) -> str | None:
+    """Say that a kernel of the shape ``have`` fits when it is read the other way round; None: it does not."""
+    turned = have[::-1]
     asked = (turned[0] if features is None else features, turned[1] if units is None else units)
     if asked != turned or (head.bias is not None and head.bias.shape != turned[1:]):
         return None
@@ -276,8 +278,7 @@ def _transpose_hint(head: Head, features: int | None, units: int | None) -> str 
 def _numbers(tensor: Tensor, file: str) -> NDArray[Any]:
     """Read a tensor as finite float32 or float64 of the machine's byte order."""
     try:
-        with naming(file):
-            array = tensor.read()
+        array = tensor.read()
     except MemoryError as error:
         raise SizeError(f"{file}: not enough memory to read {tensor.name} {tensor.shape}") from error
     if array.shape != tensor.shape:
@@ -307,12 +308,19 @@ def format_of(path: str) -> Format:
         FileFormatError: it is none that holds weights, or not the one that its suffix says.
         OSError: there is no such file, or it cannot be read.
     """
-    require_no_folder(path)
+    return _format_of(_open(path), path)
+
+
+def _open(path: str) -> File:
+    if os.path.isdir(path):
+        refuse_folder(path)
     if not is_regular(path):
         raise FileFormatError(f"{path}: not a regular file: weights are read from files, not from pipes")
-    file = open_file(path)
-    with naming(path):
-        start = file.read_at(64, 0)
+    return open_file(path)
+
+
+def _format_of(file: File, path: str) -> Format:
+    start = file.first(64)
     if not start:
         raise FileFormatError(f"{path}: empty file: expected weights, found 0 bytes")
     require_readable_kind(path, start)

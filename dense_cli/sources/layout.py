@@ -7,7 +7,7 @@ from typing import cast
 
 from dense_cli.errors import DenseCliError
 from dense_cli.files.formats import by_content, by_suffix, folder_format, load
-from dense_cli.files.stream import is_regular, naming, open_file
+from dense_cli.files.stream import is_regular, open_file
 from dense_cli.files.tensor import Tensor, Tensors
 
 
@@ -39,9 +39,7 @@ def _tensors(path: str) -> Tensors | dict[str, Tensor]:
     if not is_regular(path):
         return {}
     file = open_file(path)
-    with naming(path):
-        start = file.read_at(16, 0)
-    row = by_suffix(path, "arrays") or by_content(start, lambda: file, "arrays")
+    row = by_suffix(path, "arrays") or by_content(file.first(16), lambda: file, "arrays")
     if row is None or row.tensors is None or row.folder or row.name == "json":
         return {}
     return cast("Tensors", load(row.tensors)(file, None))
