@@ -8,7 +8,7 @@ from __future__ import annotations
 import nox
 
 nox.options.default_venv_backend = "venv"
-nox.options.sessions = ["checks", "tests", "oldest", "extras", "package"]
+nox.options.sessions = ["checks", "docs", "tests", "oldest", "extras", "package"]
 nox.options.error_on_missing_interpreters = False
 
 OLDEST = ("numpy==2.0.0", "click==8.4.0", "rich==14.3.0", "orjson==3.10.0", "h5py==3.11.0")
@@ -68,3 +68,10 @@ def checks(session: nox.Session) -> None:
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
     session.run("mypy")
+
+
+@nox.session(python="3.11")
+def docs(session: nox.Session) -> None:
+    """Build the documentation into build/site; a link that leads nowhere is an error."""
+    session.install(".[docs]")
+    session.run("mkdocs", "build", "--strict", "--quiet", env={"NO_MKDOCS_2_WARNING": "1"})

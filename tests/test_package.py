@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import subprocess
 import tarfile
@@ -56,6 +57,23 @@ def test_a_man_page_has_the_options_of_its_command_under_their_headings(
     names = [name for param in found.params if isinstance(param, Option) for name in param.opts]
     assert [name for name in names if name not in page.replace(r"\-", "-")] == []
     assert set(re.findall(r"^\.SS (.*)", page, re.MULTILINE)) <= HEADINGS.keys()
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_page_of_the_documentation_has_the_options_of_its_command(
+    command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("mkdocs")
+    monkeypatch.syspath_prepend(str(ROOT))
+    from manual.mkdocs_hook import markdown, pages
+
+    (page,) = (page for page in pages() if page.name == command)
+    text = html.unescape(markdown(page))
+    for heading, records in page.sections.items():
+        assert f"\n## {heading}\n" in text
+        for names, _ in records:
+            assert f"| <code>{names}</code> | " in text
+    assert all(f"\n{example}\n" in text for example in page.examples)
 
 
 @pytest.mark.parametrize(

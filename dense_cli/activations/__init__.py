@@ -186,8 +186,7 @@ def get(identifier: Any) -> Callable[..., Any]:
 
     Args:
         identifier: a name, a call with Keras' arguments (then an `Activation` is returned), the JSON config
-        of a
-            function or of a layer, a function, which is returned as it is, or None for linear.
+            of a function or of a layer, a function, which is returned as it is, or None for linear.
 
     Raises:
         ConfigError: it stands for none.
