@@ -1,12 +1,14 @@
-"""A file → what it holds: its arrays, or a model and its heads, with the ranges of their numbers.
+"""A file → what it holds: its arrays, or a model and its heads; and then the ranges of their numbers.
 
-In: a path. Out: `Weights`, or a list of `Array`. What is counted is in `views.describe`.
+In: a path. Out: `Weights`, or `Array`s, as headers tell them; `numbers_of` and `ranges_of` read the numbers.
+What is counted is in `views.describe`.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 from dense_cli.addresses import is_address, without_secrets
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from dense_cli.heads.head import Head, Heads
     from dense_cli.models.description import ModelDescription
     from dense_cli.plan import Plan
+    from dense_cli.run import Progress
     from dense_cli.sources.source import Place, Source
     from dense_cli.views.describe import Described
 
@@ -26,15 +29,15 @@ class Array(NamedTuple):
     """An array and where it lies; ``header`` is None for text and pipes, ``size`` that of file or folder."""
 
     name: str
-    content: Described
+    source: Source
     header: Tensor | None
     size: int | None
     kind: str = "file"
 
     @property
     def shape(self) -> tuple[int | None, ...]:
-        """The shape as stored: a 1-D array is read as one row."""
-        return self.content.shape if self.header is None else self.header.shape
+        """The shape as stored (a 1-D array is read as one row), None for a size that shows at the end."""
+        return self.source.shape if self.header is None else self.header.shape
 
     def place(self, at: Place | None) -> Place | None:
         """Return a place in the array as stored."""
@@ -52,21 +55,18 @@ class Array(NamedTuple):
 
 
 class Weights(NamedTuple):
-    """A weights file, its heads, and what kernel and bias of each hold.
-
-    ``model`` is None where the file is no whole model.
-    """
+    """A weights file and its heads; ``model`` is None where the file is no whole model."""
 
     file: str
     heads: Heads
-    ranges: list[dict[str, Described]]
+    memory: int | None = None
     model: ModelDescription | None = None
 
 
 def describe_file(
     file: str, *, input_format: str | None = None, key: str | None = None, memory: int | None = None
-) -> Weights | list[Array]:
-    """Return what a file holds.
+) -> Weights | Iterator[Array]:
+    """Return what a file holds; no number is read but where a format has no header.
 
     Args:
         file: a weights file or an array file; ``-`` is standard input.
@@ -81,12 +81,12 @@ def describe_file(
     model = None if asked else _model(file, memory)
     heads = _heads(file, memory, asked=asked, model=model is not None)
     if heads is not None:
-        return Weights(file, heads, [_ranges(head, file, memory) for head in heads], model)
+        return Weights(file, heads, memory, model)
     return _arrays(file, input_format, key, memory)
 
 
-def describe_outputs(plan: Plan, note: Callable[[str], None] = no_note) -> list[Array]:
-    """Return what the numbers are that a model puts out; masked steps do not count.
+def describe_outputs(plan: Plan, note: Callable[[str], None] = no_note) -> Iterator[Array]:
+    """Return the array that a model puts out; masked steps do not count.
 
     Args:
         plan: the model and its input.
@@ -100,7 +100,52 @@ def describe_outputs(plan: Plan, note: Callable[[str], None] = no_note) -> list[
     run = plan.open(note=note)
     assert run.model is not None
     name = f"{run.input_name} through {without_secrets(plan.model or '')}, layer {run.model.part.layer}"
-    return [Array(name, _described(outputs_of(run)), None, None)]
+    return iter([Array(name, outputs_of(run), None, None)])
+
+
+def numbers_of(array: Array, progress: Progress | None = None) -> Described:
+    """Return what the numbers of an array are: all rows that count are read.
+
+    Raises:
+        DenseCliError, OSError: it cannot be read.
+    """
+    from dense_cli.run import Progress, unit_of
+    from dense_cli.views.describe import Description
+
+    source, progress = array.source, progress or Progress()
+    description = Description(source.shape, source.dtype)
+    lead = source.shape[:-1]
+    progress.start(None if None in lead else prod(n or 0 for n in lead), unit_of(source.shape))
+    try:
+        for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
+            x, places = block.x, block.places()
+            if block.mask is not None:
+                x, places = x[block.mask], places[block.mask]
+            description.add(x, places)
+            progress.advance(len(block.x))
+    finally:
+        progress.stop()
+    return description.result()
+
+
+def ranges_of(weights: Weights, progress: Progress | None = None) -> list[dict[str, Described]]:
+    """Return what kernel and bias of each head hold; nothing of one that cannot be run.
+
+    Raises:
+        DenseCliError, OSError: they cannot be read.
+    """
+    from dense_cli.run import Progress
+
+    progress = progress or Progress()
+    progress.start(len(weights.heads), "heads")
+    ranges = []
+    try:
+        for head in weights.heads:
+            ranges.append(_ranges(head, weights.file, weights.memory))
+            progress.advance(1)
+    finally:
+        progress.stop()
+    return ranges
 
 
 def _model(file: str, memory: int | None) -> ModelDescription | None:
@@ -179,7 +224,7 @@ def _ranges(head: Head, file: str, memory: int | None) -> dict[str, Described]:
     return {"kernel": describe(kernel)} | ({} if bias is None else {"bias": describe(bias[None])})
 
 
-def _arrays(file: str, input_format: str | None, key: str | None, memory: int | None) -> list[Array]:
+def _arrays(file: str, input_format: str | None, key: str | None, memory: int | None) -> Iterator[Array]:
     from dense_cli.sources.layout import layouts
     from dense_cli.sources.open import Request, open_source
     from dense_cli.sources.streamed import in_order
@@ -188,13 +233,10 @@ def _arrays(file: str, input_format: str | None, key: str | None, memory: int | 
     kind = "folder" if os.path.isdir(file) else "file"
     size = None if file == "-" else _size(file)
     keys = [key] if key is not None or len(headers) < 2 else list(headers)
-    arrays = []
     for name in keys:
         source = in_order(open_source(file, input_format, Request(name, outputs=True), memory))
-        described = _described(source)
         header = headers.get(name or "") or (next(iter(headers.values())) if len(headers) == 1 else None)
-        arrays.append(Array(source.name, described, header, size, kind))
-    return arrays
+        yield Array(source.name, source, header, size, kind)
 
 
 def _size(file: str) -> int:
@@ -208,16 +250,3 @@ def _size(file: str) -> int:
     return sum(
         os.lstat(os.path.join(path, name)).st_size for path, _, names in os.walk(file) for name in names
     )
-
-
-def _described(source: Source) -> Described:
-    """Describe all rows of a source that count."""
-    from dense_cli.views.describe import Description
-
-    description = Description(source.shape, source.dtype)
-    for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
-        x, places = block.x, block.places()
-        if block.mask is not None:
-            x, places = x[block.mask], places[block.mask]
-        description.add(x, places)
-    return description.result()

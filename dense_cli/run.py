@@ -34,11 +34,11 @@ Shape = tuple[int | None, ...]
 class Progress:
     """What is told how far a run got; by itself it does nothing."""
 
-    def start(self, total: int | None) -> None:
-        """Begin to count, up to ``total`` rows where it is known."""
+    def start(self, total: int | None, unit: str = "samples") -> None:
+        """Begin to count, up to ``total`` of a unit where it is known."""
 
     def advance(self, rows: int) -> None:
-        """Count further rows."""
+        """Count further ones."""
 
     def stop(self) -> None:
         """Take away what is shown."""
@@ -334,7 +334,7 @@ class Run:
         from dense_cli.pipeline import MEMORY
         from dense_cli.pipeline import run as run_pipeline
 
-        self.progress.start(_count(source.shape[:-1]))
+        self.progress.start(_count(source.shape[:-1]), unit_of(source.shape))
         try:
             for result in run_pipeline(
                 source,
@@ -376,6 +376,11 @@ class Run:
         if self.head is None or self.head.dense is None:
             raise UsageError("--explain is about a layer: it needs --units N or --weights FILE")
         return AUTO if name == "auto" else class_named(name, self.labels, self.classes)
+
+
+def unit_of(shape: Shape) -> str:
+    """Return what the rows of a shape are called, in the words of a table's summary."""
+    return "steps" if len(shape) > 2 else "samples"
 
 
 def _count(sizes: Shape) -> int | None:

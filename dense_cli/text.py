@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import reprlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 # What a terminal would act on instead of showing: C0 and C1 controls, DEL, line separators, lone surrogates,
 # bidirectional marks and overrides (Unicode TR #36, "Trojan Source"). And what it would not show at all, so
@@ -79,6 +79,33 @@ def shown(text: str, most: int = 1200) -> str:
     \x1b] … long
     """
     return clip(printable(clip(text, 4 * most)), most)
+
+
+def wrapped(text: str, width: int, size: Callable[[str], int] = len) -> list[str]:
+    """Return the lines of a text that breaks between words, and within one that is longer than a line.
+
+    Args:
+        text: a line; white space at its beginning stays.
+        width: of a terminal, in columns; fewer than 20 are taken for 20.
+        size: how many columns a text takes.
+
+    >>> wrapped("two words are", 20), wrapped("two words are too many for it", 20)
+    (['two words are'], ['two words are too', 'many for it'])
+    """
+    width = max(width, 20)
+    if size(text) <= width:
+        return [text]
+    lines, line = [], ""
+    for gap, word in re.findall(r"(\s*)(\S+)", text):
+        if line and size(line + gap + word) > width:
+            lines.append(line)
+            line, gap = "", ""
+        line += gap + word
+        while size(line) > width:
+            fits = next(n for n in range(len(line), 0, -1) if size(line[:n]) <= width)
+            lines.append(line[:fits])
+            line = line[fits:]
+    return [*lines, line]
 
 
 def glimpse(value: object) -> str:

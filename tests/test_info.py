@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
 import zipfile
 from itertools import pairwise
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import SAMPLES, Run
+from hostile.process import start as start_process
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -442,3 +444,85 @@ def test_rows_with_nan_are_named_as_left_out_and_their_fractions_are_seen():
     nothing_whole = describe(np.array([[np.nan, 0.5], [np.inf, 1.0]]))
     assert nothing_whole.looks == "values from 0 to 1, not distributions"
     assert describe(np.eye(2)).evidence == "every row of the last axis has a single 1 and 0 elsewhere"
+
+
+def test_header_says_what_headers_say_and_reads_no_number(
+    run: Run, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dense_cli import describing
+    from dense_cli.sources.arrays import ArraySource
+
+    def fail(*args: object) -> None:
+        raise AssertionError("a number was read")
+
+    monkeypatch.setattr(ArraySource, "blocks", fail)
+    monkeypatch.setattr(describing, "_ranges", fail)
+    np.save("x.npy", np.zeros((2, 3, 4), ">f8"))
+    assert run("info", "x.npy", "--header").text == (
+        "x.npy: shape (2, 3, 4) · float64 · big-endian · C order · file of 320 bytes\n"
+    )
+    expected = {"shape": [2, 3, 4], "dtype": "float64", "byte_order": "big", "order": "C", "file_bytes": 320}
+    assert info(run, "x.npy", "--header")["arrays"] == [{"name": "x.npy", **expected}]
+    np.savez("two.npz", a=np.zeros(5), b=np.zeros((6, 7), "i2"))
+    found = info(run, "two.npz", "--header")["arrays"]
+    assert [(array["shape"], array["dtype"]) for array in found] == [([5], "float64"), ([6, 7], "int16")]
+    assert info(run, "two.npz", "--header", "--key", "b")["arrays"][0]["shape"] == [6, 7]
+    piped = run("info", "-", "--header", stdin=Path("x.npy").read_bytes())
+    assert (piped.code, piped.text) == (0, "standard input: shape (2, 3, 4) · float64\n")
+    keras = run("info", SAMPLES / "digits.keras", "--header").text
+    assert "digits.keras: 1 head\n" in keras
+    assert "NaN/Inf" not in keras
+    assert "kernel" not in info(run, SAMPLES / "digits.keras", "--header")["heads"][0]
+
+
+@pytest.mark.parametrize(
+    "path", sorted([*(DATA / "weights").glob("*__head*"), *SAMPLES.glob("*.keras")]), ids=str
+)
+def test_header_is_what_heads_says_of_every_container(path: Path, run: Run) -> None:
+    text = run("info", path, "--header").text
+    assert text.endswith(run("heads", path).text)
+    document = info(run, path, "--header")
+    document.pop("model")
+    assert document == json.loads(run("heads", path, "-f", "json").out)
+
+
+def test_text_has_no_header_but_tells_its_columns(run: Run, here: Path) -> None:
+    Path("x.csv").write_text("1,2,3\n4,5,6\n")
+    assert run("info", "x.csv", "--header").text == "x.csv: shape (?, 3) · float64 · file of 12 bytes\n"
+    assert info(run, "x.csv", "--header")["arrays"][0]["shape"] == [None, 3]
+    assert info(run, "x.csv")["arrays"][0]["shape"] == [2, 3]
+    ran = run("info", "x.csv", "--header", "-m", SAMPLES / "digits.keras")
+    assert (ran.code, ran.err.splitlines()[-1]) == (
+        2,
+        "Error: --header: what a model gives has no header, the model has to run",
+    )
+
+
+@pytest.mark.posix
+def test_what_the_header_says_is_printed_before_the_numbers_are_read(here: Path) -> None:
+    x = np.ones((100, 3), "f4")
+    np.save("x.npy", x)
+    content = Path("x.npy").read_bytes()
+    with start_process("info", "-", cwd=here, stdin=subprocess.PIPE) as process:
+        process.stdin.write(content[:200])
+        process.stdin.flush()
+        assert process.stdout.readline() == "standard input: shape (100, 3) · float32\n".encode()
+        process.stdin.write(content[200:])
+        process.stdin.close()
+        assert process.stdout.readline() == b"looks like ones\n"
+        process.stdout.read()
+        assert process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("x", "looks"),
+    [
+        (np.zeros((3, 4)), ("zeros", "every number is 0")),
+        (np.ones((3, 4), "i4"), ("ones", "every number is 1")),
+        (np.zeros((3, 4), bool), ("a mask", "only 0 and 1")),
+        (np.array([[0.0, 1.0], [1.0, 1.0]]), ("a mask", "only 0 and 1")),
+    ],
+)
+def test_an_array_of_zeros_is_no_mask(x, looks) -> None:
+    found = described(x)
+    assert (found.looks, found.evidence) == looks

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import click
@@ -30,7 +31,9 @@ With --model FILE is the model's own input, and what the model gives is describe
 @opts.model_options
 @opts.input_format_option("Format of an array file")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
+@click.option("--header", is_flag=True, help="Only what headers say: no numbers are read.")
 @opts.output_options("table", "json")
+@opts.no_progress_option
 @opts.memory_option
 def info(
     file: str | None,
@@ -39,12 +42,17 @@ def info(
     key: str | None,
     format: str | None,
     output: str | None,
+    header: bool,
+    no_progress: bool,
     memory: int | None,
     **of_model: Any,
 ) -> None:
+    from functools import partial
+
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output, screen_of
-    from dense_cli.describing import Array, Weights, describe_file, describe_outputs
+    from dense_cli.cli.progress import ProgressBar
+    from dense_cli.describing import Array, Weights, describe_file, describe_outputs, numbers_of, ranges_of
     from dense_cli.writers import info as writers
     from dense_cli.writers.formats import format_of
 
@@ -52,7 +60,9 @@ def info(
         raise click.UsageError("expected FILE, or --input NAME=FILE of a model of several inputs")
     if of_model["model"] is None and (inputs or any(of_model.values())):
         raise click.UsageError("--until, --input and those about text need --model FILE")
-    found: Weights | list[Array]
+    found: Weights | Iterator[Array]
+    if header and of_model["model"] is not None:
+        raise click.UsageError("--header: what a model gives has no header, the model has to run")
     if of_model["model"] is not None:
         from dense_cli.plan import Plan
 
@@ -62,9 +72,13 @@ def info(
         found = describe_outputs(plan, note)
     else:
         found = describe_file(file or "-", input_format=input_format, key=key, memory=memory)
+    bar = ProgressBar(shown=not no_progress)
     json = (format or format_of(output)) == "json"
+    screen = screen_of(output)
     with open_output(output, text=not json) as out:
         if isinstance(found, Weights):
-            (writers.write_weights_json if json else writers.write_weights)(out, found, screen_of(output))
+            ranges = None if header else partial(ranges_of, progress=bar)
+            (writers.write_weights_json if json else writers.write_weights)(out, found, screen, ranges)
         else:
-            (writers.write_arrays_json if json else writers.write_arrays)(out, found, screen_of(output))
+            numbers = None if header else partial(numbers_of, progress=bar)
+            (writers.write_arrays_json if json else writers.write_arrays)(out, found, screen, numbers)

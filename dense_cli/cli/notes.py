@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
 
@@ -20,5 +21,21 @@ def write_line(line: str) -> None:
 
 
 def note(text: str) -> None:
-    """Say something of the data that text from files may be part of."""
-    write_line(f"Note: {shown(text)}")
+    """Say something of the data, which text from files may be part of; a terminal breaks it between words."""
+    line = f"Note: {shown(text)}"
+    for part in [line] if sys.stderr is None or not sys.stderr.isatty() else _broken(line):
+        write_line(part)
+
+
+def _broken(line: str) -> list[str]:
+    from shutil import get_terminal_size
+
+    from rich.cells import cell_len
+
+    from dense_cli.text import wrapped
+
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = get_terminal_size().columns
+    return wrapped(line, columns or 80, cell_len)

@@ -131,6 +131,8 @@ def _integers(facts: Facts) -> Guess | None:
     low, high, rows = facts.low, facts.high, facts.rows
     if 0 < rows.one_hot == rows.rows and facts.classes > 1:
         return "one-hot", f"{facts.every} of the last axis has a single 1 and 0 elsewhere"
+    if facts.dtype.kind != "b" and low == high and low in (0, 1):
+        return ("zeros", "ones")[int(low)], f"every number is {low:.0f}"
     if facts.dtype.kind == "b" or (low >= 0 and high <= 1):
         return "a mask", "only 0 and 1"
     what = "class ids" if low >= 0 else "integers" if facts.dtype.kind in "iu" else None

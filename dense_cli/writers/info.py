@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import Any, BinaryIO
 
 import orjson
@@ -20,26 +21,43 @@ _LEAST_NEEDED = ("std", "zeros", "mean")  # what a narrow terminal does without,
 _BAR = 40  # columns of the longest bar
 
 
-def write_arrays(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
-    """Print what each array holds."""
+Numbers = Callable[[Array], Described]
+Ranges = Callable[[Weights], list[dict[str, Described]]]
+
+
+def write_arrays(out: BinaryIO, arrays: Iterable[Array], screen: Screen, numbers: Numbers | None) -> None:
+    """Print what the header of each array says, and then what ``numbers`` finds; None: the header alone."""
     for i, array in enumerate(arrays):
-        found = array.content
-        parts = [f"shape {shape_text(array.shape)}", found.dtype.name]
-        if array.byte_order is not None:
-            parts.append(f"{array.byte_order}-endian")
-        if array.order is not None:
-            parts.append(f"{array.order} order")
-        if array.size is not None:
-            parts.append(f"{array.kind} of {array.size} bytes")
-        write_lines(out, screen, *[""] * (i > 0), f"{shown(array.name)}: {' · '.join(parts)}")
-        write_lines(out, screen, f"looks like {found.looks}", f"  {found.evidence}", "")
-        write_lines(out, screen, *_numbers(array, screen))
+        write_lines(out, screen, *[""] * (i > 0))
+        at_once = numbers is None or None not in array.shape
+        if at_once:
+            write_wrapped(out, screen, _header(array, array.shape))
+            out.flush()
+        if numbers is None:
+            continue
+        found = numbers(array)
+        if not at_once:
+            write_wrapped(out, screen, _header(array, found.shape))
+        write_wrapped(out, screen, f"looks like {found.looks}")
+        write_wrapped(out, screen, found.evidence, indent="  ")
+        write_lines(out, screen, "", *_numbers(array, found))
         if len(found.histogram) > 1:
             write_lines(out, screen, "", *_bars(found.histogram, screen))
 
 
-def _numbers(array: Array, screen: Screen) -> list[str]:
-    found = array.content
+def _header(array: Array, shape: tuple[int | None, ...]) -> str:
+    """Return what a header says: the shape, the dtype, and how the numbers lie."""
+    parts = [f"shape {shape_text(shape)}", array.source.dtype.name]
+    if array.byte_order is not None:
+        parts.append(f"{array.byte_order}-endian")
+    if array.order is not None:
+        parts.append(f"{array.order} order")
+    if array.size is not None:
+        parts.append(f"{array.kind} of {array.size} bytes")
+    return f"{shown(array.name)}: {' · '.join(parts)}"
+
+
+def _numbers(array: Array, found: Described) -> list[str]:
     rows = [("numbers", str(found.size), "")]
     if found.minimum is not None and found.maximum is not None:
         rows += [
@@ -79,20 +97,23 @@ def _bar(length: float, screen: Screen) -> str:
     return "█" * (eighths // 8) + ["", "▏", "▎", "▍", "▌", "▋", "▊", "▉"][eighths % 8]
 
 
-def write_arrays_json(out: BinaryIO, arrays: list[Array], screen: Screen) -> None:
-    """Write ``{"arrays": [{"name", "shape", "dtype", …}]}``."""
-    out.write(orjson.dumps({"arrays": [_array(array) for array in arrays]}) + b"\n")
+def write_arrays_json(
+    out: BinaryIO, arrays: Iterable[Array], screen: Screen, numbers: Numbers | None
+) -> None:
+    """Write ``{"arrays": [{"name", "shape", "dtype", …}]}``; without ``numbers`` what headers say."""
+    records = [_array(array, None if numbers is None else numbers(array)) for array in arrays]
+    out.write(orjson.dumps({"arrays": records}) + b"\n")
 
 
-def _array(array: Array) -> dict[str, Any]:
+def _array(array: Array, found: Described | None) -> dict[str, Any]:
     return {
         "name": encodable(array.name),
-        "shape": array.shape,
-        "dtype": array.content.dtype.name,
+        "shape": array.shape if found is None or array.header is not None else found.shape,
+        "dtype": array.source.dtype.name,
         "byte_order": array.byte_order,
         "order": array.order,
         "file_bytes": array.size,
-        **_described(array.content, array),
+        **({} if found is None else _described(found, array)),
     }
 
 
@@ -118,16 +139,19 @@ def _described(found: Described, array: Array | None = None) -> dict[str, Any]:
     return document
 
 
-def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
-    """Print what the model is, what `heads` says, and the range of each head's arrays."""
+def write_weights(out: BinaryIO, weights: Weights, screen: Screen, ranges_of: Ranges | None) -> None:
+    """Print what the model is, what `heads` says, and then the range of each head's arrays."""
     if weights.model is not None:
         write_wrapped(out, screen, *model_lines(weights.file, weights.model))
         if not weights.heads:
             return
         write_lines(out, screen, "")
     write_table(out, weights.file, weights.heads, screen)
+    out.flush()
+    if ranges_of is None:
+        return
     rows = []
-    for head, ranges in zip(weights.heads, weights.ranges, strict=True):
+    for head, ranges in zip(weights.heads, ranges_of(weights), strict=True):
         for name, found in ranges.items():
             values = (found.minimum, found.maximum, found.mean, found.std)
             odd = found.nan.number + found.plus_inf.number + found.minus_inf.number
@@ -145,11 +169,14 @@ def write_weights(out: BinaryIO, weights: Weights, screen: Screen) -> None:
             write_wrapped(out, screen, f"… {', '.join(left_out)}: no room on this terminal, -f json has all")
 
 
-def write_weights_json(out: BinaryIO, weights: Weights, screen: Screen) -> None:
+def write_weights_json(out: BinaryIO, weights: Weights, screen: Screen, ranges_of: Ranges | None) -> None:
     """Write what `heads` writes, with the ``"model"``, and ``"kernel"`` and ``"bias"`` of each head."""
+    found_ranges: list[dict[str, Described]] = [{}] * len(weights.heads)
+    if ranges_of is not None:
+        found_ranges = ranges_of(weights)
     rows = [
         as_json(head) | {name: _described(found) for name, found in ranges.items()}
-        for head, ranges in zip(weights.heads, weights.ranges, strict=True)
+        for head, ranges in zip(weights.heads, found_ranges, strict=True)
     ]
     model = None if weights.model is None else model_as_json(weights.model)
     out.write(orjson.dumps(document(weights.file, weights.heads, rows) | {"model": model}) + b"\n")

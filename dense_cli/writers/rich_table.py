@@ -6,13 +6,13 @@ In: columns and rows of cells, or text. Out: lines; `write_lines` and `write_wra
 from __future__ import annotations
 
 import io
-import textwrap
 from collections.abc import Callable, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
+from dense_cli.text import wrapped
 from dense_cli.writers.cells import GAP, MOST, Cell, Column
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.shades import shade
@@ -160,14 +160,13 @@ def _of_columns(columns: dict[Column, list[Cell]], screen: Screen) -> list[str]:
     return render(list(columns), [list(row) for row in zip(*columns.values(), strict=True)], screen)
 
 
-def write_wrapped(out: BinaryIO, screen: Screen, *lines: str) -> None:
-    """Write lines of prose: on a terminal they break between words."""
+def write_wrapped(out: BinaryIO, screen: Screen, *lines: str, indent: str = "") -> None:
+    """Write lines of prose: on a terminal they break between words; ``indent`` comes before each."""
     if screen.width is not None:
-        width = max(screen.width, 20)
         lines = tuple(
-            part for line in lines for part in textwrap.wrap(line, width, break_on_hyphens=False) or [""]
+            part for line in lines for part in wrapped(line, screen.width - len(indent), text_width)
         )
-    write_lines(out, screen, *lines)
+    write_lines(out, screen, *[f"{indent}{line}" for line in lines])
 
 
 def write_drawn(out: BinaryIO, lines: Sequence[str]) -> None:

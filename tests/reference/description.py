@@ -78,6 +78,9 @@ def looks(array: Array, rows: list[np.ndarray], finite: list[float], whole: bool
         return None
     if whole and array.features > 1 and all((r == 0).sum() == len(r) - 1 and r.max() == 1 for r in rows):
         return "one-hot"
+    for number, name in ((0, "zeros"), (1, "ones")):
+        if array.rows[0].dtype.kind != "b" and all(v == number for v in finite):
+            return name
     if whole and all(v in (0, 1) for v in finite):
         return "a mask"
     if whole and min(finite) >= 0:
