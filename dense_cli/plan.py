@@ -25,7 +25,7 @@ from dense_cli.head import (
 from dense_cli.portable import processors
 from dense_cli.run import Progress, Run
 from dense_cli.run_options import check_options
-from dense_cli.sources.open import no_note
+from dense_cli.sources.open import as_it_is, no_note
 from dense_cli.text import shape_text
 
 if TYPE_CHECKING:
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
     from dense_cli.sources.text_input import TextOptions
     from dense_cli.views.evaluate import Result
 
+    Keep = Callable[[Source], Source]
+
 
 @dataclass(frozen=True, kw_only=True, repr=False, eq=False)
 class Plan(HeadOptions):
@@ -48,15 +50,12 @@ class Plan(HeadOptions):
 
     Args:
         input: an array (batch, …, features), or the path of one; ``-`` is standard input. Without
-            ``units``, ``weights``, ``logits`` and ``scores`` it holds finished distributions: the last axis
-            sums to 1.
-        model: the path of a model, whose own input the input then is; of several inputs, a mapping from their
-            names to arrays or paths.
+            ``units``, ``weights``, ``logits`` and ``scores`` it holds distributions: rows sum to 1.
+        model: the path of a model that takes the input; of several inputs, their names to arrays or paths.
         until: the layer of the model whose output is shown; None: the model's output.
         logits: the input holds logits, and the activation (softmax) is all that runs.
         scores: the input holds finished scores, each class by itself.
-        input_labels: the path of a vocabulary: the input is text, one sample a line, for a model that takes
-            ids of words or their one-hot vectors.
+        input_labels: the path of the vocabulary of an input that is text, one sample a line, for a model.
         input_padding: where padding stands: ``pre``, before the words, or ``post`` (the default), after them.
         reverse: whether the order of a text's steps is reversed, padding included.
         input_format: a name of the table of formats; None: by the suffix, else by the first bytes.
@@ -134,13 +133,14 @@ class Plan(HeadOptions):
         note: Callable[[str], None] = no_note,
         progress: Progress | None = None,
         source: Source | None = None,
+        keep: Keep = as_it_is,
         seen: Seen | None = None,
     ) -> Run:
         """Open the input and what goes with it, and make the head.
 
         Args:
             note, progress: what is told beside the data, and how far it got.
-            source: an input that is open.
+            source, keep: an input that is open; what of an opened one gives the one that is read.
             seen: of a model, gets what every call of a layer takes and gives; see `Functional.call_each`.
 
         Raises:
@@ -149,9 +149,9 @@ class Plan(HeadOptions):
         """
         from dense_cli.sources.arrays import ArraySource
 
-        opened = self._open_model(seen, note) if self.model is not None else None
+        opened = self._open_model(seen, note, keep) if self.model is not None else None
         names: list[str] = []  # of features, where a header has them
-        source = opened.source if opened is not None else source or self.open_source(note=note, names=names)
+        source = opened.source if opened else source or keep(self.open_source(note=note, names=names))
         # What a mask and targets are for, whichever samples are picked.
         lead = (source.extent if isinstance(source, ArraySource) else source.shape)[:-1]
         if opened is not None:
@@ -194,7 +194,7 @@ class Plan(HeadOptions):
 
         return in_order(source)
 
-    def _open_model(self, seen: Seen | None, note: Callable[[str], None]) -> OpenedModel:
+    def _open_model(self, seen: Seen | None, note: Callable[[str], None], keep: Keep) -> OpenedModel:
         """Open the model and its inputs; the arguments are those of `open`."""
         from dense_cli.models.open import open_model
 
@@ -206,7 +206,7 @@ class Plan(HeadOptions):
             self.model,
             self.until,
             self.input,
-            self._picked,
+            lambda source: keep(self._picked(source)),
             input_format=self.input_format,
             request=self._request(note),
             memory=self.memory,

@@ -70,6 +70,19 @@ def wait_for_reads(fd: int) -> None:
         os.set_blocking(fd, True)
 
 
+def take_keyboard() -> None:
+    """Make the terminal standard input, where that is something else.
+
+    Raises:
+        OSError: this process has no terminal.
+    """
+    if os.isatty(0):
+        return
+    fd = os.open("CONIN$" if sys.platform == "win32" else "/dev/tty", os.O_RDWR)
+    os.dup2(fd, 0)
+    os.close(fd)
+
+
 def ending_signals() -> list[signal.Signals]:
     """Return the signals that end a process and that it can take: Windows has other ones."""
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK")

@@ -27,8 +27,10 @@ ORDER = (
     "plan",
     "checking checking_layers comparing comparing_layers decoding describing inspecting",
     "picturing picturing_rows reporting reporting_against reporting_samples tempering taking_apart",
+    "viewing viewing_order viewing_samples",
     "writers",
     "pictures report",
+    "tui",
     "cli",
     "__main__",
 )
@@ -102,8 +104,12 @@ def test_only_the_command_line_imports_click() -> None:
     assert importers("click") == {"cli"}
 
 
-def test_only_the_command_line_and_the_writers_import_rich() -> None:
-    assert importers("rich") == {"cli", "writers"}
+def test_only_the_command_line_the_screen_and_the_writers_import_rich() -> None:
+    assert importers("rich") == {"cli", "tui", "writers"}
+
+
+def test_only_the_screen_imports_textual() -> None:
+    assert importers("textual") == {"tui"}
 
 
 def test_only_pictures_import_matplotlib() -> None:

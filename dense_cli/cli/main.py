@@ -27,6 +27,7 @@ COMMANDS = {
     "layers": "Every layer of a saved model; with INPUT, what each puts out.",
     "info": "What an array file or a weights file holds.",
     "plot": "A picture, in the terminal or as SVG, PNG or PDF.",
+    "view": "Samples, pictures and steps on the full screen.",
     "report": "One HTML page about outputs, that needs nothing else.",
     "compare": "Two outputs, in prediction terms; exit 1 when they differ.",
     "softmax": "A softmax taken apart, step by step.",

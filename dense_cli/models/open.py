@@ -42,6 +42,7 @@ class OpenedModel(NamedTuple):
         inputs: the sources of the model's inputs, of the samples that were picked.
         samples: how many samples there are before any were picked; None: not known.
         masked: whether the output has a mask.
+        size: how many samples run at once; None: as it suits.
     """
 
     part: Part
@@ -49,6 +50,7 @@ class OpenedModel(NamedTuple):
     inputs: list[Source]
     samples: int | None
     masked: bool
+    size: int | None
 
 
 def open_model(
@@ -93,7 +95,7 @@ def open_model(
     except ShapeError as error:
         hint = error.hint or _hint_of_head(file, inputs, memory)
         raise ShapeError(str(error), hint=hint) from None
-    return OpenedModel(part, source, inputs, total, size is None and gives_mask(part.body))
+    return OpenedModel(part, source, inputs, total, size is None and gives_mask(part.body), size)
 
 
 def _hint_of_head(file: str, inputs: list[Source], memory: int | None) -> str | None:

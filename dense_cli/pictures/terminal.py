@@ -57,16 +57,17 @@ def _bars(picture: Bars, screen: Screen, size: Size) -> list[str]:
     lines = []
     for i, (name, number, value) in enumerate(zip(names, numbers, picture.values.tolist(), strict=True)):
         share = (value - picture.least) / ((picture.most - picture.least) or 1.0)
-        bar = _bar(share if np.isfinite(value) else 0.0, length, screen)
+        drawn = bar(share if np.isfinite(value) else 0.0, length, screen)
         sign = ("●" if screen.unicode else "O") if i == picture.marked else " "
         color = _line_styles(1, screen)[0]
-        lines.append(f"{name} {number.rjust(wide)} {sign}{styled(bar, color, screen)}".rstrip(" "))
+        lines.append(f"{name} {number.rjust(wide)} {sign}{styled(drawn, color, screen)}".rstrip(" "))
     ends = f"{picture.least:.4g} to {picture.most:.4g}"
     chosen = "" if picture.marked is None else f"{' · ●' if screen.unicode else ' - *'} chosen class"
     return [*lines, f"{picture.axis}, {ends}{chosen}"]
 
 
-def _bar(share: float, length: int, screen: Screen) -> str:
+def bar(share: float, length: int, screen: Screen) -> str:
+    """Return a bar of a share of a length."""
     if not screen.unicode:
         return "#" * round(share * length)
     eighths = round(min(max(share, 0.0), 1.0) * length * 8)

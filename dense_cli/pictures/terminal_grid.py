@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,20 +33,52 @@ def has_halves(screen: Screen) -> bool:
     return screen.colors in ("truecolor", "256") and screen.unicode
 
 
-def grid_lines(picture: Grid, screen: Screen, size: Size) -> list[str]:
-    """Return the lines of a grid, with its axes and what its signs mean."""
-    half = len(picture.rows) > size.height - 3 and has_halves(screen)
+class DrawnGrid(NamedTuple):
+    """The parts of a grid: a line for each row or two, and what stands below.
+
+    Attributes:
+        names: of the lines, all of one width.
+        lines: the cells of each line.
+        ticks: the names of the columns.
+        legend: what the axes, signs and shades mean.
+        wide: columns of characters that a cell takes.
+    """
+
+    names: list[str]
+    lines: list[list[Piece]]
+    ticks: str
+    legend: list[str]
+    wide: int
+
+
+def drawn_grid(picture: Grid, screen: Screen, size: Size, lines: int) -> DrawnGrid:
+    """Return the parts of a grid, whose cells have room for so many ``lines``."""
+    half = len(picture.rows) > lines and has_halves(screen)
     names, room = labels(picture.rows, screen, size, pairs=half)
     columns = len(picture.columns)
     wide = max(min((size.width - room - 1) // max(columns, 1), _WIDEST), 1)
     cells = _Cells(picture, wide, screen)
-    lines = []
-    for name, row in zip(names, range(0, len(picture.rows), 2 if half else 1), strict=True):
-        of_row = (cells.half(row, c) if half else [cells.full(row, c)] for c in range(columns))
-        lines.append(f"{name} {styled_line(itertools.chain.from_iterable(of_row), screen)}".rstrip(" "))
-    ticks = [spelling(screen)(name) for name in picture.columns]
-    lines.append(" " * (room + 1) + _ticks(ticks, wide, size.width - room - 1))
-    return [*lines, *_legend(picture, cells, half, screen, size)]
+    drawn = [
+        list(
+            itertools.chain.from_iterable(
+                cells.half(row, c) if half else [cells.full(row, c)] for c in range(columns)
+            )
+        )
+        for row in range(0, len(picture.rows), 2 if half else 1)
+    ]
+    ticks = _ticks([spelling(screen)(name) for name in picture.columns], wide, size.width - room - 1)
+    return DrawnGrid(names, drawn, ticks, _legend(picture, cells, half, screen, size), wide)
+
+
+def grid_lines(picture: Grid, screen: Screen, size: Size) -> list[str]:
+    """Return the lines of a grid, with its axes and what its signs mean."""
+    drawn = drawn_grid(picture, screen, size, size.height - 3)
+    lines = [
+        f"{name} {styled_line(pieces, screen)}".rstrip(" ")
+        for name, pieces in zip(drawn.names, drawn.lines, strict=True)
+    ]
+    room = text_width(drawn.names[0]) if drawn.names else 0
+    return [*lines, " " * (room + 1) + drawn.ticks, *drawn.legend]
 
 
 class _Cells:

@@ -172,6 +172,13 @@ class ArraySource:
         axis = kept if isinstance(kept, range) else tuple(kept.tolist())
         return replace(self, axes=(axis, *self.axes[1:]))
 
+    def take(self, samples: Sequence[int], steps: range | None = None) -> ArraySource:
+        """Return the source of samples, and of their time steps, by their positions, in this order."""
+        axes = [_positions(self.axes[0], samples), *self.axes[1:]]
+        if steps is not None:
+            axes[1] = _positions(axes[1], steps)
+        return replace(self, axes=tuple(axes))
+
     def at(self, steps: Sequence[int]) -> ArraySource:
         """Return the source of these time steps, in this order; all of them are among `steps`."""
         own = self.numbers[1]
@@ -193,6 +200,13 @@ class ArraySource:
             if not whole:
                 at = np.ravel_multi_index(tuple(places.positions()), self.lead)
             yield Block(self.store.take(at), start, places, mask=self.store.mask(at))
+
+
+def _positions(axis: range | tuple[int, ...], at: Sequence[int]) -> range | tuple[int, ...]:
+    """Return some of the positions that are kept of an axis."""
+    if isinstance(at, range) and at.step == 1:
+        return axis[at.start : at.stop]
+    return tuple(axis[i] for i in at)
 
 
 def evenly(numbers: NDArray[np.int64]) -> Numbers:

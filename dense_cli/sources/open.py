@@ -30,6 +30,11 @@ def no_note(text: str) -> None:
     """Say nothing."""
 
 
+def as_it_is(source: Source) -> Source:
+    """Return a source itself."""
+    return source
+
+
 class Request(NamedTuple):
     """What is asked of a reader: the member's name, and whether finished outputs are meant.
 

@@ -93,6 +93,11 @@ class PlacedSource:
             return chosen
         return arrange(self.name, OrderedStore(self.store, chosen.rows), chosen.places)
 
+    def take(self, samples: Sequence[int]) -> PlacedSource:
+        """Return the source of samples, by their positions, in this order."""
+        ends = [np.searchsorted(self._sample, [sample, sample + 1]).tolist() for sample in samples]
+        return self._of([np.arange(*end) for end in ends])
+
     def at(self, steps: Sequence[int]) -> PlacedSource:
         """Return the source of these time steps of the samples that have them, in this order.
 

@@ -77,12 +77,12 @@ def explain(
             against = others.argmax(axis=1)
     else:
         target = np.full(len(x), chosen)
-    wide = kernel.astype(np.float64)
     offsets = np.zeros(kernel.shape[1]) if bias is None else bias.astype(np.float64)
-    own, b, logit = wide.T[target], offsets[target], logits[each, target].astype(np.float64)
+    own = kernel.T[target].astype(np.float64)
+    b, logit = offsets[target], logits[each, target].astype(np.float64)
     weights, other = own, np.zeros_like(own)
     if (against >= 0).any():
-        other = wide.T[against]
+        other = kernel.T[against].astype(np.float64)
         weights = own - other
         b = b - offsets[against]
         with np.errstate(invalid="ignore"):  # rows that are lost may hold two infinities

@@ -1,0 +1,1 @@
+"""Outputs on the full screen: the only folder that knows Textual."""
