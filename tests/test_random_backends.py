@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from dense_cli import random
 from dense_cli.errors import ConfigError
-from dense_cli.random import arithmetic, glibc, jax, tensorflow, torch
+from dense_cli.random import arithmetic, filling, glibc, jax, tensorflow, torch
 
 FLOAT32 = np.dtype("float32")
 DISTRIBUTIONS = {"normal": (0.5, 2.0), "uniform": (-1.0, 3.0), "truncated_normal": (0.5, 2.0)}
@@ -183,3 +183,20 @@ def test_split_mantissa_takes_a_number_apart(x: float) -> None:
     s, e = arithmetic.split_mantissa(np.array([x], np.float32))
     assert (1 + float(s[0])) * 2.0 ** float(e[0]) == x
     assert 0.5**0.5 - 1e-7 <= 1 + s[0] < 2**0.5 + 1e-7
+
+
+@pytest.mark.parametrize("distribution", DISTRIBUTIONS)
+@pytest.mark.parametrize("backend", golden.BACKENDS)
+def test_threads_change_no_number(monkeypatch: pytest.MonkeyPatch, backend: str, distribution: str) -> None:
+    shape = (331, 1009)  # some twenty parts, the last one cut
+    monkeypatch.setattr(filling, "processors", lambda: 1)
+    alone = draw(backend, distribution, shape, (3, 4))
+    monkeypatch.setattr(filling, "processors", lambda: 3)
+    np.testing.assert_array_equal(draw(backend, distribution, shape, (3, 4)), alone)
+
+
+def test_a_thread_is_as_silent_about_overflow_as_the_caller(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(filling, "processors", lambda: 3)
+    with np.errstate(all="ignore"):
+        wide = random.load("jax").normal((331, 1009), 0.0, 3e38, (3, 4), FLOAT32)
+    assert np.isinf(wide).any()

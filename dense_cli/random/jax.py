@@ -20,7 +20,7 @@ erfinv function", GPU Computing Gems, 2010; J. Salmon and others, "Parallel rand
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, SeedError
 from dense_cli.random import Seed
 from dense_cli.random.arithmetic import Float32, bits32, fma, horner, scaled, split_mantissa
+from dense_cli.random.filling import fill
 
 BLOCK = 1 << 14
 """Elements computed at a time: what fits the second-level cache."""
@@ -167,10 +168,13 @@ def _standard_truncated(mantissa: UInt32) -> Float32:
 def _table(standard: Callable[[UInt32], Float32]) -> Float32:
     """Return ``standard`` of every 23 bits there are."""
     table = np.empty(MANTISSAS, np.float32)
-    for start in range(0, MANTISSAS, BLOCK):
-        stop = min(start + BLOCK, MANTISSAS)
-        table[start:stop] = standard(np.arange(start, stop, dtype=np.uint32))
+    fill(table, BLOCK, _parts(MANTISSAS), lambda p: standard(np.arange(p.start, p.stop, dtype=np.uint32)))
     return table
+
+
+def _parts(size: int) -> Iterator[range]:
+    """Give the numbers 0 to ``size`` a block at a time."""
+    return (range(start, min(start + BLOCK, size)) for start in range(0, size, BLOCK))
 
 
 def _fill(
@@ -179,11 +183,8 @@ def _fill(
     """Return an array of ``convert(random bits)``."""
     if not 0 <= seed[0] < 1 << 32:
         raise SeedError(f"Keras on jax takes seeds from 0 to 4294967295, found {seed[0]}")
-    size = math.prod(shape)
-    out = np.empty(size, dtype)
-    for start in range(0, size, BLOCK):
-        stop = min(start + BLOCK, size)
-        out[start:stop] = convert(_threefry(seed, start, stop))
+    out = np.empty(math.prod(shape), dtype)
+    fill(out, BLOCK, _parts(out.size), lambda part: convert(_threefry(seed, part.start, part.stop)))
     return out.reshape(shape)
 
 

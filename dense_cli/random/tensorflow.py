@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import SeedError
 from dense_cli.random import Seed
 from dense_cli.random.arithmetic import Float32, Float64, by_math, scaled
+from dense_cli.random.filling import fill
 from dense_cli.random.glibc import logf, sincosf
 
 BLOCK = 1 << 13
@@ -141,16 +142,17 @@ def _standard(dtype: np.dtype[Any]) -> tuple[Callable[[NDArray[np.uint32]], NDAr
 
 
 def _fill(
-    shape: tuple[int, ...], dtype: np.dtype[Any], per_block: int, draw: Callable[[UInt64], NDArray[Any]]
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    per_block: int,
+    draw: Callable[[UInt64], NDArray[Any]],
+    blocks_at_once: int = 1,
 ) -> NDArray[Any]:
     """Return an array filled from ``draw(block numbers)``, which gives ``per_block`` numbers each."""
-    size = math.prod(shape)
-    out = np.empty(size, dtype)
-    for start in range(0, size, BLOCK * per_block):
-        part = out[start : start + BLOCK * per_block]
-        first = start // per_block
-        blocks = np.arange(first, first - (-part.size // per_block), dtype=np.uint64)
-        part[:] = draw(blocks).reshape(-1)[: part.size]
+    out = np.empty(math.prod(shape), dtype)
+    count, at_once = -(-out.size // per_block), blocks_at_once * BLOCK
+    blocks = (np.arange(at, min(at + at_once, count), dtype=np.uint64) for at in range(0, count, at_once))
+    fill(out, at_once * per_block, blocks, draw)
     return out.reshape(shape)
 
 
@@ -179,26 +181,28 @@ def truncated_normal(
 
     def draw(groups: UInt64) -> NDArray[Any]:
         block = groups * reserved
-        out = standard(_words(key, block))
-        kept = np.abs(out) < TRUNCATION
-        open_ = np.flatnonzero(~kept.all(axis=1))
-        # Close the gaps: the kept numbers of an open group move to its front, in order.
-        order = np.argsort(~kept[open_], axis=1, kind="stable")
-        out[open_] = np.take_along_axis(out[open_], order, axis=1)
-        filled = kept[open_].sum(axis=1)
+        parts = np.split(block, range(BLOCK, len(block), BLOCK))
+        out = np.concatenate([standard(_words(key, part)) for part in parts])
+        whole = np.ones(len(out), np.bool_)
+        for column in out.T:
+            whole &= np.abs(column) < TRUNCATION
+        # A group with gaps takes the numbers that it keeps anew, in order, and then those of further blocks.
+        open_ = np.flatnonzero(~whole)
+        filled = np.zeros(len(open_), np.int64)
+        fresh = out[open_]
         while open_.size:
-            block[open_] += np.uint64(1)
-            fresh = standard(_words(key, block[open_]))
-            for column in range(group):
-                value = fresh[:, column]
+            for value in fresh.T:
                 takes = (np.abs(value) < TRUNCATION) & (filled < group)
                 out[open_[takes], filled[takes]] = value[takes]
                 filled += takes
             still = filled < group
             open_, filled = open_[still], filled[still]
+            block[open_] += np.uint64(1)
+            fresh = standard(_words(key, block[open_]))
         return scaled(out.astype(dtype, copy=False), scale, shift)
 
-    return _fill(shape, dtype, group, draw)
+    # Few groups have gaps: those of many blocks are closed together.
+    return _fill(shape, dtype, group, draw, blocks_at_once=4)
 
 
 def uniform(

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError
 from dense_cli.random import Seed
 from dense_cli.random.arithmetic import Float32, Float64, by_math, fma, fma64, horner, split_mantissa
+from dense_cli.random.filling import fill
 
 BLOCK = 1 << 10
 """Rows of 16 numbers computed at a time: what fits the second-level cache."""
@@ -84,13 +85,17 @@ class _Words:
 
     def unit64(self, count: int) -> Float64:
         """Return the next ``count`` float64 in [0, 1), two words each, the upper one first."""
-        pairs = self.draw(2 * count).astype(np.uint64).reshape(count, 2)
-        bits = (pairs[:, 0] << np.uint64(32) | pairs[:, 1]) & np.uint64((1 << 53) - 1)
-        return bits.astype(np.float64) * 2.0**-53
+        return _unit64(self.draw(2 * count))
 
 
 def _unit(words: UInt32) -> Float32:
     return (words & np.uint32((1 << 24) - 1)).astype(np.float32) * np.float32(2.0**-24)
+
+
+def _unit64(words: UInt32) -> Float64:
+    pairs = words.astype(np.uint64).reshape(-1, 2)
+    bits = (pairs[:, 0] << np.uint64(32) | pairs[:, 1]) & np.uint64((1 << 53) - 1)
+    return bits.astype(np.float64) * 2.0**-53
 
 
 def _log(x: Float32) -> Float32:
@@ -178,19 +183,22 @@ def normal(
         out[:] = _few(words, size, mean, stddev)
         return out.reshape(shape)
 
-    def draw(count: int) -> NDArray[Any]:
+    def rows(count: int) -> UInt32:
+        return words.draw(2 * count if dtype == np.float64 else count)
+
+    def draw(row_words: UInt32) -> NDArray[Any]:
         if dtype == np.float64:
-            return _rows64(words.unit64(count), mean, stddev)
-        return _rows(words.unit(count), mean, stddev)
+            return _rows64(_unit64(row_words), mean, stddev)
+        return _rows(_unit(row_words), mean, stddev)
 
     whole = size - size % ROW
-    for start in range(0, whole, ROW * BLOCK):
-        stop = min(start + ROW * BLOCK, whole)
-        out[start:stop] = draw(stop - start)
+    step = ROW * BLOCK
+    # Words come in order; what is made of them does not wait.
+    fill(out[:whole], step, (rows(min(step, whole - start)) for start in range(0, whole, step)), draw)
     if whole < size:
         if dtype != np.float16:  # float16 draws a row at a time, and none for the unfinished one
             words.draw((size - whole) * (2 if dtype == np.float64 else 1))
-        out[-ROW:] = draw(ROW)
+        out[-ROW:] = draw(rows(ROW))
     return out.reshape(shape)
 
 
@@ -247,9 +255,8 @@ def _truncated_rows(size: int, seed: Seed) -> Float32:
     out = np.empty(size, np.float32)
     whole = size - size % 4
     step = 8 * 4 * BLOCK  # a row has four elements only, and there is more to do besides
-    for start in range(0, whole, step):
-        stop = min(start + step, whole)
-        out[start:stop] = _first_within(words.draw((stop - start) * CANDIDATES))
+    parts = (words.draw(min(step, whole - start) * CANDIDATES) for start in range(0, whole, step))
+    fill(out[:whole], step, parts, _first_within)
     if whole < size:
         words.draw((size - whole) * CANDIDATES)
         out[-4:] = _first_within(words.draw(ROW))
