@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import MISSING, dataclass, field, fields
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.addresses import without_secrets
@@ -59,7 +60,7 @@ class HeadOptions:
     memory: int | None = None
     keras_backend: str = field(default_factory=_keras_backend)
 
-    @property
+    @cached_property
     def has_head(self) -> bool:
         """Whether a head is asked for: a seeded one or a trained one."""
         return self.units is not None or self.weights is not None
@@ -379,7 +380,7 @@ def _trained(options: HeadOptions, features: int) -> _Made:
     bias = None if options.no_bias else loaded.bias
     stated = activation_of(loaded.head, options.activation, options.weights)
     dense = DenseArrays.of(loaded.kernel, bias, stated or "softmax", dtype=options.dtype or "float32")
-    line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
+    line = f"kernel {dense.kernel.shape}" + (" · no bias" if bias is None else f" · bias {bias.shape}")
     file = without_secrets(options.weights)
     config = {"weights": {"file": encodable(file), "head": encodable(loaded.head.name)}}
     line += f" · from {file}, head {loaded.head.name}"

@@ -149,6 +149,8 @@ def find(identifier: Any) -> Activation:
         identifier = identifier.get("config")
     if identifier is None:
         return Activation("linear", {}, linear)
+    if isinstance(identifier, str) and identifier in NAMES:
+        return Activation(NAMES[identifier].__name__, {}, NAMES[identifier])
     if isinstance(identifier, str):
         name, args, kwargs = parse_call(identifier)
         return _make(without_prefix(name, "activations"), args, kwargs)

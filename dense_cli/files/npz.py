@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import FileFormatError
 from dense_cli.files.archive import Checksum, checked, data_offset, open_archive, require_readable, zip_errors
 from dense_cli.files.dtypes import require_numeric
-from dense_cli.files.npy import MOST_BEFORE, NpyHeader, Readable, read_header
+from dense_cli.files.npy import MOST_BEFORE, NpyHeader, read_header
 from dense_cli.files.stream import File
 from dense_cli.files.tensor import ReadInto, Tensor, Tensors
 
@@ -47,33 +47,33 @@ def _tensor(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: Fi
     """
     where = f"{file.label}: {name}"
     require_readable(info, file.label)
-    if info.compress_type == zipfile.ZIP_STORED:
-        start = data_offset(archive, info, file)
-        first = file.runs([min(info.file_size, MOST_BEFORE)], [start])
-        header = _header(io.BytesIO(first), info, where)
+    stored = info.compress_type == zipfile.ZIP_STORED
+    start = data_offset(archive, info, file) if stored else 0
+    before = file.runs([min(info.file_size, MOST_BEFORE)], [start]) if stored else _first(archive, info, file)
+    header = read_header(io.BytesIO(before), where)
+    require_numeric(header.dtype, where)
+    if header.data_offset + header.nbytes != info.file_size:
+        raise FileFormatError(
+            f"{where}: shape {header.shape} of {header.dtype} is {header.nbytes} bytes, "
+            f"the member holds {info.file_size - header.data_offset}"
+        )
+    extent = header.extent(file, start + header.data_offset)
+    if stored:
         checksum = Checksum(file, start, info, where)
-        checksum.take(np.frombuffer(first, np.uint8, header.data_offset), start)
-        return checked(header.extent(file, start + header.data_offset), checksum, name)
-    with zip_errors(file.label), archive.open(info) as stream:
-        header = _header(stream, info, where)
+        checksum.take(np.frombuffer(before, np.uint8, header.data_offset), start)
+        return checked(extent, checksum, name)
     return replace(
-        header.extent(file, 0).tensor(name, stored=min(info.compress_size, file.size)),
+        extent.tensor(name, stored=min(info.compress_size, file.size)),
         read=lambda: _inflate(file, info, header, where),
         rows=None,
         stream=None if header.fortran_order else lambda: _stream(file, info, header, where),
     )
 
 
-def _header(stream: Readable, info: zipfile.ZipInfo, where: str) -> NpyHeader:
-    """Read the header of a member, which has as many bytes as that says."""
-    header = read_header(stream, where)
-    if header.data_offset + header.nbytes != info.file_size:
-        raise FileFormatError(
-            f"{where}: shape {header.shape} of {header.dtype} is {header.nbytes} bytes, "
-            f"the member holds {info.file_size - header.data_offset}"
-        )
-    require_numeric(header.dtype, where)
-    return header
+def _first(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File) -> bytes:
+    """Return the first bytes of a compressed member, among them those before the numbers."""
+    with zip_errors(file.label), archive.open(info) as stream:
+        return stream.read(MOST_BEFORE)
 
 
 def _stream(file: File, info: zipfile.ZipInfo, header: NpyHeader, where: str) -> ReadInto:

@@ -353,13 +353,11 @@ def open_file(path: str) -> File:
     return open_stream(path).whole() if is_address(path) else LocalFile(path)
 
 
-def is_regular(path: str) -> bool:
-    """Whether a path is that of a file which `open_file` opens, not of a pipe or a device.
-
-    Raises:
-        OSError: there is no such file.
-    """
-    return is_address(path) or stat.S_ISREG(os.stat(path).st_mode)
+def open_regular(path: str) -> File | None:
+    """Open a file as `open_file` does; None of a pipe or a device, which is left alone."""
+    if is_address(path):
+        return open_stream(path).whole()
+    return LocalFile(path) if stat.S_ISREG(os.stat(path).st_mode) else None
 
 
 def decoded(content: bytes, name: str) -> str:

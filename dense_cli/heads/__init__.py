@@ -21,7 +21,7 @@ from dense_cli.files.recognized import (
     require_arrays_in_archive,
     require_readable_kind,
 )
-from dense_cli.files.stream import File, is_regular, naming, open_file
+from dense_cli.files.stream import File, naming, open_regular
 from dense_cli.files.tensor import Tensor, require_size
 from dense_cli.heads.head import Head, Heads
 from dense_cli.heads.pairs import find_heads
@@ -314,9 +314,10 @@ def format_of(path: str) -> Format:
 def _open(path: str) -> File:
     if os.path.isdir(path):
         refuse_folder(path)
-    if not is_regular(path):
+    file = open_regular(path)
+    if file is None:
         raise FileFormatError(f"{path}: not a regular file: weights are read from files, not from pipes")
-    return open_file(path)
+    return file
 
 
 def _format_of(file: File, path: str) -> Format:

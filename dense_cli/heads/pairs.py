@@ -165,6 +165,7 @@ def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads,
             continue
         bias = None if pair.bias is None else tensors[pair.bias]
         transposed, unknown = _stored_as(pair, kernel, bias)
+        one_unit = _one_unit(pair, kernel)
         kernel, refusal = scales.applied(kernel, transposed)
         last = re.split(r"[/.]", pair.prefix)[-1]
         heads.append(
@@ -178,7 +179,7 @@ def collect(names: Iterable[str], tensors: Mapping[str, Tensor]) -> tuple[Heads,
                 table=pair.bias is None and _TABLE.fullmatch(last) is not None,
                 refusal=refusal,
                 layout_refusal=unknown,
-                activation_refusal=_one_unit(pair, kernel),
+                activation_refusal=one_unit,
             )
         )
     for name, packed, why in scales.packed():

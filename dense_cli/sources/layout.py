@@ -7,7 +7,7 @@ from typing import cast
 
 from dense_cli.errors import DenseCliError
 from dense_cli.files.formats import by_content, by_suffix, folder_format, load
-from dense_cli.files.stream import is_regular, open_file
+from dense_cli.files.stream import open_regular
 from dense_cli.files.tensor import Tensor, Tensors
 
 
@@ -36,9 +36,9 @@ def _tensors(path: str) -> Tensors | dict[str, Tensor]:
     if os.path.isdir(path):
         row = folder_format(path)
         return {} if row is None or row.tensors is None else cast("Tensors", load(row.tensors)(path))
-    if not is_regular(path):
+    file = open_regular(path)
+    if file is None:
         return {}
-    file = open_file(path)
     row = by_suffix(path, "arrays") or by_content(file.first(16), lambda: file, "arrays")
     if row is None or row.tensors is None or row.folder or row.name == "json":
         return {}

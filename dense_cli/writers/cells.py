@@ -177,6 +177,7 @@ class Cells:
         self.view = view
         chosen = layout(run, table)
         self.story = chosen.story
+        self.left_out = chosen.left_out
         self.shown = run.classes if chosen.values is None else chosen.values
         self.measures = shown_measures(run, self.story)
         self.array = view.values

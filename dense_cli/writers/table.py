@@ -54,9 +54,8 @@ class TableWriter(Writer):
 
     def begin(self) -> None:
         """Print what was run on what, and say what there is no room for."""
-        left_out = layout(self.run, self.table).left_out
-        if left_out is not None:
-            self.run.note(f"{left_out} are shown (all: -f csv)")
+        if self.cells.left_out is not None:
+            self.run.note(f"{self.cells.left_out} are shown (all: -f csv)")
         write_wrapped(self.out, self.table.screen, *self.run.title)
 
     def step(self, t: int) -> None:
@@ -68,6 +67,7 @@ class TableWriter(Writer):
         """End the table of a time step."""
         self.finish()
         self._start()
+        self.summary = Summary(self.run.classes, self.run.view.top or 5)
 
     def _start(self) -> None:
         self.rows: list[list[Cell]] = []
@@ -76,7 +76,6 @@ class TableWriter(Writer):
         self.last_sample = -1
         self.left = 0  # rows that there was no room for
         self.headed = False
-        self.summary = Summary(self.run.classes, self.run.view.top or 5)
         self.explained: list[list[str]] = []
 
     def write(self, result: Result) -> None:
@@ -123,7 +122,8 @@ class TableWriter(Writer):
             self.cells.unsure = False
         for lines in self.explained:
             self.print("", *lines)
-        self.print(*[""] * bool(self.explained))
+        if self.explained:
+            self.print("")
         if self.left:
             write_wrapped(self.out, self.table.screen, f"… {self._left()}: --all")
         if self.headed:
