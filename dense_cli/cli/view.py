@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
 
-HELP = """Walk through outputs on the full screen: samples, the heat map of one, and its steps.
+HELP = """Walk through samples, their heat maps and their steps on the full screen.
 
 \b
-  densecli view samples/digits.npy -w samples/digits.keras --labels samples/digits.txt
+  densecli view hidden.npy -w model.keras --labels names.txt
   densecli view hidden.npy -w head.npz --targets classes.npy
   densecli view hidden.npy -w head.npz --against outputs.npy
 
