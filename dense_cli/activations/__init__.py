@@ -150,7 +150,7 @@ def find(identifier: Any) -> Activation:
     if identifier is None:
         return Activation("linear", {}, linear)
     if isinstance(identifier, str) and identifier in NAMES:
-        return Activation(NAMES[identifier].__name__, {}, NAMES[identifier])
+        return _make(identifier, [], {})
     if isinstance(identifier, str):
         name, args, kwargs = parse_call(identifier)
         return _make(without_prefix(name, "activations"), args, kwargs)
@@ -174,8 +174,9 @@ def _make(name: str, args: list[Any], kwargs: dict[str, Any]) -> Activation:
     config = {}
     for parameter in parameters:
         value = bound.get(parameter.name, parameter.default)
-        if value is not None or parameter.default is not None:
-            check_number(parameter.name, value)
+        if value is parameter.default:
+            continue
+        check_number(parameter.name, value)
         if value != parameter.default:
             config[parameter.name] = value
     if config.get("axis", -1) != -1:
