@@ -1,7 +1,7 @@
 """Make an input in the current folder: ``data.py KIND SIZE…``.
 
-Every kind but ``tiny`` and ``saved_model`` makes a trained layer too: head.npz for densecli, and the same
-kernel.npy and bias.npy for the scripts; ``sentences`` and ``dense_layers`` make a whole model: model.keras.
+Every kind but ``tiny``, ``saved_model`` and outputs makes a trained layer too: head.npz for densecli, and
+the same kernel.npy and bias.npy for the scripts; ``sentences`` and ``dense_layers`` make a model: model.keras.
 """
 
 import shutil
@@ -69,6 +69,32 @@ def sparse(rows, features, units):
         header = {"descr": "<f4", "fortran_order": False, "shape": (rows, features)}
         np.lib.format.write_array_header_1_0(file, header)
         file.truncate(file.tell() + rows * features * 4)
+
+
+def rows(count, features, units):
+    layer(features, units)
+    x = np.lib.format.open_memmap("x.npy", "w+", np.float32, (count, features))
+    for i in range(0, count, 4096):
+        x[i : i + 4096] = rng.standard_normal(x[i : i + 4096].shape, np.float32)
+
+
+def softmax(logits):
+    e = np.exp(logits - logits.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+def two_outputs(count, classes):
+    """Make the distributions of a layer and of a copy that departs a little from it."""
+    logits = 2 * rng.standard_normal((count, classes), np.float32)
+    np.save("a.npy", softmax(logits))
+    np.save("b.npy", softmax(logits + np.float32(1e-3) * rng.standard_normal(logits.shape, np.float32)))
+
+
+def labelled_outputs(samples, time, classes):
+    y = softmax(2 * rng.standard_normal((samples, time, classes), np.float32))
+    np.save("y.npy", y[:, 0] if time == 1 else y)
+    with open("labels.txt", "w") as file:
+        file.write("\n".join(f"label{i}" for i in range(classes)))
 
 
 def saved_model(layers, features, units):

@@ -3,6 +3,7 @@
     python benchmarks/run.py --output results.json
     python benchmarks/run.py --quick --only top5-npy --python ~/keras/bin/python
     python benchmarks/run.py --markdown results.json
+    python benchmarks/run.py --check
 
 A round runs everything that does one work once, one after another; the first round warms up and is not
 counted. A ratio compares two processes of the same round: what slows the machine slows both.
@@ -28,6 +29,7 @@ from workloads import GROWTH, WORKLOADS, Peer, Workload
 
 HERE = Path(__file__).resolve().parent
 MIB = 2**20
+BUSY = 0.5  # the load of each core, above which what is measured is not densecli
 # The unit of ru_maxrss. The peak of a process starts at that of the one that starts it, so this one
 # imports no NumPy: inputs are made and answers compared by processes of their own.
 RSS = 1 if sys.platform == "darwin" else 1024
@@ -150,7 +152,7 @@ def run(workload: Workload, runs: int, pythons: list[str], quick: bool, folder: 
         commands.append((found[0], place / f"out{len(commands)}.{workload.out}", peer.env if peer else {}))
         entry: dict[str, Any] = {"name": peer.name if peer else "densecli", "versions": found[1], "runs": []}
         if peer is not None:
-            entry |= {"limit": peer.limit, "answers": peer.answers}
+            entry |= {"limit": peer.limit, "cpu_limit": peer.cpu_limit, "answers": peer.answers}
         entries.append(entry)
 
     for number in range(runs + 1):
@@ -171,9 +173,9 @@ def run(workload: Workload, runs: int, pythons: list[str], quick: bool, folder: 
     for entry, (_, out, _) in zip(entries[1:], commands[1:], strict=True):
         if "failed" in entry:
             continue
-        entry["ratio"] = spread(
-            [a["wall"] / b["wall"] for a, b in zip(ours["runs"], entry["runs"], strict=True)]
-        )
+        for name, key in (("ratio", "wall"), ("cpu_ratio", "cpu")):
+            pairs = zip(ours["runs"], entry["runs"], strict=True)
+            entry[name] = spread([a[key] / b[key] for a, b in pairs])
         if entry.pop("answers"):
             check = [sys.executable, str(HERE / "check.py"), str(commands[0][1]), str(out)]
             compared = subprocess.run(check, capture_output=True, text=True)
@@ -184,7 +186,8 @@ def run(workload: Workload, runs: int, pythons: list[str], quick: bool, folder: 
     for _, out, _ in commands:
         out.unlink(missing_ok=True)
     what = f"{workload.name} {'×'.join(map(str, workload.data.quick))}" if quick else workload.what
-    return {"name": workload.name, "what": what, "memory": workload.memory, "by": entries}
+    document = {"name": workload.name, "what": what, "memory": workload.memory, "by": entries}
+    return document | ({"growth": workload.growth} if workload.growth else {})
 
 
 def spread(values: list[float]) -> dict[str, float]:
@@ -195,28 +198,22 @@ def spread(values: list[float]) -> dict[str, float]:
 
 # --- the report ----------------------------------------------------------------------------------
 
-COLUMNS = ("work", "by", "wall s", "CPU s", "peak MiB", "densecli ÷ it", "limit", "")
+COLUMNS = ("work", "by", "wall s", "CPU s", "peak MiB", "densecli ÷ it", "CPU ÷ its", "limit", "")
 
 
 def rows(result: dict[str, Any], judged: bool) -> Iterator[tuple[str, ...]]:
-    """Give the lines of one work; where sizes are small no limit is judged."""
+    """Give the lines of one work; where no limit is judged, none is said to be held."""
     for number, entry in enumerate(result["by"]):
         name = " ".join([entry["name"], *entry["versions"].values()])
         first = result["what"] if number == 0 else ""
         if "failed" in entry:
-            yield first, name, "failed", "", "", "", "", entry["failed"].split("\n")[-1][:60]
+            yield first, name, *[""] * 6, "failed: " + entry["failed"].split("\n")[-1][:60]
             continue
-        ratio = entry.get("ratio")
-        said = []
-        limit = ""
-        if entry.get("limit"):
-            limit = f"≤ {entry['limit']:.2f}"
-            said += [verdict(ratio["median"] <= entry["limit"])] if judged else []
-        if number == 0 and result["memory"]:
-            limit = f"≤ {result['memory']:.0f} MiB"
-            said += [verdict(entry["peak"]["median"] <= result["memory"])] if judged else []
+        limits = limits_of(result, entry, ours=number == 0)
+        said = [verdict(held) for _, held in limits] if judged else []
         if entry.get("answers") not in (False, None, "agree"):
             said.append(f"answers differ: {entry['answers']}")
+        ratio, cpu_ratio = entry.get("ratio"), entry.get("cpu_ratio")
         yield (
             first,
             name,
@@ -224,9 +221,28 @@ def rows(result: dict[str, Any], judged: bool) -> Iterator[tuple[str, ...]]:
             f"{entry['cpu']['median']:.3f}",
             f"{entry['peak']['median']:.0f}",
             shown(ratio, 2) if ratio else "",
-            limit,
+            shown(cpu_ratio, 2) if cpu_ratio else "",
+            ", ".join(limit for limit, _ in limits),
             ", ".join(said),
         )
+
+
+def limits_of(result: dict[str, Any], entry: dict[str, Any], *, ours: bool) -> list[tuple[str, bool]]:
+    """Return the limits of a line, and whether the medians hold them."""
+    if ours:
+        most = result["memory"]
+        return [(f"≤ {most:.0f} MiB", entry["peak"]["median"] <= most)] if most else []
+    limits = []
+    for of, ratio in (("limit", "ratio"), ("cpu_limit", "cpu_ratio")):
+        if entry.get(of):
+            what = "CPU " if of == "cpu_limit" else ""
+            limits.append((f"{what}≤ {entry[of]:.2f}", entry[ratio]["median"] <= entry[of]))
+    return limits
+
+
+def is_over(result: dict[str, Any]) -> bool:
+    """Whether a work passes a limit, gives other answers, or fails."""
+    return any(line[-1] not in ("", "ok", "ok, ok") for line in rows(result, judged=True))
 
 
 def verdict(held: bool) -> str:
@@ -243,7 +259,7 @@ def title(report: dict[str, Any]) -> str:
         f"densecli {on.get('densecli', '?')}, NumPy {on.get('numpy', '?')}, Python {on['python']}, "
         f"{on['cores']} cores ({on['cpu']}), {on['memory']:.0f} GB, {on['system']}; "
         f"{report['runs']} runs, median (min–max)"
-        + ("; small sizes, so no limit is judged" if report["quick"] else "")
+        + (f"; {report['unjudged']}, so no limit is judged" if report["unjudged"] else "")
     )
 
 
@@ -257,9 +273,9 @@ def print_text(lines: list[tuple[str, ...]]) -> None:
 def print_markdown(report: dict[str, Any]) -> None:
     print(title(report) + ".\n")
     print(f"| {' | '.join(COLUMNS)} |")
-    print("|---|---|" + "---:|" * 4 + "---|---|")
+    print("|---|---|" + "---:|" * 5 + "---|---|")
     for result in report["workloads"]:
-        for line in rows(result, not report["quick"]):
+        for line in rows(result, not report["unjudged"]):
             print(f"| {' | '.join(line)} |")
 
 
@@ -280,11 +296,14 @@ def main() -> None:
     )
     parser.add_argument("--quick", action="store_true", help="small sizes")
     parser.add_argument(
-        "--growth", action="store_true", help="one size after another doubled, in place of the works"
+        "--growth", action="store_true", help="one size after another grows tenfold, in place of the works"
     )
     parser.add_argument("--output", metavar="FILE", help="write all numbers to a JSON file")
     parser.add_argument(
         "--markdown", metavar="FILE", help="print the table of such a file, and measure nothing"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="exit 1 where a limit is passed, 2 where none can be judged"
     )
     options = parser.parse_args()
 
@@ -295,9 +314,16 @@ def main() -> None:
     report: dict[str, Any] = {
         "machine": machine(),
         "runs": options.runs,
-        "quick": options.quick,
+        "unjudged": "",
         "workloads": [],
     }
+    if report["machine"]["load"] > BUSY * report["machine"]["cores"]:
+        report["unjudged"] = f"the machine was busy (load {report['machine']['load']})"
+    if options.quick:
+        report["unjudged"] = "small sizes"
+    if options.check and report["unjudged"]:
+        print(f"{report['unjudged']}: no limit can be judged", file=sys.stderr)
+        sys.exit(2)
     pythons = [*options.python, sys.executable]
     with tempfile.TemporaryDirectory(prefix="densecli-benchmarks-") as folder:
         for workload in chosen or (GROWTH if options.growth else WORKLOADS):
@@ -307,9 +333,11 @@ def main() -> None:
             if options.output:  # after each, so that what was measured stays when a later one fails
                 Path(options.output).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n")
     print(title(report) + "\n")
-    print_text(
-        [COLUMNS, *(line for result in report["workloads"] for line in rows(result, not options.quick))]
-    )
+    print_text([COLUMNS, *(line for r in report["workloads"] for line in rows(r, not report["unjudged"]))])
+    over = [result["name"] for result in report["workloads"] if is_over(result)]
+    if options.check and over:
+        print(f"over: {', '.join(over)}", file=sys.stderr)
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,8 @@ class Peer:
     """Something else that does the work, or a part of it.
 
     ``needs`` are the modules that it wants to find in an interpreter; without any it runs with
-    densecli's own. ``limit`` is the most that densecli's wall time may be of its wall time.
+    densecli's own. ``limit`` is the most that densecli's wall time may be of its wall time, ``cpu_limit`` the
+    most that its CPU time may be of its CPU time.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Peer:
     needs: tuple[str, ...] = ()
     env: dict[str, str] = field(default_factory=dict)
     limit: float | None = None
+    cpu_limit: float | None = None
     answers: bool = True  # whether it writes answers that can be compared
 
 
@@ -36,7 +38,10 @@ class Data:
 
 @dataclass(frozen=True)
 class Workload:
-    """A row of the report; ``memory`` is the most that densecli's peak may be, in MiB."""
+    """A row of the report.
+
+    ``memory`` is the most that densecli's peak may be, in MiB; ``growth`` names what grows, and how far.
+    """
 
     name: str
     what: str
@@ -46,10 +51,54 @@ class Workload:
     out: str = "txt"  # suffix of what is written
     stdin: str | None = None
     memory: float | None = None
+    growth: tuple[str, int] | None = None
 
 
 def bare(limit: float | None) -> Peer:
     return Peer("bare product", ("bare.py",), limit=limit, answers=False)
+
+
+ONE_BLAS_THREAD = {"OPENBLAS_NUM_THREADS": "1"}
+
+
+def floor(limit: float | None, threads: int = 2) -> Peer:
+    arguments = ("floor_head.py", str(threads))
+    return Peer("fused pass alone", arguments, env=ONE_BLAS_THREAD, limit=limit, answers=False)
+
+
+def kept_buffer() -> Peer:
+    return Peer("NumPy script, kept buffers", ("kept_buffer.py", "{out}"), env=ONE_BLAS_THREAD)
+
+
+def kernel(rng: str, initializer: str, generator: str, distribution: str) -> Workload:
+    """Return a seeded kernel, beside NumPy's own generator of the same kind."""
+    return Workload(
+        f"kernel-{rng}-{initializer}",
+        f"kernel of 1000×30522 by {rng}, {initializer}, NPZ",
+        Data("tiny"),
+        (
+            "init",
+            "-i",
+            "1000",
+            "-u",
+            "30522",
+            "--rng",
+            rng,
+            "--kernel-initializer",
+            initializer,
+            "-o",
+            "{out}",
+        ),
+        (
+            Peer(
+                f"NumPy's {generator}, {distribution}",
+                ("numpy_kernel.py", generator, distribution, "{out}"),
+                limit=3,
+                answers=False,
+            ),
+        ),
+        out="npz",
+    )
 
 
 def keras(script: str, *arguments: str) -> tuple[Peer, ...]:
@@ -149,7 +198,7 @@ WORKLOADS = (
         "2048×384 → top 5 of 30522, JSON Lines",
         HEAD,
         (*PREDICT, "-k", "5", "-o", "{out}"),
-        (bare(1.2), numpy("top")),
+        (floor(1.08), bare(1.2), numpy("top")),
         out="jsonl",
         memory=HEAD_MEMORY,
     ),
@@ -166,7 +215,7 @@ WORKLOADS = (
         "2048×384 → class among 30522, NPY",
         HEAD,
         (*PREDICT, "--show", "classes", "-o", "{out}"),
-        (bare(1.1), numpy("classes"), *frameworks("classes")),
+        (floor(1.05), bare(1.1), numpy("classes"), *frameworks("classes")),
         out="npy",
     ),
     Workload(
@@ -184,13 +233,83 @@ WORKLOADS = (
         Data("sparse", (4_000_000, 512, 16), (100_000, 512, 16)),
         (*PREDICT, "-o", "{out}"),
         (
-            # At least 0.8 times the rows a second.
-            Peer("bare blocked product", ("bare_blocks.py",), limit=1 / 0.8, answers=False),
+            # At least 0.75 times the rows a second.
+            Peer("bare blocked product", ("bare_blocks.py",), limit=1 / 0.75, answers=False),
+            kept_buffer(),
             Peer("NumPy script, blocked", ("numpy_blocks.py", "{out}")),
         ),
         out="npy",
         memory=250,
     ),
+    Workload(
+        "rows",
+        "1,000,000×512 (2 GB) → 16 classes, NPY",
+        Data("rows", (1_000_000, 512, 16), (50_000, 512, 16)),
+        (*PREDICT, "-o", "{out}"),
+        (Peer("bare blocked product", ("bare_blocks.py",), limit=1.25, answers=False), kept_buffer()),
+        out="npy",
+        memory=150,
+    ),
+    Workload(
+        "narrow",
+        "20,000,000×4 → 3 classes, NPY",
+        Data("rows", (20_000_000, 4, 3), (1_000_000, 4, 3)),
+        (*PREDICT, "-o", "{out}"),
+        (Peer("NumPy script, blocked", ("numpy_blocks.py", "{out}"), cpu_limit=1.1),),
+        out="npy",
+        memory=100,
+    ),
+    Workload(
+        "compare",
+        "compare of two 300,000×64",
+        Data("two_outputs", (300_000, 64), (10_000, 64)),
+        ("compare", "a.npy", "b.npy", "--max-flips", "300000"),
+        (Peer("NumPy script, blocked", ("numpy_compare.py",), cpu_limit=1.3, answers=False),),
+        memory=100,
+    ),
+    Workload(
+        "decode",
+        "decode of 500,000 samples of 5 steps among 20 labels",
+        Data("labelled_outputs", (500_000, 5, 20), (20_000, 5, 20)),
+        ("decode", "y.npy", "--labels", "labels.txt", "-o", "{out}"),
+        (Peer("NumPy script, blocked", ("numpy_decode.py", "{out}"), cpu_limit=1.5, answers=False),),
+        memory=100,
+    ),
+    Workload(
+        "info",
+        "info of 40,000×1000 (160 MB) NPY",
+        Data("rows", (40_000, 1000, 2), (2_000, 1000, 2)),
+        ("info", "x.npy"),
+        (Peer("NumPy script, blocked", ("numpy_info.py",), cpu_limit=2, answers=False),),
+        memory=100,
+    ),
+    Workload(
+        "table",
+        "20,000 distributions among 10 classes, table of all",
+        Data("labelled_outputs", (20_000, 1, 10), (1_000, 1, 10)),
+        ("predict", "y.npy", "--all"),
+        (
+            Peer(
+                "densecli, CSV",
+                ("-m", "dense_cli", "predict", "y.npy", "-f", "csv"),
+                cpu_limit=5,
+                answers=False,
+            ),
+        ),
+        memory=100,
+    ),
+    kernel("numpy", "RandomUniform", "PCG64", "random"),
+    kernel("numpy", "RandomNormal", "PCG64", "standard_normal"),
+    kernel("numpy", "TruncatedNormal", "PCG64", "standard_normal"),
+    kernel("jax", "RandomUniform", "Philox", "random"),
+    kernel("jax", "RandomNormal", "Philox", "standard_normal"),
+    kernel("jax", "TruncatedNormal", "Philox", "standard_normal"),
+    kernel("tensorflow", "RandomUniform", "Philox", "random"),
+    kernel("tensorflow", "RandomNormal", "Philox", "standard_normal"),
+    kernel("tensorflow", "TruncatedNormal", "Philox", "standard_normal"),
+    kernel("torch", "RandomUniform", "MT19937", "random"),
+    kernel("torch", "RandomNormal", "MT19937", "standard_normal"),
+    kernel("torch", "TruncatedNormal", "MT19937", "standard_normal"),
     Workload(
         "heads",
         "heads of a .weights.h5 of 4 × 16,384×8,192 (2 GB, sparse), JSON",
@@ -213,7 +332,7 @@ WORKLOADS = (
         Data("lines", (200_000, 32, 10), (10_000, 32, 10)),
         ("predict", "-", "-w", "head.npz", "-f", "jsonl"),
         (
-            Peer("orjson.loads, orjson.dumps", ("orjson_lines.py",), limit=2, answers=False),
+            Peer("orjson.loads, orjson.dumps", ("orjson_lines.py",), limit=1.4, answers=False),
             Peer("NumPy script, 1024 lines at once", ("numpy_lines.py",)),
         ),
         out="jsonl",
@@ -241,7 +360,7 @@ WORKLOADS = (
         Data("steps", (20_000, 50, 64, 10), (1_000, 50, 64, 10)),
         ("slice", "x.npy", "-t", "3", "-w", "head.npz", "-o", "{out}"),
         (
-            Peer("bare product of the mapped step", ("bare_step.py",), limit=1.3, answers=False),
+            Peer("bare product of the mapped step", ("bare_step.py",), limit=1.25, answers=False),
             Peer("NumPy script", ("numpy_step.py", "{out}")),
         ),
         out="npy",
@@ -272,35 +391,57 @@ WORKLOADS = (
 
 
 def _growth() -> tuple[Workload, ...]:
-    """Return top 5 with one size after another doubled, and JSON Lines with more and more rows."""
-    rows = [(n, 384, 8192) for n in (1024, 2048, 4096, 8192)]
-    features = [(2048, n, 8192) for n in (192, 384, 768, 1536)]
-    units = [(2048, 384, n) for n in (4096, 8192, 16384, 32768)]
-    sizes = list(dict.fromkeys(rows + features + units))
-    heads = [
+    """Return works of which one size grows tenfold, and threads, each beside its floor."""
+    to_npy = (*PREDICT, "-o", "{out}")
+    rows = [
         Workload(
-            f"top5 {n}×{f}→{u}",
-            f"{n}×{f} → top 5 of {u}, NPY",
-            Data("head", (n, f, u), (n // 8, f, u)),
-            (*PREDICT, "-k", "5", "-o", "{out}"),
-            (bare(None),),
+            f"rows-{n}",
+            f"{n:,}×4 (sparse) → 4 classes, NPY",
+            Data("sparse", (n, 4, 4), (min(n, 100_000), 4, 4)),
+            to_npy,
+            (kept_buffer(),),
             out="npy",
+            growth=("rows", n),
         )
-        for n, f, u in sizes
+        for n in (10**e for e in range(3, 9))
     ]
-    lines = [
+    classes = [
         Workload(
-            f"jsonl-pipe {n}",
-            f"JSON Lines pipe, {n:,}×32 → 10 classes, JSON Lines",
-            Data("lines", (n, 32, 10), (n // 10, 32, 10)),
-            ("predict", "-", "-w", "head.npz", "-f", "jsonl"),
-            (Peer("orjson.loads, orjson.dumps", ("orjson_lines.py",), answers=False),),
-            out="jsonl",
-            stdin="x.jsonl",
+            f"classes-{n}",
+            f"256×32 → top 5 of {n:,}, NPY",
+            Data("rows", (256, 32, n), (256, 32, min(n, 10_000))),
+            (*PREDICT, "-k", "5", "-o", "{out}"),
+            (floor(None),),
+            out="npy",
+            growth=("classes", n),
         )
-        for n in (50_000, 100_000, 200_000, 400_000)
+        for n in (10**e for e in range(1, 7))
     ]
-    return (*heads, *lines)
+    steps = [
+        Workload(
+            f"steps-{n}",
+            f"each step of (200, {n:,}, 16) → 10 classes, NPY",
+            Data("steps", (200, n, 16, 10), (200, min(n, 100), 16, 10)),
+            ("slice", "x.npy", "-w", "head.npz", "-o", "{out}"),
+            (Peer("NumPy script, step by step", ("numpy_steps.py", "{out}")),),
+            out="npy",
+            growth=("steps", n),
+        )
+        for n in (10**e for e in range(5))
+    ]
+    threads = [
+        Workload(
+            f"threads-{n}",
+            f"2048×384 → top 5 of 30522 in {n} {'thread' if n == 1 else 'threads'}, NPY",
+            Data("rows", (2048, 384, 30522), (256, 64, 30522)),
+            (*PREDICT, "-k", "5", "--threads", str(n), "-o", "{out}"),
+            (floor(None, n),),
+            out="npy",
+            growth=("threads", n),
+        )
+        for n in (1, 2)
+    ]
+    return (*rows, *classes, *steps, *threads)
 
 
 GROWTH = _growth()
