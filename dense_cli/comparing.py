@@ -245,7 +245,7 @@ def _require_distributions(values: Any, block: Block, source: Source) -> None:
     from dense_cli.pipeline import require_distributions
 
     try:
-        require_distributions(values, block, source.name, source.dtype)
+        require_distributions(values, block, source, source.dtype)
     except ShapeError as e:
         raise ShapeError(
             str(e), hint="logits are compared with --logits, class numbers with --classes"

@@ -12,6 +12,7 @@ import numpy as np
 
 from dense_cli.errors import ConfigError, DtypeError
 from dense_cli.run import Run
+from dense_cli.sources.source import Source, named
 from dense_cli.views.beam import CtcPrefixes, Paths, Search
 from dense_cli.views.decode import Decoder, Lines, Rules
 from dense_cli.views.evaluate import Result, View
@@ -49,7 +50,7 @@ def decode(run: Run, rules: Rules, *, confident: bool) -> Iterator[tuple[Lines, 
     for result in run.results(view):
         assert result.top_values is not None
         if confident and run.plan.scores:
-            _require_probabilities(result, run.input_name)
+            _require_probabilities(result, run.source)
         confidence = result.top_values[:, 0]
         lines = decoder.add(result.places, result.classes, confidence, result.mask, result.measures)
         yield lines, result.pause and not result.whole
@@ -58,14 +59,15 @@ def decode(run: Run, rules: Rules, *, confident: bool) -> Iterator[tuple[Lines, 
     yield decoder.end(), False
 
 
-def _require_probabilities(result: Result, name: str) -> None:
+def _require_probabilities(result: Result, source: Source) -> None:
     """Refuse scores that are no probabilities; padding and rows without a class are let pass."""
     assert result.top_values is not None
     values = result.top_values[:, 0]
     used = result.classes >= 0 if result.mask is None else (result.classes >= 0) & result.mask
     wrong = np.flatnonzero(used & ((values < 0) | (values > 1)))
     if len(wrong):
-        place = "".join(f"[{i}]" for i in result.places[wrong[0]])
+        name, at = named(source, tuple(result.places[wrong[0]].tolist()))
+        place = "".join(f"[{i}]" for i in at)
         raise DtypeError(
             f"{name}: -f jsonl: a confidence is a probability: expected a highest score from 0 to 1, "
             f"found {values[wrong[0]]:.6g} at {place}",
@@ -139,7 +141,7 @@ def pieces_of(name: str | None, labels: str | None) -> Pieces | None:
         raise ConfigError("--pieces: expected the pieces that classes stand for", hint="give --labels FILE")
     if name != "auto":
         return NAMED[name]
-    from dense_cli.sources.pieces import decoder_config
+    from dense_cli.sources.tokenizer import decoder_config
     from dense_cli.views.pieces import of_config
 
     return of_config(decoder_config(labels), labels)

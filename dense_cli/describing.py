@@ -7,7 +7,7 @@ What is counted is in `views.describe`.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -64,12 +64,17 @@ class Weights(NamedTuple):
 
 
 def describe_file(
-    file: str, *, input_format: str | None = None, key: str | None = None, memory: int | None = None
+    file: str | Sequence[str],
+    *,
+    input_format: str | None = None,
+    key: str | None = None,
+    memory: int | None = None,
 ) -> Weights | Iterator[Array]:
     """Return what a file holds; no number is read but where a format has no header.
 
     Args:
-        file: a weights file or an array file; ``-`` is standard input.
+        file: a weights file or an array file; ``-`` is standard input; of several, or of a folder, the one
+            array whose pieces they are.
         input_format: the format of an array file.
         key: only this array of a file that holds several.
         memory: bytes that what must be held whole may take; 4 GiB always may be taken.
@@ -77,6 +82,10 @@ def describe_file(
     Raises:
         DenseCliError, OSError: it cannot be read.
     """
+    from dense_cli.sources.open import is_folder
+
+    if not isinstance(file, str) or is_folder(file, input_format):
+        return iter([_pieces(file, input_format, key, memory)])
     asked = key is not None or input_format is not None
     model = None if asked else _model(file, memory)
     heads = _heads(file, memory, asked=asked, model=model is not None)
@@ -237,6 +246,19 @@ def _arrays(file: str, input_format: str | None, key: str | None, memory: int | 
         source = in_order(open_source(file, input_format, Request(name, outputs=True), memory))
         header = headers.get(name or "") or (next(iter(headers.values())) if len(headers) == 1 else None)
         yield Array(source.name, source, header, size, kind)
+
+
+def _pieces(
+    given: str | Sequence[str], input_format: str | None, key: str | None, memory: int | None
+) -> Array:
+    """Return the one array of several files, whose size is that of all."""
+    from dense_cli.sources.open import Request, open_source
+    from dense_cli.sources.paths import files_of
+    from dense_cli.sources.streamed import in_order
+
+    source = in_order(open_source(given, input_format, Request(key, outputs=True), memory))
+    sizes = [_size(path) for path in files_of(given)]
+    return Array(source.name, source, None, sum(sizes), f"{len(sizes)} files")
 
 
 def _size(file: str) -> int:

@@ -342,6 +342,8 @@ def _bins(title: str, axis: str, counted: NDArray[np.int64], edges: NDArray[np.f
 
 
 def _input_name(plan: Plan) -> str:
+    if isinstance(plan.input, (tuple, list)):
+        return f"{plan.input[0]} … {plan.input[-1]}"
     if not isinstance(plan.input, str):
         return "x"
     return "standard input" if plan.input == "-" else without_secrets(plan.input)

@@ -22,7 +22,7 @@ from dense_cli.dense import DenseArrays, cast, compute_dtype
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.sources.masks import Mask, counting
-from dense_cli.sources.source import Block, Source
+from dense_cli.sources.source import Block, Source, named
 from dense_cli.text import shape_text
 from dense_cli.views.evaluate import Result, View, evaluate, tolerance
 from dense_cli.views.rows import row_min, row_sum
@@ -153,7 +153,7 @@ class _Worker:
         scores: bool,
         temperature: float,
     ) -> None:
-        self.name = source.name
+        self.source = source
         self.view = view
         self.dtype = dtype
         self.layer = layer
@@ -179,10 +179,10 @@ class _Worker:
                     self.kernel = self.kernel / self.temperature
             if self.kernel.shape[0] != features:
                 raise ShapeError(
-                    f"{self.name}: last axis is {features}, the kernel expects {self.kernel.shape[0]} "
+                    f"{source.name}: last axis is {features}, the kernel expects {self.kernel.shape[0]} "
                     f"(shape {shape_text(source.shape)}, kernel {self.kernel.shape})"
                 )
-        require_bytes(self.units * ROW_COST, self.name, f"a row of {self.units} classes", memory)
+        require_bytes(self.units * ROW_COST, source.name, f"a row of {self.units} classes", memory)
         self.rows = block_rows(max(features, 1), self.units, self.wide.itemsize, memory)
         if most is not None:
             self.rows = min(self.rows, 1 << max(most - 1, 31).bit_length())
@@ -207,7 +207,7 @@ class _Worker:
             with np.errstate(all="ignore"):
                 np.divide(x, self.temperature, out=logits)
             if self.sums_to_one:
-                require_distributions(logits, block, self.name, self.dtype, mask)
+                require_distributions(logits, block, self.source, self.dtype, mask)
         else:
             if len(x) < self.rows:
                 padded = np.zeros((self.rows, self.features), self.wide)
@@ -231,16 +231,16 @@ class _Worker:
         with np.errstate(over="ignore", invalid="ignore"):
             lost = np.argwhere(np.isinf(block.x.astype(self.dtype)) & np.isfinite(block.x))
         row, feature = (int(i) for i in lost[0])
-        place = [*block.places()[row].tolist(), feature]
+        name, place = named(self.source, (*block.places()[row].tolist(), feature))
         raise DtypeError(
-            f"{self.name}: {block.x[row, feature]!s} does not fit {self.dtype}, at {place}", hint=error.hint
+            f"{name}: {block.x[row, feature]!s} does not fit {self.dtype}, at {list(place)}", hint=error.hint
         ) from None
 
 
 def require_distributions(
     values: NDArray[Any],
     block: Block,
-    name: str,
+    source: Source,
     dtype: np.dtype[Any],
     mask: NDArray[np.bool_] | None = None,
 ) -> None:
@@ -257,7 +257,8 @@ def require_distributions(
     if not wrong.any():
         return
     row = int(np.flatnonzero(wrong)[0])
-    place = "".join(f"[{i}]" for i in block.places()[row])
+    name, at = named(source, tuple(block.places()[row].tolist()))
+    place = "".join(f"[{i}]" for i in at)
     low = values[row].min()
     found = f"a negative value {low:.6g}" if low < 0 else f"a sum of {sums[row]:.6g}"
     raise ShapeError(

@@ -8,7 +8,7 @@ beside the data goes through ``note``, and how far it got through ``progress``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -49,8 +49,9 @@ class Plan(HeadOptions):
     """A head on an input, and what is asked of every row; the options of `HeadOptions` make the head.
 
     Args:
-        input: an array (batch, …, features), or the path of one; ``-`` is standard input. Without
-            ``units``, ``weights``, ``logits`` and ``scores`` it holds distributions: rows sum to 1.
+        input: an array (batch, …, features), or the path of one; ``-`` is standard input; several paths, or a
+            folder, are pieces of one array. Without ``units``, ``weights``, ``logits`` and ``scores`` it
+            holds distributions: rows sum to 1.
         model: the path of a model that takes the input; of several inputs, their names to arrays or paths.
         until: the layer of the model whose output is shown; None: the model's output.
         logits: the input holds logits, and the activation (softmax) is all that runs.
@@ -65,7 +66,7 @@ class Plan(HeadOptions):
         columns: which columns of a CSV, by names, positions and slices with commas between them.
         batch: only these samples, an index or a slice, or several in the order wanted.
         times: the time steps that are given one after another, all of them if empty; None: sample by sample.
-        lengths, mask: the path of an array that says which time steps are not padding.
+        lengths, mask: the path (or folder) of an array that says which time steps are not padding.
         padding: where ``lengths`` has it: ``pre``, before the steps, or ``post`` (the default), after them.
         mask_value: steps whose features all equal it are padding.
         labels: the path of the classes' names.
@@ -91,7 +92,7 @@ class Plan(HeadOptions):
     [[1, 1]]
     """
 
-    input: str | NDArray[Any] | Mapping[str, Any] = field(kw_only=False)
+    input: str | Sequence[str] | NDArray[Any] | Mapping[str, Any] = field(kw_only=False)
     model: str | None = None
     until: str | None = None
     logits: bool = False
@@ -106,13 +107,13 @@ class Plan(HeadOptions):
     columns: str | None = None
     batch: int | slice | tuple[int | slice, ...] | None = None
     times: tuple[int | slice, ...] | None = None
-    lengths: str | None = None
+    lengths: str | Sequence[str] | NDArray[Any] | None = None
     padding: str | None = None
-    mask: str | None = None
+    mask: str | Sequence[str] | NDArray[Any] | None = None
     mask_value: float | None = None
     labels: str | None = None
     labels_key: str | None = None
-    targets: str | None = None
+    targets: str | Sequence[str] | None = None
     ignore_index: int | None = None
     eos: str | None = None
     pad: str | None = None
@@ -300,10 +301,9 @@ class Plan(HeadOptions):
         self._check_holds()
         if isinstance(self.input, Mapping):
             raise UsageError("several inputs are those of a model: they need --model FILE")
-        if isinstance(self.input, str):
-            source = open_source(self.input, self.input_format, self._request(note, names), self.memory)
-        else:
-            source = ArraySource.of("x", self.input)
+        if isinstance(self.input, Sequence):
+            return open_source(self.input, self.input_format, self._request(note, names), self.memory)
+        source = ArraySource.of("x", self.input)
         if self.axes is None:
             return source
         from dense_cli.sources.axes import arrange_axes
@@ -316,7 +316,7 @@ class Plan(HeadOptions):
 
         outputs = not self.has_head and self.model is None
         values: Values = "logits" if self.logits else "scores" if self.scores else "probabilities"
-        return Request(self.key, outputs, values, self.input_dtype, self.columns, note, names)
+        return Request(self.key, outputs, values, self.input_dtype, self.columns, self.axes, note, names)
 
     def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
         """Give the result of every block, with the array that ``show`` names; results keep their numbers.

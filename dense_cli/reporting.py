@@ -141,9 +141,17 @@ def _files(plan: Plan, against: str | None) -> list[File]:
     """Return the files that were read, with what tells each from any other."""
     found = []
     for what in (*_FILES, "against"):
-        name = against if what == "against" else getattr(plan, what)
-        if isinstance(name, str) and os.path.isfile(name):
+        for name in _paths(against if what == "against" else getattr(plan, what)):
             with open(name, "rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
             found.append(File(what.replace("_", " "), name, os.path.getsize(name), digest))
     return found
+
+
+def _paths(given: object) -> list[str]:
+    """Return the files that an option names: none where it is an array, or standard input."""
+    if isinstance(given, (tuple, list)) or (isinstance(given, str) and os.path.isdir(given)):
+        from dense_cli.sources.paths import files_of
+
+        return list(filter(os.path.isfile, files_of(given)))
+    return [given] if isinstance(given, str) and os.path.isfile(given) else []

@@ -182,8 +182,7 @@ class Run:
         if self.plan.targets is not None:
             from dense_cli.sources.targets import load_targets
 
-            targets = load_targets(self.plan.targets, self.labels, self.plan.ignore_index)
-            self.targets = targets.fit(lead)
+            self.targets = load_targets(self.plan.targets, self.labels, self.plan.ignore_index).fit(lead)
 
     def open_ends(self) -> None:
         """Find the classes that end the steps of a sample; of `slice`, where each sample ends."""

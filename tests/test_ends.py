@@ -106,7 +106,7 @@ def test_beam_search_ends_its_own_paths(run, place) -> None:
 
 
 def test_what_ends_nothing_is_refused(run, place) -> None:
-    usage = "Usage: densecli predict [OPTIONS] [INPUT]\nTry 'densecli predict --help' for help.\n\nError: "
+    usage = "Usage: densecli predict [OPTIONS] [INPUT]...\nTry 'densecli predict --help' for help.\n\nError: "
     ran = run("predict", "[[0.5, 0.5]]", "--eos", "0")
     assert (ran.code, ran.err) == (2, f"{usage}--eos and --pad are about time steps, and INPUT has none\n")
     ran = run("predict", "y.json", "--pad", "nul")

@@ -55,7 +55,6 @@ def says(text: str) -> str:
     [
         # the input
         ("predict absent.json -u 2", "absent.json: No such file or directory"),
-        ("predict . -u 2", ".: Is a directory"),
         (
             "predict text.json -u 2",
             f"text.json: not JSON: {says('hello')}, line 1 column 1",
@@ -200,7 +199,8 @@ def test_a_mistake_is_told_in_one_line(line: str, message: str, files: Path, run
         (
             "predict batch.json -u 2 -f xml",
             "Invalid value for '-f' / '--format': 'xml' is not one of "
-            "'table', 'json', 'jsonl', 'csv', 'npy', 'npz', 'safetensors', 'parquet', 'zarr', 'markdown'.",
+            "'table', 'json', 'jsonl', 'csv', 'tsv', 'npy', 'npz', 'safetensors', 'parquet', 'zarr', "
+            "'markdown'.",
         ),
         (
             "predict batch.json -u 2 --dtype bfloat16",
@@ -226,7 +226,6 @@ def test_a_mistake_is_told_in_one_line(line: str, message: str, files: Path, run
             "predict steps.json -u 2 --lengths one.json --mask-value 0",
             "expected one of --lengths, --mask and --mask-value",
         ),
-        ("predict batch.json other.json -u 2", "Got unexpected extra argument (other.json)"),
         ("init -u 2", "Missing option '-i' / '--input-size'."),
         ("init -i 2", "--units N is needed"),
         (
@@ -239,7 +238,7 @@ def test_wrong_usage_is_told_as_click_tells_it(line: str, message: str, files: P
     before = sorted(files.iterdir())
     ran = run(*shlex.split(line))
     command = line.split()[0]
-    usage = f"Usage: densecli {command} [OPTIONS]{'' if command == 'init' else ' [INPUT]'}\n"
+    usage = f"Usage: densecli {command} [OPTIONS]{'' if command == 'init' else ' [INPUT]...'}\n"
     assert ran.err == f"{usage}Try 'densecli {command} --help' for help.\n\nError: {message}\n"
     assert (ran.out, ran.code) == (b"", 2)
     assert sorted(files.iterdir()) == before

@@ -192,7 +192,9 @@ def test_a_folder_is_known_by_what_is_in_it(run, here: Path) -> None:
     Path("other.zarr").mkdir()
     assert "expected one of zarr.json, .zarray, .zgroup in it" in run("predict", "other.zarr", "-u", 2).err
     Path("plain").mkdir()
-    assert run("predict", "plain", "-u", 2).err == "Error: plain: Is a directory\n"
+    assert run("predict", "plain", "-u", 2).err == (
+        "Error: plain: expected files that hold arrays, found an empty folder\n"
+    )
     assert "Is a directory" in run("predict", "store", "-u", 2, "--input-format", "npy").err
     np.save("x.npy", X2)
     os.rename("x.npy", "y.zarr")

@@ -27,7 +27,7 @@ With --model FILE is the model's own input, and what the model gives is describe
 
 
 @click.command(cls=Command, help=HELP)
-@click.argument("file", required=False, shell_complete=complete("anything"))
+@click.argument("files", metavar="[FILE]...", nargs=-1, shell_complete=complete("anything"))
 @opts.model_options
 @opts.input_format_option("Format of an array file")
 @click.option("--key", metavar="NAME", help="Only this array of an NPZ or of a JSON object.")
@@ -36,7 +36,7 @@ With --model FILE is the model's own input, and what the model gives is describe
 @opts.no_progress_option
 @opts.memory_option
 def info(
-    file: str | None,
+    files: tuple[str, ...],
     inputs: tuple[tuple[str, str], ...],
     input_format: str | None,
     key: str | None,
@@ -56,7 +56,8 @@ def info(
     from dense_cli.writers import info as writers
     from dense_cli.writers.formats import format_of
 
-    if (file is None) != bool(inputs):
+    given = files if len(files) > 1 else files[0] if files else None
+    if (given is None) != bool(inputs):
         raise click.UsageError("expected FILE, or --input NAME=FILE of a model of several inputs")
     if of_model["model"] is None and (inputs or any(of_model.values())):
         raise click.UsageError("--until, --input and those about text need --model FILE")
@@ -67,11 +68,11 @@ def info(
         from dense_cli.plan import Plan
 
         plan = Plan(
-            dict(inputs) or file or "-", input_format=input_format, key=key, memory=memory, **of_model
+            dict(inputs) or given or "-", input_format=input_format, key=key, memory=memory, **of_model
         )
         found = describe_outputs(plan, note)
     else:
-        found = describe_file(file or "-", input_format=input_format, key=key, memory=memory)
+        found = describe_file(given or "-", input_format=input_format, key=key, memory=memory)
     bar = ProgressBar(shown=not no_progress)
     json = (format or format_of(output)) == "json"
     screen = screen_of(output)

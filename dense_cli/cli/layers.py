@@ -9,12 +9,13 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, Unbounded, complete
+from dense_cli.cli.records import input_of
 from dense_cli.cli.types import TOLERANCE
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
 
-Given = dict[str, str] | str | None
+Given = dict[str, str] | tuple[str, ...] | str | None
 
 
 HELP = """List the layers of a saved model; with INPUT, say what each puts out.
@@ -72,7 +73,7 @@ is 1 where two outputs differ by more than --atol and --rtol allow.
 @opts.memory_option
 def layers(
     model: str,
-    input: str | None,
+    input: tuple[str, ...],
     inputs: tuple[tuple[str, str], ...],
     only: tuple[str, ...],
     against: str | None,
@@ -85,10 +86,8 @@ def layers(
 ) -> None:
     from dense_cli.writers.formats import format_of
 
-    if inputs and input is not None:
-        raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
     name = format or format_of(output)
-    given: Given = dict(inputs) if inputs else input
+    given: Given = input_of(input, inputs)
     _require_together(given, against, only, name)
     if against is not None:
         _compare(_plan(given, model, options), against, (atol, rtol), name, output, not no_progress)

@@ -11,7 +11,8 @@ from dense_cli.cli.types import INDEX, NAMED_FILE, SIZE, TEMPERATURE
 from dense_cli.files.formats import holding
 from dense_cli.writers.formats import FORMATS as OUTPUT_FORMATS
 
-input_argument = click.argument("input", metavar="[INPUT]", required=False, shell_complete=complete("arrays"))
+# Several, or a folder, are pieces of one array.
+input_argument = click.argument("input", metavar="[INPUT]...", nargs=-1, shell_complete=complete("arrays"))
 
 
 def input_format_option(what: str) -> Callable[[F], F]:

@@ -13,14 +13,23 @@ def takes_plan(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command its options of a `Plan` as one argument, ``plan``; the others keep their names."""
 
     @wraps(function)
-    def command(input: str | None, inputs: tuple[tuple[str, str], ...], **options: Any) -> None:
+    def command(input: tuple[str, ...], inputs: tuple[tuple[str, str], ...], **options: Any) -> None:
         from dense_cli.plan import Plan
 
-        if inputs and input is not None:
-            raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
-        _call(function, Plan, "plan", options, dict(inputs) if inputs else input or standard_input())
+        _call(function, Plan, "plan", options, input_of(input, inputs) or standard_input())
 
     return command
+
+
+def input_of(
+    paths: tuple[str, ...], named: tuple[tuple[str, str], ...]
+) -> str | tuple[str, ...] | dict[str, str] | None:
+    """Return the input of a plan: a path, several that are pieces, or those of a model by their names."""
+    if named and paths:
+        raise click.UsageError("expected INPUT or --input NAME=FILE, found both")
+    if named:
+        return dict(named)
+    return paths if len(paths) > 1 else paths[0] if paths else None
 
 
 def takes_head(function: Callable[..., None]) -> Callable[..., None]:

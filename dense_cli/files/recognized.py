@@ -79,6 +79,16 @@ def refuse_folder(path: str) -> NoReturn:
         FileFormatError: it is one that is known.
         IsADirectoryError: it is another.
     """
+    require_no_model_folder(path)
+    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
+
+
+def require_no_model_folder(path: str) -> None:
+    """Refuse a folder that is a model.
+
+    Raises:
+        FileFormatError: what it is, with a hint how to get from it to something that is read.
+    """
     names = os.listdir(path)
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:
         raise FileFormatError(
@@ -87,7 +97,6 @@ def refuse_folder(path: str) -> NoReturn:
     for kind in _KINDS:
         if os.path.splitext(path.rstrip("/"))[1].lower() in kind.suffixes:
             raise _refusal(path, kind)
-    raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
 
 
 def require_arrays_in_archive(path: str, names: list[str]) -> None:

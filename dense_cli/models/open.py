@@ -6,7 +6,7 @@ makes outputs of them, and what is known of both.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from dense_cli.models.outputs import LayeredModel, ModelLayer
     from dense_cli.sources.text_input import TextOptions
 
-Input = str | NDArray[Any] | Mapping[str, Any]
+Input = str | Sequence[str] | NDArray[Any] | Mapping[str, Any]
 
 
 class OpenedModel(NamedTuple):
@@ -72,7 +72,7 @@ def open_model(
     Args:
         file: a ``.keras``, ``.h5`` or ``.onnx`` file.
         until: the layer whose output is shown; None: the model's output.
-        given: an array, the path of one, or a mapping from the names of inputs to arrays or paths.
+        given: an array, the path or paths of one, or a mapping from the names of inputs to arrays or paths.
         pick: gives the source of the samples that are wanted.
         input_format, request, memory: as in `sources.open.open_source`.
         text: the input is text, one sample a line, and becomes samples in this way.
@@ -191,7 +191,8 @@ def _open_text(model: Any, given: Input, file: str, text: TextOptions, memory: i
         names = listed(x.name for x in model.inputs)
         raise ConfigError(f"{file}: text goes into a model of one input, this one has {names}")
     if not isinstance(given, str):
-        raise ConfigError(f"{file}: expected the path of a text, found {type(given).__name__}")
+        found = f"{len(given)} of them" if isinstance(given, (tuple, list)) else type(given).__name__
+        raise ConfigError(f"{file}: expected the path of a text, found {found}")
     return text_source(given, text, model.inputs[0].shape, memory)
 
 
@@ -242,7 +243,7 @@ def _sources(
     """Return a source for each input of a model, in order."""
 
     def opened(value: Any, key: str | None) -> Source:
-        if isinstance(value, str):
+        if isinstance(value, (str, tuple, list)):
             return open_source(value, input_format, request._replace(key=key), memory)
         return ArraySource.of("x", value)
 
@@ -252,7 +253,8 @@ def _sources(
         return [opened(given[name], request.key) for name in names]
     if len(names) == 1:
         return [opened(given, request.key)]
-    path = given if isinstance(given, str) and given != "-" else None
+    first = given[0] if isinstance(given, (tuple, list)) else given
+    path = first if isinstance(first, str) and first != "-" else None
     if path is None or _holds_one(path):
         one = "" if path is None else f", and {path} holds one array"
         raise ConfigError(

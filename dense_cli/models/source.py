@@ -97,7 +97,8 @@ def model_source(
             return _chunk(run_padded(model, block, size, seen), block, dtype)
 
     chunks = _in_order(chunk, blocks_of(inputs, size), threads)
-    return StreamSource(inputs[0].name, dtype, chunks, (count, *inner), samples=samples)
+    name, pieces = inputs[0].name, inputs[0].pieces
+    return StreamSource(name, dtype, chunks, (count, *inner), samples=samples, pieces=pieces)
 
 
 def _chunk(y: Any, block: Samples, dtype: np.dtype[Any]) -> Chunk:

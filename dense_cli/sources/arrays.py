@@ -17,6 +17,7 @@ from dense_cli.sources.source import Block, GridPlaces, Numbers, check_shape, ch
 
 if TYPE_CHECKING:
     from dense_cli.files.tensor import Tensor
+    from dense_cli.sources.pieces import Pieces
 
 
 class Store(Protocol):
@@ -105,7 +106,8 @@ class ArraySource:
     """An array of which any row can be had.
 
     ``axes`` are the positions kept of each axis before the last. ``numbers`` say what samples, steps and so
-    on are called: by default by their positions.
+    on are called: by default by their positions. ``pieces`` are the files that it is in, where these are
+    several.
     """
 
     name: str
@@ -113,6 +115,7 @@ class ArraySource:
     lead: tuple[int, ...]
     axes: tuple[range | tuple[int, ...], ...]
     numbers: tuple[Numbers, ...]
+    pieces: Pieces | None = None
 
     @classmethod
     def of(cls, name: str, array: NDArray[Any], steps: NDArray[np.int64] | None = None) -> ArraySource:

@@ -5,6 +5,7 @@ In: small arrays, and the places of rows. Out: True for each row that counts.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,6 +13,8 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.sources.source import Block
+
+Given = str | Sequence[str] | NDArray[Any]  # a path, a folder, several paths, or the array itself
 
 
 class Mask(NamedTuple):
@@ -87,9 +90,9 @@ def counting(block: Block, mask: Mask | None, x: NDArray[Any]) -> NDArray[np.boo
 
 
 def open_mask(
-    lengths: str | None, steps: str | None, value: float | None, dtype: np.dtype[Any], *, before: bool
+    lengths: Given | None, steps: Given | None, value: float | None, dtype: np.dtype[Any], *, before: bool
 ) -> Mask:
-    """Return the mask that one of these asks for: the path of lengths, that of a mask, a value of ``dtype``.
+    """Return the mask that one of these asks for: lengths, a mask, a value of ``dtype``.
 
     ``before``: padding stands before the steps that lengths count.
 
@@ -99,14 +102,29 @@ def open_mask(
     if value is not None:
         with np.errstate(over="ignore"):
             return Mask(value=float(dtype.type(value)))
-    from dense_cli.sources.open import open_source
-    from dense_cli.sources.whole import read_array
-
     if lengths is not None:
-        counts = as_lengths(read_array(open_source(lengths)), lengths)
+        counts = np.concatenate([as_lengths(array, name) for array, name in _arrays(lengths, "lengths")])
         return Mask(counts, time=np.zeros_like(counts) if before else None)
     assert steps is not None
-    return Mask(steps=as_steps(read_array(open_source(steps)), steps))
+    masks = [(as_steps(array, name), name) for array, name in _arrays(steps, "mask")]
+    for mask, name in masks:
+        if mask.shape[1] != masks[0][0].shape[1]:
+            time = masks[0][0].shape[1]
+            raise ShapeError(f"{name}: expected the {time} steps of {masks[0][1]}, found {mask.shape[1]}")
+    return Mask(steps=np.concatenate([mask for mask, _ in masks]))
+
+
+def _arrays(given: Given, what: str) -> Iterator[tuple[NDArray[Any], str]]:
+    """Give what belongs to one run of samples after another: an array, and what messages call it."""
+    if isinstance(given, np.ndarray):
+        yield given, what
+        return
+    from dense_cli.sources.open import open_source
+    from dense_cli.sources.paths import files_of
+    from dense_cli.sources.whole import read_array
+
+    for path in files_of(given):
+        yield read_array(open_source(path)), path
 
 
 @np.errstate(over="ignore", invalid="ignore")  # float16 has no 2**62; a signalling NaN is as good as any

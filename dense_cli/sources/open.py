@@ -1,6 +1,6 @@
 """The one way to open an input.
 
-In: a path, or ``-``, in any format that holds arrays. Out: a `Source`.
+In: a path, or several, or ``-``, in any format that holds arrays. Out: a `Source`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import errno
 import os
 import stat
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
@@ -40,8 +40,9 @@ class Request(NamedTuple):
 
     ``values`` says which: among members with densecli's own names, ``probabilities`` also takes
     log-probabilities and logits where there is nothing else. ``dtype``: what the raw bytes of an NPY are.
-    ``columns``: those of a table that are read. ``note`` is told what a reader takes for granted, and
-    ``names`` gets the names of features, where a header has them, before the first row comes.
+    ``columns``: those of a table that are read. ``axes``: the names of the axes, in the order of the file.
+    ``note`` is told what a reader takes for granted, and ``names`` gets the names of features, where a header
+    has them, before the first row comes.
     """
 
     key: str | None = None
@@ -49,26 +50,76 @@ class Request(NamedTuple):
     values: Values = "probabilities"
     dtype: str | None = None
     columns: str | None = None
+    axes: str | None = None
     note: Callable[[str], None] = no_note
     names: list[str] | None = None
 
 
 def open_source(
-    path: str, format: str | None = None, request: Request = Request(), memory: int | None = None
+    path: str | Sequence[str],
+    format: str | None = None,
+    request: Request = Request(),
+    memory: int | None = None,
 ) -> Source:
-    """Open an array file, or standard input for ``-``, as a `Source`.
+    """Open an array file, or standard input for ``-``, as a `Source`; several files as one.
 
-    A path that begins with a bracket, and that no file has, is the array itself: `is_literal`. The format is
-    ``format``, else that of the suffix, else that of the first bytes. What must be held whole may take
-    ``memory`` bytes; 4 GiB always may be taken.
+    A folder stands for the files in it. A path that begins with a bracket, and that no file has, is the
+    array itself: `is_literal`. The format is ``format``, else that of the suffix, else that of the first
+    bytes. What must be held whole may take ``memory`` bytes; 4 GiB always may be taken.
 
     Raises:
         FileFormatError: the format cannot be told, or the file is not in it.
-        ShapeError: the array has no features, or its rows differ in length.
+        ShapeError: the array has no features, or its rows differ in length; files differ in their shapes.
         DtypeError: it does not hold real numbers.
         SizeError: a row, or what must be held whole, takes more memory than is allowed.
+        ConfigError: a folder has no files.
         OSError: it cannot be opened or read.
     """
+
+    def open_one(path: str, request: Request) -> Source:
+        return _open_one(path, format, request, memory)
+
+    if isinstance(path, str) and not is_folder(path, format):
+        return open_one(path, request)
+    from dense_cli.sources.paths import name_of, order_note, paths_of
+    from dense_cli.sources.pieces import open_pieces
+
+    paths = paths_of(path, lambda path: is_folder(path, format))
+    if (remark := None if isinstance(path, str) else order_note(path)) is not None:
+        request.note(remark)
+    if len(paths) == 1:
+        return open_one(paths[0], request)
+    return open_pieces(paths, name_of(path, paths), open_one, request, memory)
+
+
+def is_folder(path: str, format: str | None = None) -> bool:
+    """Whether a path is a folder of files, and no container of arrays.
+
+    Raises:
+        FileFormatError: it is a folder that is a model.
+    """
+    if not os.path.isdir(path):
+        return False
+    row = FORMATS[format] if format is not None else None
+    if (row is not None and row.folder) or folder_format(path) is not None:
+        return False
+    from dense_cli.files.recognized import require_no_model_folder
+
+    require_no_model_folder(path)
+    return True
+
+
+def _open_one(path: str, format: str | None, request: Request, memory: int | None) -> Source:
+    """Open one file, or a folder that is a container of arrays."""
+    source = _read(path, format, request, memory)
+    if request.axes is None:
+        return source
+    from dense_cli.sources.axes import arrange_axes
+
+    return arrange_axes(source, request.axes, memory)
+
+
+def _read(path: str, format: str | None, request: Request, memory: int | None) -> Source:
     if format in (None, "python") and is_literal(path):
         from dense_cli.sources.python import read_text
 

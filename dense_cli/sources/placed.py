@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,13 +21,17 @@ from dense_cli.sources.arrays import ArraySource, OrderedStore, Store, evenly, k
 from dense_cli.sources.source import Block, Chunk, KnownPlaces, Numbers, Places
 from dense_cli.text import place_text
 
+if TYPE_CHECKING:
+    from dense_cli.sources.pieces import Pieces
+
 
 @dataclass(eq=False, repr=False)
 class PlacedSource:
     """Rows of a store with a place each: samples whose time steps differ, of which any row can be had.
 
     ``at`` (rows, axes) has the rows of a sample together, its steps in the order they are given; ``rows`` are
-    their numbers in the store. ``whole`` says that every sample has all its steps, from 0 on.
+    their numbers in the store. ``whole`` says that every sample has all its steps, from 0 on. ``pieces`` are
+    the files that the rows are in, where these are several.
     """
 
     name: str
@@ -35,6 +39,7 @@ class PlacedSource:
     places: Places
     rows: NDArray[np.int64]
     whole: bool = False
+    pieces: Pieces | None = None
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -91,7 +96,8 @@ class PlacedSource:
         chosen = self._of([runs[i] for i in kept])
         if not len(chosen.rows):  # of these no shape is known
             return chosen
-        return arrange(self.name, OrderedStore(self.store, chosen.rows), chosen.places)
+        arranged = arrange(self.name, OrderedStore(self.store, chosen.rows), chosen.places)
+        return replace(arranged, pieces=self.pieces)
 
     def take(self, samples: Sequence[int]) -> PlacedSource:
         """Return the source of samples, by their positions, in this order."""
@@ -113,7 +119,7 @@ class PlacedSource:
 
     def _of(self, rows: list[NDArray[np.int64]]) -> PlacedSource:
         kept = np.concatenate([np.empty(0, np.int64), *rows])
-        return PlacedSource(self.name, self.store, self.places[kept], self.rows[kept])
+        return PlacedSource(self.name, self.store, self.places[kept], self.rows[kept], pieces=self.pieces)
 
     def blocks(self, rows: int) -> Iterator[Block]:
         for start in range(0, len(self.rows), rows):

@@ -9,7 +9,7 @@ the bytes came. That is what lets a file, a pipe and an array print the same dig
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,9 @@ from numpy.typing import NDArray
 from dense_cli.errors import ShapeError
 from dense_cli.limits import ROW_COST, require_bytes
 from dense_cli.text import shape_text
+
+if TYPE_CHECKING:
+    from dense_cli.sources.pieces import Pieces
 
 Place = tuple[int, ...]
 Places = NDArray[np.int64]  # (rows, axes)
@@ -153,11 +156,20 @@ class Source(Protocol):
     def shape(self) -> tuple[int | None, ...]:
         """The whole shape, features last."""
 
+    @property
+    def pieces(self) -> Pieces | None:
+        """The files that its rows are in, where these are several."""
+
     def blocks(self, rows: int) -> Iterator[Block]:
         """Give all rows in blocks that end at multiples of ``rows``."""
 
     def select(self, batch: slice) -> Source:
         """Give only some samples."""
+
+
+def named(source: Source, place: Place) -> tuple[str, Place]:
+    """Return what a message calls the file of a row, and the row's place in it."""
+    return (source.name, place) if source.pieces is None else source.pieces.named(place)
 
 
 def may_agree(a: tuple[int | None, ...], b: tuple[int | None, ...]) -> bool:

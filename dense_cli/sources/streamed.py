@@ -7,8 +7,9 @@ temporary file, a source of which any row can be had.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import chain
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +21,16 @@ from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.placed import PlacedSource, arrange, by_sample
 from dense_cli.sources.source import Block, Chunk, KnownPlaces, Numbers, Places, Source, check_steps
 
+if TYPE_CHECKING:
+    from dense_cli.sources.pieces import Pieces
+
 
 class StreamSource:
     """Rows that come once, in order: a pipe, or a file that is parsed as it is read.
 
     Without a ``shape`` the first chunk is waited for to tell the rank and the features. ``samples`` are the
-    numbers of the samples that come, where these are known; ``memory`` is what may be held whole.
+    numbers of the samples that come, where these are known; ``memory`` is what may be held whole; ``pieces``
+    are the files that the rows are in, where these are several.
     """
 
     def __init__(
@@ -37,11 +42,13 @@ class StreamSource:
         *,
         samples: Numbers | None = None,
         memory: int | None = None,
+        pieces: Pieces | None = None,
     ) -> None:
         self.name = name
         self.dtype = dtype
         self.chunks = chunks
         self.memory = memory
+        self.pieces = pieces
         self._shape = shape
         self._samples = samples
         self._stated: bool | None = None
@@ -50,6 +57,11 @@ class StreamSource:
         first = next(self.chunks)
         self.chunks = chain([first], self.chunks)
         return first
+
+    @property
+    def declared(self) -> tuple[int | None, ...] | None:
+        """The shape; None where only the rows can tell it."""
+        return self._shape
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -89,7 +101,9 @@ class StreamSource:
     def _of(
         self, chunks: Iterator[Chunk], shape: tuple[int | None, ...], samples: Numbers | None
     ) -> StreamSource:
-        source = StreamSource(self.name, self.dtype, chunks, shape, samples=samples, memory=self.memory)
+        source = StreamSource(
+            self.name, self.dtype, chunks, shape, samples=samples, memory=self.memory, pieces=self.pieces
+        )
         source._stated = self._stated
         return source
 
@@ -154,7 +168,7 @@ class StreamSource:
         parts: list[Chunk] = []
 
         def block(pause: bool, whole: bool = False) -> Block:
-            x, places, mask = _joined(parts)
+            x, places, *_, mask = joined(parts)
             return Block(x, start, KnownPlaces(places), pause, whole, mask)
 
         chunks = iter(self.chunks)
@@ -183,13 +197,14 @@ class StreamSource:
             yield block(False)
 
 
-def _joined(parts: list[Chunk]) -> tuple[NDArray[Any], Places, NDArray[np.bool_] | None]:
-    """Return the rows, places and mask of chunks one after another."""
+def joined(parts: list[Chunk]) -> Chunk:
+    """Return chunks one after another as one of whole samples."""
     if len(parts) == 1:
-        return parts[0].x, parts[0].places, parts[0].mask
+        return parts[0]._replace(whole=True)
     masks = [part.mask for part in parts if part.mask is not None]
     mask = np.concatenate(masks) if len(masks) == len(parts) else None
-    return np.concatenate([part.x for part in parts]), np.concatenate([part.places for part in parts]), mask
+    x = np.concatenate([part.x for part in parts])
+    return Chunk(x, np.concatenate([part.places for part in parts]), whole=True, mask=mask)
 
 
 def spool(stream: StreamSource) -> ArraySource | PlacedSource:
@@ -213,10 +228,11 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
     tensor = Extent.of(kept, 0, (rows, features), stream.dtype).tensor(stream.name)
     store = TensorStore(tensor, features, np.concatenate(masks) if masks else None)
     if None in shape:
-        return _placed(stream.name, store, runs, rows, len(shape) - 1)
+        return replace(_placed(stream.name, store, runs, rows, len(shape) - 1), pieces=stream.pieces)
     lead = tuple(n or 0 for n in shape[:-1])
     samples = range(lead[0]) if stream.samples is None else stream.samples
-    return ArraySource.over(stream.name, store, lead, (samples, *map(range, lead[1:])))
+    numbers = (samples, *map(range, lead[1:]))
+    return replace(ArraySource.over(stream.name, store, lead, numbers), pieces=stream.pieces)
 
 
 def _placed(

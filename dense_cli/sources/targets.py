@@ -101,17 +101,42 @@ class Targets(NamedTuple):
         return targets
 
 
-def load_targets(path: str, labels: list[str] | None = None, ignore: int | None = None) -> Targets:
-    """Return the targets of a file: class numbers, or with ``labels`` names of classes.
+def load_targets(
+    given: str | Sequence[str], labels: list[str] | None = None, ignore: int | None = None
+) -> Targets:
+    """Return the targets of a file, or of several: class numbers, or with ``labels`` names of classes.
 
-    A file is an NPY or NPZ array, JSON (a nested list), JSON Lines (one sample per line), or text with
-    one sample per line and commas between its time steps.
+    A folder stands for the files in it. A file is an NPY or NPZ array, JSON (a nested list), JSON Lines (one
+    sample per line), or text with one sample per line and commas between its time steps.
 
     Raises:
         DtypeError: something that is neither a class number nor a label.
         ShapeError: an empty file, or samples that differ in more than their time steps.
         FileFormatError, OSError: it cannot be read.
     """
+    from dense_cli.sources.paths import files_of
+
+    parts = [_of_file(path, labels, ignore) for path in files_of(given)]
+    return parts[0] if len(parts) == 1 else _joined(parts)
+
+
+def _joined(parts: list[Targets]) -> Targets:
+    """Return the targets of files one after another; those of a single sample may lack its axis."""
+    rank = max(part.shapes.shape[1] for part in parts)
+    shapes = []
+    for part in parts:
+        own = part.shapes.shape[1]
+        if own < rank - 1 or (own < rank and own):
+            raise ShapeError(f"{part.name}: expected targets of rank {rank + 1}, found rank {own + 1}")
+        shapes.append(part.shapes if own == rank else np.array([[len(part.values)]], np.int64))
+    sizes = np.prod(np.concatenate(shapes), axis=1)
+    offsets = np.cumsum(sizes) - sizes
+    values = np.concatenate([part.values for part in parts])
+    name = f"{parts[0].name} … {parts[-1].name}"
+    return Targets(name, values, offsets, np.concatenate(shapes), parts[0].ignore)
+
+
+def _of_file(path: str, labels: list[str] | None, ignore: int | None) -> Targets:
     from dense_cli.files.stream import BOM, decoded, open_stream
     from dense_cli.sources.open import read_source
     from dense_cli.sources.whole import read_array

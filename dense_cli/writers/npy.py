@@ -15,6 +15,7 @@ from dense_cli.dense import compute_dtype
 from dense_cli.errors import ShapeError
 from dense_cli.files.stream import TemporaryFile
 from dense_cli.run import Run
+from dense_cli.sources.source import Source, named
 from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.writer import TableOptions, Writer
 
@@ -57,9 +58,9 @@ class LeadShape:
         ShapeError: a sample differs in shape from those before; the message says which.
     """
 
-    def __init__(self, known: tuple[int | None, ...], name: str) -> None:
+    def __init__(self, known: tuple[int | None, ...], source: Source) -> None:
         self._known = known
-        self._name = name
+        self._source = source
         self._sample: tuple[int, ...] | None = None
         self._first = self._number = -1
         self._count = self._samples = 0
@@ -89,10 +90,12 @@ class LeadShape:
         if self._sample is None:
             self._sample, self._first = shape, self._number
         if shape != self._sample or self._count != int(np.prod(shape, dtype=np.int64)):
+            name, (number, *_) = named(self._source, (self._number,))
+            first = f"sample {self._first}" if self._source.pieces is None else "the first of all"
             raise ShapeError(
-                f"{self._name}: an array needs samples of one shape: sample {self._number} "
-                f"(line {self._number + 1}, blank lines not counted) has {_steps(shape)}, "
-                f"sample {self._first} has {_steps(self._sample)}",
+                f"{name}: an array needs samples of one shape: sample {number} "
+                f"(line {number + 1}, blank lines not counted) has {_steps(shape)}, "
+                f"{first} has {_steps(self._sample)}",
                 hint="JSON Lines (-f jsonl), JSON, CSV and Parquet take samples of any length",
             )
         self._sizes = np.zeros_like(self._sizes)
@@ -116,7 +119,7 @@ class Npy(Writer):
     """The shown array: (batch, time, …, classes), (…, k) with the likeliest, (batch, time, …) for classes."""
 
     def begin(self) -> None:
-        self.lead = LeadShape(lead_of(self.run), self.run.input_name)
+        self.lead = LeadShape(lead_of(self.run), self.run.source)
         self.name = _shown(self.run)
         self.dtype, self.last = kind_of(self.run, self.name)
         self.known = None not in self.run.shape
@@ -147,7 +150,7 @@ class Npz(Writer):
         return view._replace(arrays=("probabilities", "logits")) if both else view
 
     def begin(self) -> None:
-        self.lead = LeadShape(lead_of(self.run), self.run.input_name)
+        self.lead = LeadShape(lead_of(self.run), self.run.source)
         self.bodies: dict[str, BinaryIO] = {name: TemporaryFile() for name in arrays_of(self.run)}
 
     def write(self, result: Result) -> None:

@@ -31,7 +31,7 @@ class Zarr(Npz):
         self.folder = cast("str", self.out)
         _write_json(self.folder, {"zarr_format": 3, "node_type": "group", "attributes": {}})
         lead = lead_of(self.run)
-        self.lead = LeadShape(lead, self.run.input_name)
+        self.lead = LeadShape(lead, self.run.source)
         self.arrays: dict[str, _Array] = {}
         self.bodies: dict[str, BinaryIO] = {}
         for name in arrays_of(self.run):
