@@ -1,7 +1,8 @@
 """Make an input in the current folder: ``data.py KIND SIZE…``.
 
 Every kind but ``tiny``, ``saved_model`` and outputs makes a trained layer too: head.npz for densecli, and
-the same kernel.npy and bias.npy for the scripts; ``sentences`` and ``dense_layers`` make a model: model.keras.
+the same kernel.npy and bias.npy for the scripts; ``sentences`` and ``dense_layers`` make a model:
+model.keras.
 """
 
 import shutil

@@ -8,7 +8,7 @@ from pathlib import Path
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-mpl.rcParams["svg.hashsalt"] = "densecli"
+mpl.rcParams.update({"svg.hashsalt": "densecli", "svg.fonttype": "none"})
 results, out = sys.argv[1:]
 panels = defaultdict(list)
 for work in json.loads(Path(results).read_text())["workloads"]:
