@@ -1,4 +1,4 @@
-"""densecli where the system has less than Linux: README's commands, inputs, outputs and signals.
+"""densecli where the system has less than Linux: the commands of pages, inputs, outputs and signals.
 
 Windows and macOS are emulated by taking away what they lack (`emulated/`).
 """
@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_docs import ROOT, blocks, commands
+from test_docs import README, ROOT, blocks, commands
 
 from dense_cli import portable
 
@@ -42,8 +42,16 @@ def environment(system: str) -> dict[str, str]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("system", SYSTEMS)
-@pytest.mark.parametrize("block", blocks("console"), ids=lambda block: commands(block)[0][:60])
-def test_readme_shows_what_its_commands_print_on_every_system(
+@pytest.mark.parametrize(
+    "block",
+    [
+        block
+        for page in (README, *sorted((ROOT / "docs" / "howto").glob("*.md")))
+        for block in blocks("console", page)
+    ],
+    ids=lambda block: commands(block)[0][:60],
+)
+def test_pages_show_what_their_commands_print_on_every_system(
     block: str, system: str, tmp_path: Path
 ) -> None:
     (tmp_path / "samples").symlink_to(ROOT / "samples")
