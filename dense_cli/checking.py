@@ -188,7 +188,6 @@ def _claims_distributions(run: Run) -> bool | None:
 def _blocks(run: Run) -> Iterator[CheckRows]:
     """Give the rows that count, as the checks see them; finished outputs need not be distributions."""
     from dense_cli.pipeline import MEMORY, block_rows
-    from dense_cli.sources.masks import counting
     from dense_cli.views.evaluate import View
 
     if run.head is not None:
@@ -197,7 +196,8 @@ def _blocks(run: Run) -> Iterator[CheckRows]:
             yield _rows(arrays["probabilities"], result.places, result.mask, result.x, arrays["logits"])
         return
     for block in run.source.blocks(block_rows(run.classes, run.classes, 8, run.plan.memory or MEMORY)):
-        yield _rows(block.x, block.places(), counting(block, run.mask, block.x))
+        mask = block.mask if run.mask is None else run.mask.counting(block, block.x)
+        yield _rows(block.x, block.places(), mask)
 
 
 def _rows(y: Any, places: Any, mask: Any, x: Any = None, logits: Any = None) -> CheckRows:

@@ -121,18 +121,21 @@ def build_head(options: HeadOptions, features: int, rank: int, where: str) -> Bu
             f"{where}: TimeDistributed expects rank 3 or more (batch, time, …, features), found rank {rank}"
         )
     made = _trained(options, features) if options.weights else _seeded(options, features)
-    dense, config, weights, notes = made
-    name = f"TimeDistributed({dense!r})" if distributed else repr(dense)
-    config = {
+    return _built(made, distributed)
+
+
+def _built(made: _Made, distributed: bool) -> BuiltHead:
+    dense, units = made.dense, made.dense.units
+    stated = {
         "name": "TimeDistributed(Dense)" if distributed else "Dense",
-        "units": dense.units,
+        "units": units,
         "activation": dense.activation.name,
         "use_bias": dense.use_bias,
         "dtype": dense.dtype.name,
-        **config,
     }
-    title = (f"{name}  {dense.dtype}", weights)
-    return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, distributed, notes)
+    name = f"TimeDistributed({dense!r})" if distributed else repr(dense)
+    config, title = stated | made.config, (f"{name}  {dense.dtype}", made.line)
+    return BuiltHead(dense, dense.activation, units, dense.dtype, config, title, distributed, made.notes)
 
 
 def head_of_model(part: Part, activation: str | None, file: str) -> BuiltHead:
@@ -145,18 +148,10 @@ def head_of_model(part: Part, activation: str | None, file: str) -> BuiltHead:
 
     assert part.head is not None
     dense = part.head if activation is None else part.head._replace(activation=activations.find(activation))
-    name = f"TimeDistributed({dense!r})" if part.distributed else repr(dense)
-    config = {
-        "name": "TimeDistributed(Dense)" if part.distributed else "Dense",
-        "units": dense.units,
-        "activation": dense.activation.name,
-        "use_bias": dense.use_bias,
-        "dtype": dense.dtype.name,
-        "model": {"file": encodable(without_secrets(file)), "until": encodable(part.layer)},
-    }
-    line = f"kernel {dense.kernel.shape}" + (f" · bias ({dense.units},)" if dense.use_bias else " · no bias")
-    title = (f"{name}  {dense.dtype}", f"{line} · layer {part.layer} of {without_secrets(file)}")
-    return BuiltHead(dense, dense.activation, dense.units, dense.dtype, config, title, part.distributed)
+    shown = without_secrets(file)
+    config = {"model": {"file": encodable(shown), "until": encodable(part.layer)}}
+    line = f"{_shapes(dense)} · layer {part.layer} of {shown}"
+    return _built(_Made(dense, config, line), part.distributed)
 
 
 def activation_of_model(
@@ -380,11 +375,15 @@ def _trained(options: HeadOptions, features: int) -> _Made:
     bias = None if options.no_bias else loaded.bias
     stated = activation_of(loaded.head, options.activation, options.weights)
     dense = DenseArrays.of(loaded.kernel, bias, stated or "softmax", dtype=options.dtype or "float32")
-    line = f"kernel {dense.kernel.shape}" + (" · no bias" if bias is None else f" · bias {bias.shape}")
     file = without_secrets(options.weights)
     config = {"weights": {"file": encodable(file), "head": encodable(loaded.head.name)}}
-    line += f" · from {file}, head {loaded.head.name}"
+    line = f"{_shapes(dense)} · from {file}, head {loaded.head.name}"
     return _Made(dense, config, line, tuple(_notes(options, loaded, stated)))
+
+
+def _shapes(dense: DenseArrays) -> str:
+    bias = " · no bias" if dense.bias is None else f" · bias {dense.bias.shape}"
+    return f"kernel {dense.kernel.shape}{bias}"
 
 
 def _notes(options: HeadOptions, loaded: LoadedHead, activation: str | None) -> Iterator[str]:

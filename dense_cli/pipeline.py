@@ -21,7 +21,6 @@ from numpy.typing import NDArray
 from dense_cli.dense import DenseArrays, cast, compute_dtype
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.limits import ROW_COST, require_bytes
-from dense_cli.sources.masks import Mask, counting
 from dense_cli.sources.source import Block, Source, named
 from dense_cli.text import shape_text
 from dense_cli.views.evaluate import Result, View, evaluate, tolerance
@@ -29,6 +28,7 @@ from dense_cli.views.rows import row_min, row_sum
 
 if TYPE_CHECKING:
     from dense_cli.activations import Activation
+    from dense_cli.sources.masks import Mask
     from dense_cli.sources.targets import Targets
 
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
@@ -196,7 +196,7 @@ class _Worker:
         except DtypeError as e:
             self._explain(block, e)
             raise
-        mask = counting(block, self.mask, x)
+        mask = block.mask if self.mask is None else self.mask.counting(block, x)
         if self.zeroes and mask is not None:
             x = np.where(mask[:, None], x, self.wide.type(0))
         targets = None if self.targets is None else self.targets.rows(block.places(), mask, self.units)

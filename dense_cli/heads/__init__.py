@@ -74,13 +74,13 @@ def heads(path: str | os.PathLike[str], *, memory: int | None = None) -> Heads:
     [('head', (4, 3), True)]
     """
     name = os.fspath(path)
-    with naming(name):
-        file = _open(name)
-        row = _format_of(file, name)
-        if row.weights is not None:
+    file = _open(name)
+    row = _format_of(file, name)
+    if row.weights is not None:
+        with naming(name):
             return cast("Heads", load(row.weights)(name, memory))
-        assert row.tensors is not None
-        return find_heads(load(row.tensors)(file, memory), name)
+    assert row.tensors is not None
+    return find_heads(load(row.tensors)(file, memory), name)
 
 
 def select(heads: Sequence[Head], name: str | None, file: str) -> Head:

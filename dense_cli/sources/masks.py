@@ -55,6 +55,11 @@ class Mask(NamedTuple):
             if any(want not in (None, have) for want, have in zip(expected, self.steps.shape, strict=True)):
                 raise ShapeError(f"mask: expected shape (batch, time) = {expected}, found {self.steps.shape}")
 
+    def counting(self, block: Block, x: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return which rows of a block count, by the source too where it says it."""
+        own = self.rows(block.places(), x)
+        return own if block.mask is None else block.mask & own
+
     def rows(self, places: NDArray[np.int64], x: NDArray[Any]) -> NDArray[np.bool_]:
         """Return which rows count, (rows,).
 
@@ -79,14 +84,6 @@ class Mask(NamedTuple):
             return self.lengths[places[:, 0]] > places[:, 1]
         assert self.steps is not None
         return self.steps[places[:, 0], places[:, 1]]
-
-
-def counting(block: Block, mask: Mask | None, x: NDArray[Any]) -> NDArray[np.bool_] | None:
-    """Return which rows of a block count, by the source and by a mask; None where neither says."""
-    if mask is None:
-        return block.mask
-    own = mask.rows(block.places(), x)
-    return own if block.mask is None else block.mask & own
 
 
 def open_mask(

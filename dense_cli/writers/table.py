@@ -98,11 +98,16 @@ class TableWriter(Writer):
         if self.rows and self.shown == self.table.limit:
             self.flush()  # they need not wait for the summary of all rows
             self.out.flush()
-        if result.explained is not None:
-            from dense_cli.writers.explanation import explanation
+        if self.view.explain is not None:
+            self._explain(result, count)
 
-            for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():
-                self.explained.append(self.lay_explanation(explanation(self.cells, result, i)))
+    def _explain(self, result: Result, count: int) -> None:
+        """Keep what the logits of the rows that are shown are made of."""
+        from dense_cli.writers.explanation import explanation
+
+        assert result.explained is not None
+        for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():
+            self.explained.append(self.lay_explanation(explanation(self.cells, result, i)))
 
     def end(self) -> None:
         """Print what is left, and how many time steps are not shown."""
@@ -113,7 +118,7 @@ class TableWriter(Writer):
 
     def finish(self) -> None:
         """Print the rows that are left, and say which are not shown."""
-        if self.headed or self.rows or (self.run.steps is None and not self.shown):
+        if self.rows or (self.run.steps is None and not self.shown):
             self.flush()
         if self.cells.unsure:
             write_wrapped(
