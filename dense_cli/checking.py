@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from dense_cli.plan import Plan
 from dense_cli.run import Progress, Run
 from dense_cli.sources.open import no_note
-from dense_cli.views.checks import CHECKS, NAMES, OF_DISTRIBUTIONS, OF_MODELS
+from dense_cli.views.checks import CHECKS, NAMES, OF_DISTRIBUTIONS, OF_MODELS, OF_TARGETS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,9 +57,10 @@ def check(
         name, shape = source.name, source.shape
         done = wanted & {"transposed", "finite", "untrained"}
     else:
-        # Labels that do not fit are a finding here, and no error.
+        # Labels that do not fit are a finding here, and no error, unless targets may be named by them.
         layers = _layer_checks(plan, wanted)
-        run = replace(plan, labels=None).open(note=note, progress=progress, source=source, seen=layers)
+        labels = None if plan.targets is None else plan.labels
+        run = replace(plan, labels=labels).open(note=note, progress=progress, source=source, seen=layers)
         findings += _of_outputs(run, wanted)
         if layers is not None and run.model is not None:
             findings = _with(findings, layers.findings(run.model.part, wanted))
@@ -94,6 +95,8 @@ def _done(plan: Plan, run: Run, wanted: frozenset[str], note: Callable[[str], No
         wanted -= {"transposed", "untrained"}
     if not plan.model:
         wanted -= OF_MODELS
+    if not plan.targets:
+        wanted -= OF_TARGETS
     if _claims_distributions(run) is False:
         wanted -= OF_DISTRIBUTIONS
         name = run.head.activation.name if run.head is not None else run.what
@@ -164,10 +167,11 @@ def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
     # Samples that are picked keep their numbers, so how many there are says nothing of these.
     lead = run.source.shape[:-1] if not run.plan.picks else (None, *run.source.shape[1:-1])
     claimed = _claims_distributions(run)
-    info = OutputInfo((*lead, run.classes), run.dtype, run.head is not None, claimed)
-    checks = Checks(info, frozenset(NAMES) - wanted)
+    info = OutputInfo((*lead, run.classes), run.dtype, run.head is not None, claimed, run.labels)
+    skip = frozenset(NAMES) - wanted
+    checks = Checks(info, skip if run.targets is not None else skip | OF_TARGETS)
     square = "transposed" in wanted and run.plan.weights is not None
-    for i, block in enumerate(_blocks(run)):
+    for i, block in enumerate(_targeted(run)):
         checks.add(block)
         dense = None if run.head is None else run.head.dense
         if i == 0 and square and dense is not None and block.x is not None:
@@ -183,6 +187,21 @@ def _claims_distributions(run: Run) -> bool | None:
     if run.plan.scores or run.shows_values:
         return False
     return None if run.head is None else run.head.activation.name in SUM_TO_ONE
+
+
+def _targeted(run: Run) -> Iterator[CheckRows]:
+    """Give the rows that count, with their targets where there are some."""
+    targets, run.targets = run.targets, None  # no measure of these is needed
+    if targets is None:
+        yield from _blocks(run)
+        return
+    classes = run.classes + targets.count_from_1(run.classes)
+    neighbours = [(axis, offset) for axis in range(min(len(run.shape) - 1, 2)) for offset in (1, -1)]
+    for block in _blocks(run):
+        yield block._replace(
+            targets=targets.rows(block.places, None, classes),
+            near={(axis, offset): targets.near(block.places, axis, offset) for axis, offset in neighbours},
+        )
 
 
 def _blocks(run: Run) -> Iterator[CheckRows]:

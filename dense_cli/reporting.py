@@ -88,7 +88,7 @@ def report(
     others = None if against is None else other_values(plan, against, shown, STEPS)
     again = replace(plan, top_k=None).open(progress=progress)
     by_number = {sample.number: sample for sample in samples(again, shown, others)}
-    findings = check(replace(plan, targets=None, ignore_index=None), progress=progress).findings
+    findings = check(plan, progress=progress).findings
     pictures = [_picture(plan, kind) for kind in ("histogram", *_with_targets(run))]
     return Report(
         run.title,

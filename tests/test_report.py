@@ -140,6 +140,15 @@ def test_findings_are_those_of_check(run: Run, here: Path) -> None:
     assert [row[0] for row in page.tables["What is wrong"][1:]] == [finding["check"] for finding in found]
 
 
+def test_targets_that_do_not_fit_are_among_the_findings(run: Run, here: Path) -> None:
+    lines = (SAMPLES / "digits_true.csv").read_text().split()
+    names = (SAMPLES / "digits.txt").read_text().split()
+    targets = np.array([[names.index(name) for name in line.split(",")] for line in lines])
+    np.save("t.npy", np.roll(targets, 1, axis=0))
+    page = written(run, *DIGITS, "--targets", "t.npy")
+    assert [row[0] for row in page.tables["What is wrong"][1:]] == ["targets-shifted"]
+
+
 def test_the_page_allows_its_own_style_and_script_alone(run: Run, here: Path) -> None:
     other_digits(run)
     page = written(run, *DIGITS, *TARGETS, "--against", "b.npy")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dense_cli.cli import options as opts
-from dense_cli.cli.command import Command
+from dense_cli.cli.command import Command, complete
 from dense_cli.cli.records import takes_plan
 from dense_cli.views.checks import NAMES
 
@@ -22,6 +22,7 @@ HELP = """Find what is wrong with a layer's outputs, and say how to mend it.
   densecli check outputs.npy
   densecli check hidden.npy --weights model.keras --labels names.txt
   densecli check x.npy --model model.keras
+  densecli check outputs.npy --targets classes.npy
   densecli check outputs.npy --skip never-chosen
 
 INPUT holds finished outputs. With --units or --weights it is a layer's input, and the layer runs; with
@@ -40,6 +41,13 @@ INPUT holds finished outputs. With --units or --weights it is a layer's input, a
 )
 @opts.head_options
 @opts.labels_options
+@click.option(
+    "--targets",
+    metavar="FILE",
+    shell_complete=complete("arrays"),
+    help="The classes that rows should have: are they shifted, in another order, or of something else?",
+)
+@opts.ignore_index_option
 @opts.input_options
 @opts.output_options("table", "json")
 @opts.work_options

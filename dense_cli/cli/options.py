@@ -268,6 +268,9 @@ measure_option = click.option(
     multiple=True,
     help="A measure of each row; repeatable. Entropy is in nats.",
 )
+ignore_index_option = click.option(
+    "--ignore-index", type=int, metavar="N", help="Targets that do not count, such as -100."
+)
 targets_options = bundle(
     click.option(
         "--targets",
@@ -275,7 +278,7 @@ targets_options = bundle(
         shell_complete=complete("arrays"),
         help="The classes that rows should have, numbers or labels: adds rank, loss and the accuracy.",
     ),
-    click.option("--ignore-index", type=int, metavar="N", help="Targets that do not count, such as -100."),
+    ignore_index_option,
 )
 measure_options = bundle(
     measure_option,

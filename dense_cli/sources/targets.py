@@ -84,10 +84,7 @@ class Targets(NamedTuple):
         beyond |= (at[:, 1:] >= shapes).any(axis=1)
         if beyond.any():
             raise ShapeError(f"{self.name}: no target for {at[beyond.argmax()].tolist()}")
-        index = np.zeros(len(at), np.int64)
-        for axis in range(shapes.shape[1]):
-            index = index * shapes[:, axis] + at[:, 1 + axis]
-        values = self.values[self.offsets[at[:, 0]] + index]
+        values = self._at(at, shapes)
         ignored = np.zeros(len(values), bool) if self.ignore is None else values == self.ignore
         wrong = ~ignored & ((values < 0) | (values >= classes))
         if wrong.any():
@@ -99,6 +96,29 @@ class Targets(NamedTuple):
             )
         targets[counts] = np.where(ignored, -1, values)
         return targets
+
+    def near(self, places: NDArray[np.int64], axis: int, offset: int) -> NDArray[np.int64]:
+        """Return the target so far along an axis from each place (rows, axes), -1 where there is none."""
+        at = places.copy()
+        at[:, axis] += offset
+        known = (at[:, 0] >= 0) & (at[:, 0] < len(self.shapes))
+        shapes = self.shapes[np.where(known, at[:, 0], 0)]
+        known &= ((at[:, 1:] >= 0) & (at[:, 1:] < shapes)).all(axis=1)
+        targets = np.full(len(places), -1, np.int64)
+        targets[known] = self._at(at[known], shapes[known])
+        return np.where((targets < 0) | (targets == self.ignore), -1, targets)
+
+    def _at(self, at: NDArray[np.int64], shapes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the targets at places (rows, axes) of samples of these shapes (rows, axes - 1)."""
+        index = np.zeros(len(at), np.int64)
+        for axis in range(shapes.shape[1]):
+            index = index * shapes[:, axis] + at[:, 1 + axis]
+        return np.asarray(self.values[self.offsets[at[:, 0]] + index])
+
+    def count_from_1(self, classes: int) -> bool:
+        """Whether the targets are numbers from 1 to ``classes``, in place of 0 to ``classes`` - 1."""
+        values = self.values if self.ignore is None else self.values[self.values != self.ignore]
+        return bool(len(values) and values.min() >= 1 and values.max() == classes)
 
 
 def load_targets(

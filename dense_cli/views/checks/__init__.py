@@ -16,6 +16,7 @@ class CheckEntry(NamedTuple):
         path: where its class is; None for a check of weights, labels or a model, which takes no rows.
         of_distributions: whether it says something of distributions alone.
         of_models: whether it looks at the layers of a model.
+        of_targets: whether it needs targets.
         explains: the checks whose findings follow from this one's, and are left out beside it.
     """
 
@@ -23,6 +24,7 @@ class CheckEntry(NamedTuple):
     path: str | None = None
     of_distributions: bool = False
     of_models: bool = False
+    of_targets: bool = False
     explains: tuple[str, ...] = ()
 
 
@@ -37,8 +39,18 @@ CHECKS = (
     CheckEntry("saturated", f"{_HERE}.softmax:Saturated", True),
     CheckEntry("uniform", f"{_HERE}.softmax:Uniform", True),
     CheckEntry("never-chosen", f"{_HERE}.classes:NeverChosen"),
-    CheckEntry("constant", f"{_HERE}.classes:Constant", explains=("never-chosen",)),
+    CheckEntry("constant", f"{_HERE}.classes:Constant", explains=("never-chosen", "targets-unrelated")),
     CheckEntry("padding", f"{_HERE}.padding:Padding"),
+    CheckEntry(
+        "targets-shifted",
+        f"{_HERE}.targets:Shifted",
+        of_targets=True,
+        explains=("targets-permuted", "targets-unrelated"),
+    ),
+    CheckEntry(
+        "targets-permuted", f"{_HERE}.targets:Permuted", of_targets=True, explains=("targets-unrelated",)
+    ),
+    CheckEntry("targets-unrelated", f"{_HERE}.targets:Unrelated", True, of_targets=True),
     CheckEntry("labels"),
     CheckEntry("transposed"),
     CheckEntry("untrained"),
@@ -52,3 +64,4 @@ CHECKS = (
 NAMES = tuple(check.name for check in CHECKS)
 OF_DISTRIBUTIONS = frozenset(check.name for check in CHECKS if check.of_distributions)
 OF_MODELS = frozenset(check.name for check in CHECKS if check.of_models)
+OF_TARGETS = frozenset(check.name for check in CHECKS if check.of_targets)

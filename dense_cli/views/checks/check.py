@@ -6,6 +6,7 @@ In: `CheckRows`, block by block. Out: a `Finding`, or None where nothing is wron
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -26,7 +27,8 @@ class Finding(NamedTuple):
 class CheckRows(NamedTuple):
     """Rows that count: outputs (rows, classes) in float64, their places and classes (-1 for none).
 
-    ``x`` (rows, features) and ``logits`` (rows, classes) are there where a layer was run.
+    ``x`` (rows, features) and ``logits`` (rows, classes) are there where a layer was run, ``targets`` (rows,)
+    where there are some, -1 for none; ``near`` has those of neighbours, by axis and how far along it.
     """
 
     y: NDArray[np.float64]
@@ -34,6 +36,8 @@ class CheckRows(NamedTuple):
     classes: NDArray[np.int64]
     x: NDArray[Any] | None = None
     logits: NDArray[Any] | None = None
+    targets: NDArray[np.int64] | None = None
+    near: Mapping[tuple[int, int], NDArray[np.int64]] = {}
 
 
 class OutputInfo(NamedTuple):
@@ -44,12 +48,14 @@ class OutputInfo(NamedTuple):
         dtype: their dtype.
         ran: whether a layer gives them.
         distributions: whether their rows are distributions; None where only the rows can tell.
+        labels: the names of the classes, where they are known.
     """
 
     shape: tuple[int | None, ...]
     dtype: np.dtype[Any]
     ran: bool = False
     distributions: bool | None = None
+    labels: list[str] | None = None
 
     @property
     def n(self) -> int:
