@@ -25,11 +25,11 @@ HEADINGS = {
     "Padding": ("lengths", "padding", "mask", "mask_value"),
     "Decoding": ("join", "eos", "pad", "ctc", "pieces", "beam"),
     "View": (
-        *("kind", "classes", "times", "top_k", "labels", "labels_key", "show"),
+        *("against", "kind", "classes", "times", "top_k", "labels", "labels_key", "show"),
         *("measures", "targets", "ignore_index", "explain", "feature_names"),
         *("sort", "unsure", "wrong", "fail_under", "skip"),
     ),
-    "Limits": ("against", "atol", "rtol", "max_flips", "max_kl", "equal_nan"),
+    "Limits": ("atol", "rtol", "max_flips", "max_kl", "equal_nan"),
     "Output": ("format", "output", "limit", "show_all", "precision", "dpi"),
     "Work": ("threads", "memory", "no_progress"),
     "Other": (),
