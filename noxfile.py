@@ -17,6 +17,7 @@ EXTRAS = {
     "keras": ("predict", "samples/digits.npy", "-w", "samples/digits.keras", "-o", "y.csv"),
     "plot": ("plot", "[[1, 2, 3]]", "-u", "4", "-o", "y.svg"),
     "parquet": ("predict", "[[1, 2, 3]]", "-u", "4", "-o", "y.parquet"),
+    "dask": ("predict", "[[1, 2, 3]]", "-u", "4", "--cluster", "local:1"),
     "zarr": ("predict", "[[1, 2, 3]]", "-u", "4", "-o", "y.zarr"),
 }
 

@@ -46,6 +46,7 @@ _HOMES = {
     ),
     "errors": ("DenseCliError",),
     "head": ("load_head",),
+    "mapping": ("BlockFunction",),
     "plan": ("Plan",),
 }
 _HOME = {name: home for home, names in _HOMES.items() for name in names}
@@ -105,6 +106,7 @@ if TYPE_CHECKING:
     from dense_cli.layers.layer import Layer as Layer
     from dense_cli.layers.rnn.time_distributed import TimeDistributed as TimeDistributed
     from dense_cli.layers.variable import Variable as Variable
+    from dense_cli.mapping import BlockFunction as BlockFunction
     from dense_cli.models.functional import Functional as Functional
     from dense_cli.models.model import Model as Model
     from dense_cli.models.sequential import Sequential as Sequential

@@ -7,11 +7,13 @@ In: a `Plan` and the names of the checks that are wanted. Out: a `Report`. The c
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.plan import Plan
-from dense_cli.run import Progress, Run
+from dense_cli.progress import Progress
+from dense_cli.run import Run
 from dense_cli.sources.open import no_note
 from dense_cli.views.checks import CHECKS, NAMES, OF_DISTRIBUTIONS, OF_MODELS, OF_TARGETS
 
@@ -19,8 +21,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from dense_cli.checking_layers import LayerChecks
-    from dense_cli.sources.source import Source
-    from dense_cli.views.checks.check import CheckRows, Finding
+    from dense_cli.dense import DenseArrays
+    from dense_cli.sources.masks import Mask
+    from dense_cli.sources.source import Block, Source
+    from dense_cli.sources.spread import Spread
+    from dense_cli.sources.targets import Targets
+    from dense_cli.views.checks.check import CheckRows, Finding, OutputInfo
+    from dense_cli.views.checks.run import Checks
+    from dense_cli.views.evaluate import Result
+
+_ARRAYS = ("probabilities", "logits")  # that are checked of what a layer gives
 
 
 class Report(NamedTuple):
@@ -38,8 +48,9 @@ def check(
     *,
     note: Callable[[str], None] = no_note,
     progress: Progress | None = None,
+    spread: Spread | None = None,
 ) -> Report:
-    """Return what the checks named in ``wanted`` find.
+    """Return what the checks named in ``wanted`` find; ``spread`` computes blocks somewhere else.
 
     Raises:
         DenseCliError, OSError: as `Plan.open` does.
@@ -48,6 +59,9 @@ def check(
     >>> [finding.check for finding in check(Plan(np.array([[0.5, 0.5], [0.9, 0.3]]))).findings]
     ['sums']
     """
+    if spread is not None and plan.model is not None and wanted & OF_MODELS:
+        note("the layers of a model are not checked on a cluster, only what it puts out")
+        wanted -= OF_MODELS
     source = plan.open_source(note=note) if plan.model is None else None
     findings = []
     if source is not None and plan.weights is not None:
@@ -61,6 +75,7 @@ def check(
         layers = _layer_checks(plan, wanted)
         labels = None if plan.targets is None else plan.labels
         run = replace(plan, labels=labels).open(note=note, progress=progress, source=source, seen=layers)
+        run.spread = spread
         findings += _of_outputs(run, wanted)
         if layers is not None and run.model is not None:
             findings = _with(findings, layers.findings(run.model.part, wanted))
@@ -159,8 +174,8 @@ def _of_labels(plan: Plan, run: Run) -> list[Finding]:
 
 def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
     """Check the outputs, row by row."""
+    from dense_cli.results import spread_source
     from dense_cli.views.checks.check import OutputInfo
-    from dense_cli.views.checks.run import Checks
     from dense_cli.views.checks.weights import transposed_square
 
     findings = []
@@ -169,15 +184,83 @@ def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
     claimed = _claims_distributions(run)
     info = OutputInfo((*lead, run.classes), run.dtype, run.head is not None, claimed, run.labels)
     skip = frozenset(NAMES) - wanted
-    checks = Checks(info, skip if run.targets is not None else skip | OF_TARGETS)
     square = "transposed" in wanted and run.plan.weights is not None
-    for i, block in enumerate(_targeted(run)):
+    dense = run.head.dense if run.head is not None and square else None
+    targets, run.targets = run.targets, None  # no measure of these is needed
+    skip |= frozenset() if targets is not None else OF_TARGETS
+    alone = _Alone(info, skip, dense, run.mask, targets)
+    checks = alone.checks()
+    source = spread_source(run)
+    if run.spread is not None and (run.head is not None or hasattr(source, "parts")):
+        for part, finding in _spread_blocks(run, source, alone):
+            checks.merge(part)
+            findings += [finding] if finding is not None else []
+        return findings + checks.findings()
+    for i, block in enumerate(map(alone.targeted, _blocks(run))):
         checks.add(block)
-        dense = None if run.head is None else run.head.dense
-        if i == 0 and square and dense is not None and block.x is not None:
+        if i == 0 and dense is not None and block.x is not None:
             finding = transposed_square(block.x[:512], dense.kernel, dense.bias)
             findings += [finding] if finding is not None else []
     return findings + checks.findings()
+
+
+def _spread_blocks(run: Run, source: Source, alone: _Alone) -> Iterator[tuple[Checks, Finding | None]]:
+    """Give the checks of each block by itself, made where a cluster has it."""
+    from dense_cli.results import reduce
+    from dense_cli.sources.spread import each
+    from dense_cli.views.evaluate import View
+
+    if run.head is not None:
+        return reduce(run, View(arrays=_ARRAYS), alone)
+    return each(partial(partial, alone), source, _rows_of_block(run), run.spread)
+
+
+@dataclass(frozen=True)
+class _Alone:
+    """Checks a block by itself, where a cluster has it.
+
+    Attributes:
+        info, skip: of the checks.
+        dense: a layer whose kernel is held against the first block; None: it is not.
+        mask, targets: of the rows.
+    """
+
+    info: OutputInfo
+    skip: frozenset[str]
+    dense: DenseArrays | None
+    mask: Mask | None
+    targets: Targets | None
+
+    def __call__(self, block: Result | Block) -> tuple[Checks, Finding | None]:
+        """Return the checks of a block, and what the first one tells of a square kernel."""
+        from dense_cli.sources.source import Block
+        from dense_cli.views.checks.weights import transposed_square
+
+        rows = _of_block(block, self.mask) if isinstance(block, Block) else _of_result(block)
+        start = block.start if isinstance(block, Block) else block.block.start
+        checks = self.checks()
+        checks.add(self.targeted(rows))
+        if self.dense is None or rows.x is None or start:
+            return checks, None
+        return checks, transposed_square(rows.x[:512], self.dense.kernel, self.dense.bias)
+
+    def checks(self) -> Checks:
+        """Return the checks that are wanted, without rows."""
+        from dense_cli.views.checks.run import Checks
+
+        return Checks(self.info, self.skip)
+
+    def targeted(self, rows: CheckRows) -> CheckRows:
+        """Return rows with their targets, where there are some."""
+        targets = self.targets
+        if targets is None:
+            return rows
+        classes = self.info.n + targets.count_from_1(self.info.n)
+        neighbours = [(axis, by) for axis in range(min(len(self.info.shape) - 1, 2)) for by in (1, -1)]
+        return rows._replace(
+            targets=targets.rows(rows.places, None, classes),
+            near={(axis, by): targets.near(rows.places, axis, by) for axis, by in neighbours},
+        )
 
 
 def _claims_distributions(run: Run) -> bool | None:
@@ -189,34 +272,31 @@ def _claims_distributions(run: Run) -> bool | None:
     return None if run.head is None else run.head.activation.name in SUM_TO_ONE
 
 
-def _targeted(run: Run) -> Iterator[CheckRows]:
-    """Give the rows that count, with their targets where there are some."""
-    targets, run.targets = run.targets, None  # no measure of these is needed
-    if targets is None:
-        yield from _blocks(run)
-        return
-    classes = run.classes + targets.count_from_1(run.classes)
-    neighbours = [(axis, offset) for axis in range(min(len(run.shape) - 1, 2)) for offset in (1, -1)]
-    for block in _blocks(run):
-        yield block._replace(
-            targets=targets.rows(block.places, None, classes),
-            near={(axis, offset): targets.near(block.places, axis, offset) for axis, offset in neighbours},
-        )
-
-
 def _blocks(run: Run) -> Iterator[CheckRows]:
     """Give the rows that count, as the checks see them; finished outputs need not be distributions."""
-    from dense_cli.pipeline import MEMORY, block_rows
     from dense_cli.views.evaluate import View
 
     if run.head is not None:
-        for result in run.results(View(arrays=("probabilities", "logits"))):
-            arrays = result.arrays
-            yield _rows(arrays["probabilities"], result.places, result.mask, result.x, arrays["logits"])
+        yield from map(_of_result, run.results(View(arrays=_ARRAYS)))
         return
-    for block in run.source.blocks(block_rows(run.classes, run.classes, 8, run.plan.memory or MEMORY)):
-        mask = block.mask if run.mask is None else run.mask.counting(block, block.x)
-        yield _rows(block.x, block.places(), mask)
+    for block in run.source.blocks(_rows_of_block(run)):
+        yield _of_block(block, run.mask)
+
+
+def _rows_of_block(run: Run) -> int:
+    from dense_cli.pipeline import MEMORY, block_rows
+
+    return block_rows(run.classes, run.classes, 8, run.plan.memory or MEMORY)
+
+
+def _of_result(result: Result) -> CheckRows:
+    arrays = result.arrays
+    return _rows(arrays["probabilities"], result.places, result.mask, result.x, arrays["logits"])
+
+
+def _of_block(block: Block, mask: Mask | None) -> CheckRows:
+    counted = block.mask if mask is None else mask.counting(block, block.x)
+    return _rows(block.x, block.places(), counted)
 
 
 def _rows(y: Any, places: Any, mask: Any, x: Any = None, logits: Any = None) -> CheckRows:

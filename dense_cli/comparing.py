@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ShapeError, UsageError
@@ -21,11 +22,16 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
     from dense_cli.run import Run
     from dense_cli.sources.open import Request, Values
-    from dense_cli.sources.source import Block, Chunk, Source
-    from dense_cli.views.compare import ComparisonResult, Limits
+    from dense_cli.sources.source import Block, Chunk, Named, Source
+    from dense_cli.sources.spread import Spread
+    from dense_cli.views.compare import Comparison, ComparisonResult, Limits
 
+    Pair = tuple[Block, NDArray[Any], NDArray[Any]]
+    Names = tuple[tuple[Named, np.dtype[Any]], tuple[Named, np.dtype[Any]]]
 
 Shape = tuple[int | None, ...]
+
+_BLOCK = 1 << 20  # numbers of each side that are compared at once
 
 
 class ComparedFiles(NamedTuple):
@@ -83,6 +89,7 @@ def compare(
     input_format: str | None = None,
     keys: tuple[str | None, str | None] = (None, None),
     memory: int | None = None,
+    spread: Spread | None = None,
 ) -> ComparedFiles:
     """Compare two files of outputs, row by row.
 
@@ -101,6 +108,7 @@ def compare(
         input_format: the format of standard input, else of A and B.
         keys: which array of A, and of B, where a file holds several.
         memory: bytes that what must be held whole may take; 4 GiB always may be taken.
+        spread: computes blocks somewhere else; None: here.
 
     Raises:
         UsageError: both are standard input, or classes are asked of a model.
@@ -109,7 +117,7 @@ def compare(
     from dense_cli.sources.labels import load_labels
     from dense_cli.views.compare import Comparison
 
-    sides = _open_sides(first, second, kind, input_format, keys, memory, note)
+    sides = _open_sides(first, second, kind, input_format, keys, memory, note, spread)
     a, b = sides.a, sides.b
     kind = kind or _kind_of(a, b)
     limits = _limits_of(limits, kind, a, b)
@@ -117,8 +125,7 @@ def compare(
     if labels is not None:
         names = load_labels(labels, None if kind == "classes" else a.shape[-1], key=labels_key, note=note)
     comparison = Comparison(kind, limits, top_k, most)
-    for left, right, places in compared_rows(a, b, kind, numbered=sides.numbered):
-        comparison.add(left, right, places)
+    _add_rows(comparison, sides, kind, spread)
     result = comparison.result()
     return ComparedFiles(
         (a.name, b.name), (a.shape, b.shape), (a.dtype, b.dtype), result, limits, names, sides.model
@@ -133,6 +140,7 @@ def _open_sides(
     keys: tuple[str | None, str | None],
     memory: int | None,
     note: Callable[[str], None],
+    spread: Spread | None,
 ) -> _Sides:
     """Open A and B; where one of them is standard input, ``input_format`` is that of it alone."""
     from dense_cli.sources.open import Request
@@ -150,6 +158,7 @@ def _open_sides(
         a, a_numbered = _open(first, format_of(first), of_a, memory)
     else:
         run = _opened(replace(first, input_format=format_of(paths[0])), kind, note)
+        run.spread = spread
         assert run.model is not None
         a, a_numbered = outputs_of(run, kind), False
         model = {"file": first.model or "", "until": run.model.part.layer}
@@ -219,33 +228,71 @@ def compared_rows(
     Raises:
         ShapeError: they do not hold the same rows, or probabilities do not sum to 1.
     """
-    from dense_cli.sources.source import KnownPlaces
-
-    for block, left, right in side_by_side(a, b, numbered=numbered):
-        if block.mask is not None:
-            block = block._replace(places=KnownPlaces(block.places()[block.mask]))
-            left, right = left[block.mask], right[block.mask]
-        if kind == "probabilities":
-            _require_distributions(left, block, a)
-            _require_distributions(right, block, b)
-        yield left, right, block.places()
+    for pair in side_by_side(a, b, numbered=numbered):
+        yield _counted(pair, kind, _names(a, b))
 
 
-def side_by_side(
-    a: Source, b: Source, *, numbered: bool
-) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
+def side_by_side(a: Source, b: Source, *, numbered: bool) -> Iterator[Pair]:
     """Give all rows of A and of B, as `pairs` does."""
-    from dense_cli.pipeline import MEMORY
     from dense_cli.sources.pairs import pairs
 
-    return pairs(a, b, min(max(MEMORY // 64 // (a.shape[-1] or 1), 1), 4096), numbered=numbered)
+    return pairs(a, b, _rows_of_block(a), numbered=numbered)
 
 
-def _require_distributions(values: Any, block: Block, source: Source) -> None:
+def _rows_of_block(a: Source) -> int:
+    return min(max(_BLOCK // (a.shape[-1] or 1), 1), 4096)
+
+
+def _names(a: Source, b: Source) -> Names:
+    """Return what messages call A and B, and the dtypes that say how near to 1 their rows must sum."""
+    from dense_cli.sources.source import Named
+
+    return (Named(a.name, a.pieces), a.dtype), (Named(b.name, b.pieces), b.dtype)
+
+
+def _counted(pair: Pair, kind: Values, names: Names) -> tuple[NDArray[Any], NDArray[Any], NDArray[np.int64]]:
+    """Return the rows of two blocks that are compared, and their places."""
+    from dense_cli.sources.source import KnownPlaces
+
+    block, left, right = pair
+    if block.mask is not None:
+        block = block._replace(places=KnownPlaces(block.places()[block.mask]))
+        left, right = left[block.mask], right[block.mask]
+    if kind == "probabilities":
+        for values, (named, dtype) in zip((left, right), names, strict=True):
+            _require_distributions(values, block, named, dtype)
+    return left, right, block.places()
+
+
+def _add_rows(comparison: Comparison, sides: _Sides, kind: Values, spread: Spread | None) -> None:
+    """Compare all rows of two sources."""
+    from dense_cli.sources.arrays import ArraySource
+    from dense_cli.sources.pairs import Pairs
+    from dense_cli.sources.spread import each
+
+    a, b = sides.a, sides.b
+    if spread is not None and isinstance(a, ArraySource) and isinstance(b, ArraySource):
+        alone = partial(_alone, comparison.anew(), kind, _names(a, b))
+        both = Pairs(a, b, numbered=sides.numbered)
+        for part in each(partial(partial, alone), both, _rows_of_block(a), spread):
+            comparison.merge(part)
+        return
+    for left, right, places in compared_rows(a, b, kind, numbered=sides.numbered):
+        comparison.add(left, right, places)
+
+
+def _alone(empty: Comparison, kind: Values, names: Names, pair: Pair) -> Comparison:
+    """Return the comparison of two blocks by themselves."""
+    comparison = empty.anew()
+    comparison.add(*_counted(pair, kind, names))
+    return comparison
+
+
+def _require_distributions(values: Any, block: Block, named: Named, dtype: np.dtype[Any]) -> None:
     from dense_cli.pipeline import require_distributions
 
     try:
-        require_distributions(values, block, source, source.dtype)
+        require_distributions(values, block, named, dtype)
     except ShapeError as e:
         raise ShapeError(
             str(e), hint="logits are compared with --logits, class numbers with --classes"

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ConfigError
-from dense_cli.run import Progress
+from dense_cli.progress import Progress
 from dense_cli.sources.open import no_note
 from dense_cli.views.differences import Difference, Differences, Tolerance
 

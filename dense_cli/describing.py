@@ -8,21 +8,27 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.addresses import is_address, without_secrets
 from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from dense_cli.files.formats import Format
     from dense_cli.files.tensor import Tensor
     from dense_cli.heads.head import Head, Heads
     from dense_cli.models.description import ModelDescription
     from dense_cli.plan import Plan
-    from dense_cli.run import Progress
-    from dense_cli.sources.source import Place, Source
-    from dense_cli.views.describe import Described
+    from dense_cli.progress import Progress
+    from dense_cli.sources.source import Block, Place, Source
+    from dense_cli.sources.spread import Spread
+    from dense_cli.views.describe import Described, Description
+
+_BLOCK = 1 << 17  # numbers that are described at once
 
 
 class Array(NamedTuple):
@@ -94,12 +100,15 @@ def describe_file(
     return _arrays(file, input_format, key, memory)
 
 
-def describe_outputs(plan: Plan, note: Callable[[str], None] = no_note) -> Iterator[Array]:
+def describe_outputs(
+    plan: Plan, note: Callable[[str], None] = no_note, spread: Spread | None = None
+) -> Iterator[Array]:
     """Return the array that a model puts out; masked steps do not count.
 
     Args:
         plan: the model and its input.
         note: as in `Plan.open`.
+        spread: runs the model somewhere else; None: here.
 
     Raises:
         DenseCliError, OSError: as `Plan.open` does.
@@ -107,18 +116,20 @@ def describe_outputs(plan: Plan, note: Callable[[str], None] = no_note) -> Itera
     from dense_cli.comparing import outputs_of
 
     run = plan.open(note=note)
+    run.spread = spread
     assert run.model is not None
     name = f"{run.input_name} through {without_secrets(plan.model or '')}, layer {run.model.part.layer}"
     return iter([Array(name, outputs_of(run), None, None)])
 
 
-def numbers_of(array: Array, progress: Progress | None = None) -> Described:
-    """Return what the numbers of an array are: all rows that count are read.
+def numbers_of(array: Array, progress: Progress | None = None, spread: Spread | None = None) -> Described:
+    """Return what the numbers of an array are: all rows that count are read, by ``spread`` somewhere else.
 
     Raises:
         DenseCliError, OSError: it cannot be read.
     """
-    from dense_cli.run import Progress, unit_of
+    from dense_cli.progress import Progress
+    from dense_cli.run import unit_of
     from dense_cli.views.describe import Description
 
     source, progress = array.source, progress or Progress()
@@ -126,15 +137,33 @@ def numbers_of(array: Array, progress: Progress | None = None) -> Described:
     lead = source.shape[:-1]
     progress.start(None if None in lead else prod(n or 0 for n in lead), unit_of(source.shape))
     try:
-        for block in source.blocks(max((1 << 17) // (source.shape[-1] or 1), 1)):
-            x, places = block.x, block.places()
-            if block.mask is not None:
-                x, places = x[block.mask], places[block.mask]
-            description.add(x, places)
-            progress.advance(len(block.x))
+        for part, rows in _described(source, spread):
+            description.merge(part)
+            progress.advance(rows)
     finally:
         progress.stop()
     return description.result()
+
+
+def _described(source: Source, spread: Spread | None) -> Iterator[tuple[Description, int]]:
+    """Give the description of each block by itself, and its rows; where any can be had, by ``spread``."""
+    from dense_cli.sources.spread import each
+
+    rows = max(_BLOCK // (source.shape[-1] or 1), 1)
+    alone = partial(_alone, source.shape, source.dtype)
+    return each(partial(partial, alone), source, rows, spread if hasattr(source, "parts") else None)
+
+
+def _alone(shape: tuple[int | None, ...], dtype: np.dtype[Any], block: Block) -> tuple[Description, int]:
+    """Return the description of a block by itself, and its rows."""
+    from dense_cli.views.describe import Description
+
+    description = Description(shape, dtype)
+    x, places = block.x, block.places()
+    if block.mask is not None:
+        x, places = x[block.mask], places[block.mask]
+    description.add(x, places)
+    return description, len(block.x)
 
 
 def ranges_of(weights: Weights, progress: Progress | None = None) -> list[dict[str, Described]]:
@@ -143,7 +172,7 @@ def ranges_of(weights: Weights, progress: Progress | None = None) -> list[dict[s
     Raises:
         DenseCliError, OSError: they cannot be read.
     """
-    from dense_cli.run import Progress
+    from dense_cli.progress import Progress
 
     progress = progress or Progress()
     progress.start(len(weights.heads), "heads")

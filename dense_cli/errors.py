@@ -24,6 +24,16 @@ class DenseCliError(ValueError):
         super().__init__(message)
         self.hint = hint
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle as message and hint, whatever the arguments were: workers of a cluster raise errors, too."""
+        return _again, (type(self), str(self), self.hint)
+
+
+def _again(cls: type[DenseCliError], message: str, hint: str | None) -> DenseCliError:
+    error = cls.__new__(cls, message)
+    DenseCliError.__init__(error, message, hint=hint)
+    return error
+
 
 class FileFormatError(DenseCliError):
     """A file is not what it claims to be, or is cut short."""

@@ -10,7 +10,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from dense_cli.errors import ConfigError, nearest
-from dense_cli.run import Progress
+from dense_cli.progress import Progress
 from dense_cli.sources.open import no_note
 
 if TYPE_CHECKING:

@@ -31,7 +31,8 @@ from dense_cli.picturing_rows import (
     values_view,
 )
 from dense_cli.plan import Plan
-from dense_cli.run import Progress, Run
+from dense_cli.progress import Progress
+from dense_cli.run import Run
 from dense_cli.sources.open import no_note
 from dense_cli.text import place_text, printable
 from dense_cli.views.histogram import Histogram

@@ -10,7 +10,7 @@ threads (each product is computed by one).
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,16 @@ from numpy.typing import NDArray
 from dense_cli.dense import DenseArrays, cast, compute_dtype
 from dense_cli.errors import DtypeError, ShapeError
 from dense_cli.limits import ROW_COST, require_bytes
-from dense_cli.sources.source import Block, Source, named
+from dense_cli.sources.source import Block, Named, Source, named
 from dense_cli.text import shape_text
 from dense_cli.views.evaluate import Result, View, evaluate, tolerance
 from dense_cli.views.rows import row_min, row_sum
+from dense_cli.views.select import owned
 
 if TYPE_CHECKING:
     from dense_cli.activations import Activation
     from dense_cli.sources.masks import Mask
+    from dense_cli.sources.spread import Spread
     from dense_cli.sources.targets import Targets
 
 MEMORY = 64 << 20  # bytes of blocks in flight, with two threads
@@ -70,7 +72,9 @@ def run(
     most: int | None = None,
     scores: bool = False,
     temperature: float = 1.0,
-) -> Iterator[Result]:
+    spread: Spread | None = None,
+    then: Callable[[Result], Any] | None = None,
+) -> Iterator[Any]:
     """Give the result of every block of ``source``, in order.
 
     Args:
@@ -87,6 +91,8 @@ def run(
             products are then as small.
         scores: finished outputs are scores, each class by itself: no row need sum to 1.
         temperature: divides the logits.
+        spread: computes blocks somewhere else; None: here.
+        then: what is given in place of each result that is computed somewhere else; None: the result.
 
     Raises:
         ShapeError: the features are not the kernel's, or a row is not a distribution.
@@ -94,6 +100,10 @@ def run(
         SizeError: a row takes more than ``memory`` and more than 4 GiB while it is worked on.
     """
     work = _Worker(source, layer, activation, view, dtype, mask, targets, memory, most, scores, temperature)
+    if spread is not None:
+        sent = 0 if then is not None else work.rows * _sent(view, work.units, work.wide.itemsize)
+        yield from spread(partial(_Blocks, work, then or owned), source, work.rows, sent)
+        return
     blocks = source.blocks(work.rows)
     # Threads cost a few milliseconds to set up: one block does not need them.
     ahead = []
@@ -136,6 +146,23 @@ def _threaded(work: _Worker, blocks: Iterator[Block], threads: int) -> Iterator[
             raise
 
 
+def _sent(view: View, units: int, itemsize: int) -> int:
+    """Return about how many bytes the result of a row takes."""
+    likeliest = (view.top or 0) * (8 + itemsize)
+    return 24 + 8 * len(view.measures) + likeliest + len(view.arrays) * units * itemsize
+
+
+class _Blocks:
+    """Computes block after block, and gives what is made of each result."""
+
+    def __init__(self, work: _Worker, then: Callable[[Result], Any]) -> None:
+        self._work, self._then = work, then
+        self._buffer = work.buffer()
+
+    def __call__(self, block: Block) -> Any:
+        return self._then(self._work(block, self._buffer))
+
+
 class _Worker:
     """Computes the result of one block."""
 
@@ -153,7 +180,7 @@ class _Worker:
         scores: bool,
         temperature: float,
     ) -> None:
-        self.source = source
+        self.source = Named(source.name, source.pieces)
         self.view = view
         self.dtype = dtype
         self.layer = layer
@@ -240,7 +267,7 @@ class _Worker:
 def require_distributions(
     values: NDArray[Any],
     block: Block,
-    source: Source,
+    source: Source | Named,
     dtype: np.dtype[Any],
     mask: NDArray[np.bool_] | None = None,
 ) -> None:

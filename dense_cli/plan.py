@@ -23,7 +23,8 @@ from dense_cli.head import (
     require_defaults,
 )
 from dense_cli.portable import processors
-from dense_cli.run import Progress, Run
+from dense_cli.progress import Progress
+from dense_cli.run import Run
 from dense_cli.run_options import check_options
 from dense_cli.sources.open import as_it_is, no_note
 from dense_cli.text import shape_text
@@ -170,7 +171,9 @@ class Plan(HeadOptions):
         mask = self._open_mask(dtype)
         if mask is not None:
             mask.check((*lead, source.shape[-1]), source.name)
-            source = _with_time(source, mask)
+            from dense_cli.sources.front import with_time
+
+            source = with_time(source, mask)
         run = Run(self, source, head, dtype, mask, opened, note, progress or Progress())
         check_options(run)
         run.open_labels()
@@ -318,15 +321,19 @@ class Plan(HeadOptions):
         values: Values = "logits" if self.logits else "scores" if self.scores else "probabilities"
         return Request(self.key, outputs, values, self.input_dtype, self.columns, self.axes, note, names)
 
-    def run(self, *, note: Callable[[str], None] = no_note) -> Iterator[Result]:
+    def run(self, *, note: Callable[[str], None] = no_note, client: Any = None) -> Iterator[Result]:
         """Give the result of every block, with the array that ``show`` names; results keep their numbers.
+
+        ``client``: a ``distributed.Client``, whose workers compute the same.
 
         Raises:
             DenseCliError, OSError: as `open` does.
         """
+        from dense_cli.cluster import Cluster
         from dense_cli.views.select import owned
 
         run = self.open(note=note)
+        run.spread = client and Cluster(client)
         view = run.view
         if not view.top and view.show != "classes":
             view = view._replace(arrays=(view.values,))
@@ -386,12 +393,3 @@ class Plan(HeadOptions):
         from dense_cli.sources.masks import open_mask
 
         return open_mask(self.lengths, self.mask, self.mask_value, dtype, before=self.padding == "pre")
-
-
-def _with_time(source: Source, mask: Mask) -> Source:
-    """Return ``source``, which counts the steps of each sample where the mask has to know them."""
-    if mask.time is None:
-        return source
-    from dense_cli.sources.front import find_time
-
-    return find_time(source, mask.time)

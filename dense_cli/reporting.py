@@ -18,9 +18,10 @@ from dense_cli.checking import check
 from dense_cli.errors import UsageError
 from dense_cli.picturing import Asked, Room, draw_from
 from dense_cli.plan import Plan
+from dense_cli.progress import Progress
 from dense_cli.reporting_against import Against, hold_against, other_values
 from dense_cli.reporting_samples import STEPS, Sample, samples
-from dense_cli.run import Progress, Run
+from dense_cli.run import Run
 from dense_cli.sources.open import no_note
 from dense_cli.views.checks.check import Finding
 from dense_cli.views.measures import Summary, Totals

@@ -17,11 +17,13 @@ from dense_cli.comparing import compared_rows, outputs_of, side_by_side
 from dense_cli.errors import ShapeError, UsageError
 from dense_cli.pipeline import HOLDS
 from dense_cli.plan import Plan
+from dense_cli.progress import Progress
 from dense_cli.reporting_samples import probability_at
-from dense_cli.run import Progress, Run
+from dense_cli.run import Run
 from dense_cli.sources.source import Place, Source
 from dense_cli.sources.streamed import StreamSource
-from dense_cli.views.compare import ComparedRows, Comparison, ComparisonResult, Limits
+from dense_cli.views.apart import ComparedRows
+from dense_cli.views.compare import Comparison, ComparisonResult, Limits
 
 FLIPS = 100  # that are kept
 UNKNOWN = 2.0  # the change of a row that cannot be compared: more than any that can

@@ -12,7 +12,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from dense_cli.errors import UsageError
-from dense_cli.portable import processors
+from dense_cli.progress import Progress
 from dense_cli.text import shape_text, shown
 
 if TYPE_CHECKING:
@@ -23,25 +23,13 @@ if TYPE_CHECKING:
     from dense_cli.plan import Plan
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.source import Source
+    from dense_cli.sources.spread import Spread
     from dense_cli.sources.targets import Targets
     from dense_cli.views.ends import Ends
     from dense_cli.views.evaluate import Result, View
     from dense_cli.views.select import Selection
 
 Shape = tuple[int | None, ...]
-
-
-class Progress:
-    """What is told how far a run got; by itself it does nothing."""
-
-    def start(self, total: int | None, unit: str = "samples") -> None:
-        """Begin to count, up to ``total`` of a unit where it is known."""
-
-    def advance(self, rows: int) -> None:
-        """Count further ones."""
-
-    def stop(self) -> None:
-        """Take away what is shown."""
 
 
 class Run:
@@ -56,6 +44,7 @@ class Run:
         view: what is asked of every row; a writer adds the arrays that it needs.
         measures: those that are shown for each row; the view may have more, for a summary.
         steps: the time steps that are given one after another; None: sample by sample.
+        spread: where blocks are computed; None: here.
     """
 
     def __init__(
@@ -83,6 +72,7 @@ class Run:
         self.targets: Targets | None = None
         self.ends: Ends | None = None
         self._steps: Sequence[int] | None = None
+        self.spread: Spread | None = None
 
     @property
     def input_name(self) -> str:
@@ -189,6 +179,7 @@ class Run:
         plan = self.plan
         if plan.eos is None and plan.pad is None:
             return
+        from dense_cli.results import evaluated
         from dense_cli.views.ends import Ends, class_number
         from dense_cli.views.evaluate import View
 
@@ -198,7 +189,7 @@ class Run:
         )
         ends = Ends(eos, pad)
         if self._steps is not None and eos is not None:
-            ends.find(self._evaluated(View(show="classes"), self.source))
+            ends.find(evaluated(self, View(show="classes")))
         self.ends = ends
 
     def take_steps(self) -> None:
@@ -300,7 +291,7 @@ class Run:
             # A product of thousands of rows for each step would be mostly padding. One step alone may come
             # from a stream, of which nobody knows how many rows it has.
             inner = (self.source.shape[0], *self.source.shape[2:-1])
-            most = _count(inner) if self.keeps_time else None
+            most = count(inner) if self.keeps_time else None
             for t in self.steps or ():
                 yield t, self.results(view, self._at([t]), most)
 
@@ -310,49 +301,14 @@ class Run:
         What is said at the end: the notes of the head, and how many rows have no class. ``most``: see
         `pipeline.run`.
         """
-        from dense_cli.views.evaluate import Classless
+        from dense_cli.results import results
 
-        classless = Classless()
-        ends = None if self.ends is None else self.ends.anew()
-        try:
-            for result in self._evaluated(view, source or self.source, most):
-                classless.add(result)
-                if ends is not None:
-                    ends.mark(result)
-                yield result
-        except GeneratorExit:
-            pass  # the writer has enough; what was seen so far is still told
-        for text in self._untold:
-            self.note(text)
-        self._untold = ()
-        if classless.rows and not self.shows_values:
-            self.note(classless.text())
+        return results(self, view, source or self.source, most)
 
-    def _evaluated(self, view: View, source: Source, most: int | None = None) -> Iterator[Result]:
-        """Give the results of ``source`` as they are computed, and tell how far it got."""
-        from dense_cli.pipeline import MEMORY
-        from dense_cli.pipeline import run as run_pipeline
-
-        self.progress.start(_count(source.shape[:-1]), unit_of(source.shape))
-        try:
-            for result in run_pipeline(
-                source,
-                None if self.head is None else self.head.dense,
-                view,
-                self.dtype,
-                self.mask,
-                activation=None if self.head is None else self.head.activation,
-                targets=self.targets,
-                threads=self.plan.threads or processors(),
-                memory=self.plan.memory or MEMORY,
-                most=most,
-                scores=self.plan.scores or self.shows_values,
-                temperature=self.plan.temperature,
-            ):
-                yield result
-                self.progress.advance(len(result.classes))
-        finally:
-            self.progress.stop()
+    def take_notes(self) -> tuple[str, ...]:
+        """Return what is to be said of the head, once."""
+        notes, self._untold = self._untold, ()
+        return notes
 
     @property
     def _ragged(self) -> bool:
@@ -382,7 +338,7 @@ def unit_of(shape: Shape) -> str:
     return "steps" if len(shape) > 2 else "samples"
 
 
-def _count(sizes: Shape) -> int | None:
+def count(sizes: Shape) -> int | None:
     """Return how many rows an array of these sizes has; None where one is not known."""
     return None if None in sizes else math.prod(n or 0 for n in sizes)
 

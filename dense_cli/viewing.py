@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError, ShapeError, UsageError
 from dense_cli.picturing_rows import class_names
 from dense_cli.plan import Plan
-from dense_cli.run import Progress
+from dense_cli.progress import Progress
 from dense_cli.sources.open import no_note
 from dense_cli.sources.source import may_agree
 from dense_cli.text import printable, shape_text

@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import ConfigError, UsageError
 from dense_cli.plan import Plan
-from dense_cli.run import Progress, Run
+from dense_cli.progress import Progress
+from dense_cli.run import Run
 from dense_cli.run_options import check_options
 from dense_cli.sources.arrays import ArraySource
 from dense_cli.sources.open import no_note

@@ -16,19 +16,20 @@ FILES = sorted(ROOT.rglob("*.py"))
 # those above it. The table of folders in CONTRIBUTING.md says the same.
 ORDER = (
     "dense_cli errors",
-    "addresses limits portable random spec text",
+    "addresses limits portable progress random spec text",
     "files initializers utils",
     "activations blas preprocessing sources",
     "dense",
     "backend config constraints dtype_policies heads layers models ops regularizers saving views",
     "head pipeline",
     "run",
+    "results",
     "run_options",
     "plan",
     "checking checking_layers comparing comparing_layers decoding describing inspecting",
     "picturing picturing_rows reporting reporting_against reporting_samples tempering taking_apart",
     "viewing viewing_order viewing_samples",
-    "writers",
+    "cluster mapping writers",
     "pictures report",
     "tui",
     "cli",
@@ -114,3 +115,7 @@ def test_only_the_screen_imports_textual() -> None:
 
 def test_only_pictures_import_matplotlib() -> None:
     assert importers("matplotlib") == {"pictures"}
+
+
+def test_only_one_module_knows_dask() -> None:
+    assert importers("dask") == importers("distributed") == {"cluster"}

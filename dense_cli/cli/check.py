@@ -10,6 +10,7 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, complete
 from dense_cli.cli.records import takes_plan
+from dense_cli.cli.workers import cluster_option, workers_of
 from dense_cli.views.checks import NAMES
 
 if TYPE_CHECKING:
@@ -51,9 +52,15 @@ INPUT holds finished outputs. With --units or --weights it is a layer's input, a
 @opts.input_options
 @opts.output_options("table", "json")
 @opts.work_options
+@cluster_option
 @takes_plan
 def check(
-    plan: Plan, skip: tuple[str, ...], format: str | None, output: str | None, no_progress: bool
+    plan: Plan,
+    skip: tuple[str, ...],
+    format: str | None,
+    output: str | None,
+    no_progress: bool,
+    cluster: str | None,
 ) -> None:
     from dense_cli import checking
     from dense_cli.cli.notes import note
@@ -63,7 +70,9 @@ def check(
     from dense_cli.writers.formats import format_of
 
     wanted = frozenset(NAMES) - frozenset(skip)
-    report = checking.check(plan, wanted, note=note, progress=ProgressBar(shown=not no_progress))
+    progress = ProgressBar(shown=not no_progress)
+    with workers_of(cluster) as spread:
+        report = checking.check(plan, wanted, note=note, progress=progress, spread=spread)
     json = (format or format_of(output)) == "json"
     with open_output(output, text=not json) as out:
         if json:

@@ -31,7 +31,7 @@ HEADINGS = {
     ),
     "Limits": ("atol", "rtol", "max_flips", "max_kl", "equal_nan"),
     "Output": ("format", "output", "limit", "show_all", "precision", "dpi"),
-    "Work": ("threads", "memory", "no_progress"),
+    "Work": ("threads", "cluster", "memory", "no_progress"),
     "Other": (),
 }
 _PLACE = {name: heading for heading, names in HEADINGS.items() for name in names}

@@ -10,6 +10,7 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, Unbounded, complete
 from dense_cli.cli.types import TOLERANCE
+from dense_cli.cli.workers import cluster_option, workers_of
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -84,6 +85,7 @@ NAME=FILE for each of several inputs, B is the only argument.
 @click.option("--all", "show_all", is_flag=True, help="List all of them.")
 @opts.output_options("table", "json")
 @opts.memory_option
+@cluster_option
 def compare(
     first: str,
     second: str | None,
@@ -107,6 +109,7 @@ def compare(
     format: str | None,
     output: str | None,
     memory: int | None,
+    cluster: str | None,
     **of_model: Any,
 ) -> None:
     from dense_cli import comparing
@@ -123,20 +126,22 @@ def compare(
     limits = Limits(atol, rtol, max_flips, max_kl, equal_nan)
     given, second = _sides(first, second, inputs)
     try:
-        compared = comparing.compare(
-            _plan(given, keys[0], memory, of_model),
-            second,
-            kind="logits" if logits else "classes" if classes else None,
-            limits=limits,
-            top_k=top_k,
-            most=None if show_all else limit,
-            labels=labels,
-            labels_key=labels_key,
-            note=note,
-            input_format=input_format,
-            keys=keys,
-            memory=memory,
-        )
+        with workers_of(cluster) as spread:
+            compared = comparing.compare(
+                _plan(given, keys[0], memory, of_model),
+                second,
+                kind="logits" if logits else "classes" if classes else None,
+                limits=limits,
+                top_k=top_k,
+                most=None if show_all else limit,
+                labels=labels,
+                labels_key=labels_key,
+                note=note,
+                input_format=input_format,
+                keys=keys,
+                memory=memory,
+                spread=spread,
+            )
     except UsageError as error:
         raise click.UsageError(str(error)) from None
     json = (format or format_of(output)) == "json"

@@ -10,6 +10,7 @@ import click
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, Unbounded
 from dense_cli.cli.records import takes_plan
+from dense_cli.cli.workers import cluster_option, workers_of
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -58,6 +59,7 @@ of all paths that merge to it, without --ctc it is one path.
 @opts.input_options
 @opts.output_options(*_FORMATS)
 @opts.work_options
+@cluster_option
 @takes_plan
 def decode(
     plan: Plan,
@@ -68,6 +70,7 @@ def decode(
     format: str | None,
     output: str | None,
     no_progress: bool,
+    cluster: str | None,
 ) -> None:
     from dense_cli.cli.notes import note
     from dense_cli.cli.output import open_output
@@ -99,7 +102,7 @@ def decode(
     if name == "text" and labels is not None and joined is None:
         labels = [printable(label) for label in labels]  # --join is the user's own and stays as it is
     rules = Rules(labels, " " if join is None else encodable(join), ends.eos, ends.pad, blank, joined)
-    with open_output(output, text=name == "text") as out:
+    with workers_of(cluster) as run.spread, open_output(output, text=name == "text") as out:
         writer = WRITERS[name](out, rules)
         if beam is None:
             _write_each(out, writer.write, decode(run, rules, confident=name == "jsonl"))

@@ -9,6 +9,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, complete
+from dense_cli.cli.workers import cluster_option, workers_of
 
 HELP = """Say what an array file, a weights file or a model holds.
 
@@ -35,6 +36,7 @@ With --model FILE is the model's own input, and what the model gives is describe
 @opts.output_options("table", "json")
 @opts.no_progress_option
 @opts.memory_option
+@cluster_option
 def info(
     files: tuple[str, ...],
     inputs: tuple[tuple[str, str], ...],
@@ -45,6 +47,7 @@ def info(
     header: bool,
     no_progress: bool,
     memory: int | None,
+    cluster: str | None,
     **of_model: Any,
 ) -> None:
     from functools import partial
@@ -64,22 +67,23 @@ def info(
     found: Weights | Iterator[Array]
     if header and of_model["model"] is not None:
         raise click.UsageError("--header: what a model gives has no header, the model has to run")
+    plan = None
     if of_model["model"] is not None:
         from dense_cli.plan import Plan
 
-        plan = Plan(
-            dict(inputs) or given or "-", input_format=input_format, key=key, memory=memory, **of_model
-        )
-        found = describe_outputs(plan, note)
-    else:
-        found = describe_file(given or "-", input_format=input_format, key=key, memory=memory)
+        inputs_of = dict(inputs) or given or "-"
+        plan = Plan(inputs_of, input_format=input_format, key=key, memory=memory, **of_model)
     bar = ProgressBar(shown=not no_progress)
     json = (format or format_of(output)) == "json"
     screen = screen_of(output)
-    with open_output(output, text=not json) as out:
+    with workers_of(cluster) as spread, open_output(output, text=not json) as out:
+        if plan is not None:
+            found = describe_outputs(plan, note, spread)
+        else:
+            found = describe_file(given or "-", input_format=input_format, key=key, memory=memory)
         if isinstance(found, Weights):
             ranges = None if header else partial(ranges_of, progress=bar)
             (writers.write_weights_json if json else writers.write_weights)(out, found, screen, ranges)
         else:
-            numbers = None if header else partial(numbers_of, progress=bar)
+            numbers = None if header else partial(numbers_of, progress=bar, spread=spread)
             (writers.write_arrays_json if json else writers.write_arrays)(out, found, screen, numbers)

@@ -10,6 +10,7 @@ from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command
 from dense_cli.cli.records import takes_plan
 from dense_cli.cli.types import AT_LEAST
+from dense_cli.cli.workers import cluster_option
 
 if TYPE_CHECKING:
     from dense_cli.plan import Plan
@@ -47,6 +48,7 @@ What it holds is said by --units (the input of a seeded layer), --weights (of a 
 @opts.run_options
 @fail_under_option
 @fit_temperature_option
+@cluster_option
 @takes_plan
 def predict(
     plan: Plan,
@@ -58,6 +60,7 @@ def predict(
     no_progress: bool,
     fail_under: tuple[str, float] | None,
     fit_temperature: bool,
+    cluster: str | None,
 ) -> None:
     from dense_cli.cli.run import require_at_least, run_to, tempered
 
@@ -65,6 +68,7 @@ def predict(
         raise click.UsageError("--fail-under is about targets: it needs --targets FILE")
     if fit_temperature:
         plan = tempered(plan)
-    totals = run_to(plan, format, output, None if show_all else limit, precision, progress=not no_progress)
+    rows = None if show_all else limit
+    totals = run_to(plan, format, output, rows, precision, progress=not no_progress, cluster=cluster)
     if fail_under is not None:
         require_at_least(totals, *fail_under)

@@ -6,7 +6,7 @@ import sys
 import time
 from typing import TYPE_CHECKING
 
-from dense_cli.run import Progress
+from dense_cli.progress import Progress
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bar

@@ -7,6 +7,7 @@ import sys
 from dense_cli.cli.notes import note
 from dense_cli.cli.output import open_folder, open_output, screen_of
 from dense_cli.cli.progress import ProgressBar
+from dense_cli.cli.workers import workers_of
 from dense_cli.plan import Plan
 from dense_cli.views.measures import Totals
 from dense_cli.writers.formats import FORMATS, format_of
@@ -16,9 +17,18 @@ from dense_cli.writers.writer import TableOptions
 
 
 def run_to(
-    plan: Plan, format: str | None, output: str | None, limit: int | None, precision: int, *, progress: bool
+    plan: Plan,
+    format: str | None,
+    output: str | None,
+    limit: int | None,
+    precision: int,
+    *,
+    progress: bool,
+    cluster: str | None = None,
 ) -> Totals:
     """Run a plan and write its results to ``output``, in ``format`` or in that of its suffix.
+
+    ``cluster``: the address of the one that computes; None: it is computed here.
 
     Returns:
         What was counted: of all rows, where there are targets; of `slice`, of the last time step.
@@ -29,11 +39,12 @@ def run_to(
     require_fit(run, name)
     screen = screen_of(output) if on_screen else Screen()
     options = TableOptions(limit, precision, screen)
-    if FORMATS[name].folder:
-        with open_folder(output, name) as folder:
-            return write(run, folder, name, options)
-    with open_output(output, text=on_screen, binary=name if binary else None) as out:
-        return write(run, out, name, options)
+    with workers_of(cluster) as run.spread:
+        if FORMATS[name].folder:
+            with open_folder(output, name) as folder:
+                return write(run, folder, name, options)
+        with open_output(output, text=on_screen, binary=name if binary else None) as out:
+            return write(run, out, name, options)
 
 
 def tempered(plan: Plan) -> Plan:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dense_cli import portable
 from dense_cli.addresses import is_address
 from dense_cli.errors import FileFormatError
+from dense_cli.files.stamps import Stamp, require_stamp, stamp_of
 from dense_cli.limits import TEXT_COST, allowed, require_bytes
 
 BOM = b"\xef\xbb\xbf"  # which some editors put before UTF-8 text
@@ -106,7 +107,8 @@ class LocalFile(io.FileIO, File):
         """Pickle as the path, which is opened anew: what reads from a file can go to another process."""
         if not isinstance(self.name, str):
             raise TypeError(f"cannot pickle {self.label}: it has no path")
-        return LocalFile, (os.path.abspath(self.name), "r", self.label)
+        path = os.path.abspath(self.name)
+        return _reopened, (path, self.label, stamp_of(os.fstat(self.fileno())))
 
     @property
     def size(self) -> int:
@@ -128,6 +130,12 @@ class LocalFile(io.FileIO, File):
 
     def is_ready(self) -> bool:
         return portable.is_ready(self.fileno())
+
+
+def _reopened(path: str, label: str, stamp: Stamp) -> LocalFile:
+    file = LocalFile(path, "r", label)
+    require_stamp(stamp, os.fstat(file.fileno()), label)
+    return file
 
 
 class Section(io.RawIOBase):

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import FileFormatError
 from dense_cli.files.dtypes import widen
 from dense_cli.files.json import parse
+from dense_cli.files.stamps import Stamp, require_stamp, stamp_of
 from dense_cli.files.stream import File, LocalFile
 from dense_cli.files.tensor import Rows, Tensor, Tensors, is_inflated, require_inflated
 from dense_cli.files.zarrcodecs import decode
@@ -133,7 +134,15 @@ class _Array:
         """What goes to another process: the array, without the chunks that are kept."""
         kept = ("folder", "meta", "memory")
         state = {name: value for name, value in self.__dict__.items() if name in kept}
-        return {**state, "note": None, "_kept": OrderedDict(), "_bytes": 0, "_noted": False, "_last": None}
+        state |= {"note": None, "_kept": OrderedDict(), "_bytes": 0, "_noted": False, "_last": None}
+        folder = os.path.abspath(self.folder)
+        return {**state, "folder": folder, "stamps": _stamps(folder)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take the array that is here: in an empty folder all chunks would be taken for fill values."""
+        for name, stamp in state.pop("stamps").items():
+            require_stamp(stamp, os.stat(os.path.join(state["folder"], name)), state["folder"])
+        self.__dict__.update(state)
 
     def read(self) -> NDArray[Any]:
         """Return all of it."""
@@ -292,6 +301,12 @@ class _Array:
                 return True
         require_inflated(nbytes, stored, self.folder, f"shape {self.meta.shape}", self.memory)
         return True
+
+
+def _stamps(folder: str) -> dict[str, Stamp]:
+    """Return what tells the metadata of an array from that of another."""
+    paths = {name: os.path.join(folder, name) for name in METADATA}
+    return {name: stamp_of(os.stat(path)) for name, path in paths.items() if os.path.isfile(path)}
 
 
 def _inside(folder: str, name: str) -> str:

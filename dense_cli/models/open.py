@@ -83,7 +83,7 @@ def open_model(
     Raises:
         DenseCliError, OSError: the model, or an input, is not what it should be.
     """
-    part, size = _open_part(file, until, memory, watched=seen is not None)
+    part, size = open_part(file, until, memory, watched=seen is not None)
     opened = open_inputs(
         part.body, given, file, input_format=input_format, request=request, memory=memory, text=text
     )
@@ -150,7 +150,9 @@ def list_layers(file: str, memory: int | None = None) -> list[ModelLayer]:
     return layers_of(read_graph(file, memory))
 
 
-def _open_part(file: str, until: str | None, memory: int | None, *, watched: bool) -> tuple[Part, int | None]:
+def open_part(
+    file: str, until: str | None, memory: int | None, *, watched: bool = False
+) -> tuple[Part, int | None]:
     """Return what is run of a file, and how many samples at once; None: as it suits."""
     if is_onnx(file) and watched:
         from dense_cli.models.onnx_graph import open_watched

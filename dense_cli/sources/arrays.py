@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.sources.source import Block, GridPlaces, Numbers, check_shape, check_steps
+from dense_cli.sources.source import (
+    Block,
+    Cut,
+    GridPlaces,
+    Held,
+    Numbers,
+    check_shape,
+    check_steps,
+    cuts_of,
+)
 
 if TYPE_CHECKING:
     from dense_cli.files.tensor import Tensor
@@ -107,7 +116,7 @@ class ArraySource:
 
     ``axes`` are the positions kept of each axis before the last. ``numbers`` say what samples, steps and so
     on are called: by default by their positions. ``pieces`` are the files that it is in, where these are
-    several.
+    several. ``part`` are the rows that blocks are given of, counted in their order; None: all.
     """
 
     name: str
@@ -116,6 +125,7 @@ class ArraySource:
     axes: tuple[range | tuple[int, ...], ...]
     numbers: tuple[Numbers, ...]
     pieces: Pieces | None = None
+    part: range | None = None
 
     @classmethod
     def of(cls, name: str, array: NDArray[Any], steps: NDArray[np.int64] | None = None) -> ArraySource:
@@ -192,12 +202,26 @@ class ArraySource:
             kept = steps if isinstance(steps, range) else tuple(steps)
         return replace(self, axes=(self.axes[0], kept, *self.axes[2:]))
 
+    def parts(self, rows: int, most: int) -> Iterator[Cut]:
+        """Give the rows at which parts begin and end, of up to ``most`` blocks of ``rows``."""
+        total = int(np.prod(tuple(map(len, self.axes)), dtype=np.int64))
+        for start in range(0, total, rows * most):
+            yield Cut(start, min(start + rows * most, total))
+
+    def between(self, cut: Cut) -> ArraySource:
+        """Return the source whose blocks are those of a part."""
+        return replace(self, part=range(*cut))
+
+    def held(self, cut: Cut, rows: int) -> Held:
+        """Return the blocks of a part, read."""
+        return Held(list(self.between(cut).blocks(rows)))
+
     def blocks(self, rows: int) -> Iterator[Block]:
         shape = tuple(map(len, self.axes))
         total = int(np.prod(shape, dtype=np.int64))
         whole = all(axis == range(n) for axis, n in zip(self.axes, self.lead, strict=True))
-        for start in range(0, total, rows):
-            stop = min(start + rows, total)
+        part = range(total) if self.part is None else self.part
+        for start, stop in cuts_of(part, rows):
             places = GridPlaces(self.axes, self.numbers, start, stop)
             at: slice | NDArray[np.int64] = slice(start, stop)
             if not whole:
@@ -210,6 +234,14 @@ def _positions(axis: range | tuple[int, ...], at: Sequence[int]) -> range | tupl
     if isinstance(at, range) and at.step == 1:
         return axis[at.start : at.stop]
     return tuple(axis[i] for i in at)
+
+
+def in_memory(source: object) -> bool:
+    """Whether a source is an array in memory, of which each row is best sent where it is wanted."""
+    store = getattr(source, "store", None)
+    while isinstance(store, OrderedStore):
+        store = store.store
+    return isinstance(store, ArrayStore)
 
 
 def evenly(numbers: NDArray[np.int64]) -> Numbers:

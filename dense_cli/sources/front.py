@@ -12,9 +12,15 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
 from dense_cli.sources.arrays import ArraySource
+from dense_cli.sources.masks import Mask
 from dense_cli.sources.placed import PlacedSource
 from dense_cli.sources.source import Chunk, Places, Source
 from dense_cli.sources.streamed import StreamSource
+
+
+def with_time(source: Source, mask: Mask) -> Source:
+    """Return ``source``, which counts the steps of each sample where the mask has to know them."""
+    return source if mask.time is None else find_time(source, mask.time)
 
 
 def find_time(source: Source, time: NDArray[np.int64]) -> Source:

@@ -11,6 +11,7 @@ import stat
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, cast
 
 from dense_cli.errors import ConfigError, FileFormatError
@@ -75,10 +76,7 @@ def open_source(
         ConfigError: a folder has no files.
         OSError: it cannot be opened or read.
     """
-
-    def open_one(path: str, request: Request) -> Source:
-        return _open_one(path, format, request, memory)
-
+    open_one = partial(_open_one, format=format, memory=memory)
     if isinstance(path, str) and not is_folder(path, format):
         return open_one(path, request)
     from dense_cli.sources.paths import name_of, order_note, paths_of
@@ -109,7 +107,7 @@ def is_folder(path: str, format: str | None = None) -> bool:
     return True
 
 
-def _open_one(path: str, format: str | None, request: Request, memory: int | None) -> Source:
+def _open_one(path: str, request: Request, format: str | None, memory: int | None) -> Source:
     """Open one file, or a folder that is a container of arrays."""
     source = _read(path, format, request, memory)
     if request.axes is None:

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import ShapeError
-from dense_cli.sources.source import Block, KnownPlaces, Source, may_agree
+from dense_cli.sources.arrays import ArraySource, in_memory
+from dense_cli.sources.source import Block, Cut, Held, KnownPlaces, Source, may_agree
 from dense_cli.text import shape_text
 
 
@@ -41,6 +42,38 @@ def pairs(
         second, right = _split(right, count)
         _require_same_places(a, first, b, second, numbered)
         yield first, first.x, second.x
+
+
+class Pairs:
+    """Two arrays of the same shape, of which any rows can be had: their pairs can be had in parts."""
+
+    def __init__(self, a: ArraySource, b: ArraySource, *, numbered: bool) -> None:
+        _require_same_shape(a, b)
+        self.a, self.b = a, b
+        self.numbered = numbered
+        self.shape, self.dtype = a.shape, a.dtype
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: sources of files."""
+        if in_memory(self.a) or in_memory(self.b):
+            raise TypeError(f"cannot pickle {self.a.name} and {self.b.name}: their rows travel")
+        return self.__dict__
+
+    def parts(self, rows: int, most: int) -> Iterator[Cut]:
+        """Give the rows at which parts begin and end."""
+        return self.a.parts(rows, most)
+
+    def between(self, cut: Cut) -> Pairs:
+        """Return the pairs of a part."""
+        return Pairs(self.a.between(cut), self.b.between(cut), numbered=self.numbered)
+
+    def held(self, cut: Cut, rows: int) -> Held:
+        """Return the pairs of a part, read."""
+        return Held(list(self.between(cut).blocks(rows)))
+
+    def blocks(self, rows: int) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
+        """Give the pairs."""
+        return pairs(self.a, self.b, rows, numbered=self.numbered)
 
 
 def _require_same_shape(a: Source, b: Source) -> None:

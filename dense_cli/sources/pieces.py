@@ -18,11 +18,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dense_cli.addresses import without_secrets
+from dense_cli.addresses import is_address, without_secrets
 from dense_cli.errors import FileFormatError, ShapeError
+from dense_cli.files.stamps import Stamp, require_stamp, stamp_of
 from dense_cli.limits import require_bytes
 from dense_cli.sources.arrays import ArraySource, Store, TensorStore
-from dense_cli.sources.open import Request
+from dense_cli.sources.open import Request, no_note
 from dense_cli.sources.source import Chunk, Place, Places, Source, may_agree
 from dense_cli.sources.streamed import StreamSource, in_order, joined
 from dense_cli.text import shape_text
@@ -71,6 +72,11 @@ class _Opener:
         self._request = request
         self._told: set[str] = set()
         self._names: tuple[str, list[str]] | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: how a piece is opened, and nothing of what is told."""
+        request = self._request._replace(note=no_note, names=None)
+        return {**self.__dict__, "_request": request, "_told": set(), "_names": None}
 
     def __call__(self, path: str, *, note: bool = True) -> tuple[Source, list[str]]:
         """Return a piece, and the list that gets the names of its features."""
@@ -183,6 +189,14 @@ class PiecesStore:
         self._ends: NDArray[np.int64] = np.array(pieces.ends, np.int64) * prod(inner[:-1])
         self._at = -1  # the piece that is open
         self._open: Store | None = None
+        self._stamps: list[Stamp | None] | None = None  # in another process: of the files that were meant
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: the paths, and what tells a file from another one that is there."""
+        paths = [path if is_address(path) else os.path.abspath(path) for path in self._pieces.paths]
+        stamps = [None if is_address(path) else stamp_of(os.stat(path)) for path in paths]
+        pieces = Pieces(paths, self._pieces.ends)
+        return {**self.__dict__, "_pieces": pieces, "_stamps": stamps, "_at": -1, "_open": None}
 
     def take(self, rows: slice | NDArray[np.int64]) -> NDArray[Any]:
         """Return those rows, (rows, features)."""
@@ -214,6 +228,9 @@ class PiecesStore:
         if self._at != at or self._open is None:
             self._open = None  # which closes the one before
             path = self._pieces.paths[at]
+            stamp = None if self._stamps is None else self._stamps[at]
+            if stamp is not None:
+                require_stamp(stamp, os.stat(path), path)
             source, _ = self._opener(path)
             samples = self._pieces.ends[at] - self._pieces.start(at)
             if not isinstance(source, ArraySource) or source.shape != (samples, *self._inner):

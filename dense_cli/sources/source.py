@@ -81,6 +81,37 @@ class Block(NamedTuple):
     mask: NDArray[np.bool_] | None = None
 
 
+class Cut(NamedTuple):
+    """Where a part of a source begins and ends, in rows or in samples, as the source counts them."""
+
+    start: int
+    stop: int
+
+
+def cuts_of(part: range, rows: int) -> Iterator[Cut]:
+    """Give where blocks begin and end, of which none crosses a multiple of ``rows``.
+
+    >>> [tuple(cut) for cut in cuts_of(range(3, 9), 4)]
+    [(3, 4), (4, 8), (8, 9)]
+    """
+    start = part.start
+    while start < part.stop:
+        stop = min(start - start % rows + rows, part.stop)
+        yield Cut(start, stop)
+        start = stop
+
+
+class Held(NamedTuple):
+    """Blocks that were read, for who cannot read them; ``pause`` says that the next may take long."""
+
+    read: list[Any]
+    pause: bool = False
+
+    def blocks(self, rows: int) -> Iterator[Any]:
+        """Give the blocks, which are of ``rows``."""
+        return iter(self.read)
+
+
 class Chunk(NamedTuple):
     """Rows as a stream gives them; the fields are those of a `Block`.
 
@@ -118,7 +149,7 @@ class Sizes:
 
     def __init__(self, axes: int) -> None:
         self.samples = self._most = 0
-        self._last = -1
+        self._first = self._last = -1
         self._numbers = [np.empty(0, np.int64)] * (axes - 1)
 
     def add(self, places: Places) -> None:
@@ -126,10 +157,19 @@ class Sizes:
         if not len(places):
             return
         self.samples += int(np.count_nonzero(np.diff(places[:, 0], prepend=self._last)))
+        self._first = int(places[0, 0]) if self._first < 0 else self._first
         self._last = int(places[-1, 0])
         self._numbers = [
             np.union1d(known, axis) for known, axis in zip(self._numbers, places.T[1:], strict=True)
         ]
+
+    def merge(self, other: Sizes) -> None:
+        """Take the places of another one's rows, which come next."""
+        if other._last < 0:
+            return
+        self.samples += other.samples - (self._last == other._first)
+        self._last = other._last
+        self._numbers = [np.union1d(*both) for both in zip(self._numbers, other._numbers, strict=True)]
 
     def next_step(self) -> None:
         """Say that the same samples come again, with their next time step."""
@@ -167,7 +207,14 @@ class Source(Protocol):
         """Give only some samples."""
 
 
-def named(source: Source, place: Place) -> tuple[str, Place]:
+class Named(NamedTuple):
+    """What messages need of a source, which goes to workers without it."""
+
+    name: str
+    pieces: Pieces | None = None
+
+
+def named(source: Source | Named, place: Place) -> tuple[str, Place]:
     """Return what a message calls the file of a row, and the row's place in it."""
     return (source.name, place) if source.pieces is None else source.pieces.named(place)
 

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DtypeError, UsageError
 from dense_cli.sources.source import Place, number_place
+from dense_cli.views.apart import ComparedRows, NumbersApart, Row
 from dense_cli.views.top import among_top
 
 KINDS = ("probabilities", "logits", "classes")
@@ -63,18 +64,6 @@ class Limits(NamedTuple):
                 raise UsageError(
                     f"{option} does not apply to class numbers, which A and B hold: --max-flips does"
                 )
-
-
-class Row(NamedTuple):
-    """A row that changed; ``first`` and ``second`` are its classes in A and B, -1 for none."""
-
-    place: Place
-    first: int
-    second: int
-    difference: float
-    kl: float
-    variation: float
-    moved: int
 
 
 class ComparisonResult(NamedTuple):
@@ -144,55 +133,6 @@ class ComparisonResult(NamedTuple):
             yield f"{self.unknown} of {self.rows} rows have NaN or infinity and no KL divergence{_ALLOWED}"
 
 
-class _Numbers(NamedTuple):
-    """How the numbers of two blocks differ, each (rows, classes)."""
-
-    difference: NDArray[np.float64]  # -1 where it is not known
-    unknown: NDArray[np.bool_]
-    beyond: NDArray[np.bool_]  # the tolerance
-    same: NDArray[np.bool_]  # NaN in both is
-
-    @classmethod
-    def of(cls, a: NDArray[np.float64], b: NDArray[np.float64], limits: Limits) -> _Numbers:
-        difference = np.abs(a - b)
-        difference[a == b] = 0  # infinities that agree
-        unknown = np.isnan(difference)
-        nan = np.isnan(a) & np.isnan(b)
-        beyond = unknown & ~nan if limits.equal_nan else unknown
-        # An infinite number has an infinite tolerance: it is within it only where both are the same.
-        allowed = np.where(np.isinf(b), 0, (limits.atol or 0) + (limits.rtol or 0) * np.abs(b))
-        beyond = beyond | (difference > allowed)
-        return cls(np.where(unknown, -1, difference), unknown, beyond, (a == b) | nan)
-
-
-class ComparedRows(NamedTuple):
-    """How the rows of two blocks differ: classes, largest differences, and measures (4, rows)."""
-
-    places: NDArray[np.int64]
-    first: NDArray[np.int64]
-    second: NDArray[np.int64]
-    largest: NDArray[np.float64]
-    measures: NDArray[np.float64]  # KL, Jensen-Shannon, total variation, how far moved
-
-    @property
-    def variation(self) -> NDArray[np.float64]:
-        """The total variation of each row, NaN where it is not known."""
-        return np.asarray(self.measures[2])
-
-    def at(self, i: int) -> Row:
-        """Return one of them."""
-        kl, _, variation, moved = self.measures[:, i].tolist()
-        return Row(
-            tuple(self.places[i].tolist()),
-            int(self.first[i]),
-            int(self.second[i]),
-            float(self.largest[i]),
-            kl,
-            variation,
-            0 if math.isnan(moved) else int(moved),
-        )
-
-
 class Comparison:
     """Adds up the differences between two outputs, block by block.
 
@@ -239,6 +179,31 @@ class Comparison:
                 return None
             return self._add(a.astype(np.float64), b.astype(np.float64), places)
 
+    def anew(self) -> Comparison:
+        """Return one of the same kind and limits, without rows."""
+        return Comparison(self.kind, self.limits, self.top, self._keep)
+
+    def merge(self, other: Comparison) -> None:
+        """Take the rows of another one, the next block's: the same, digit by digit, as adding that block."""
+        for name in ("_rows", "_numbers", "_lost", "_beyond", "_flips", "_known", "_classless", "_unknown"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self._differences += other._differences
+        self._beyond_at = self._beyond_at or other._beyond_at
+        if other._maximum > self._maximum:
+            self._maximum, self._maximum_at = other._maximum, other._maximum_at
+        if other._most["kl"] > self._most["kl"]:
+            self._kl_at = other._kl_at
+        for name, total in other._sums.items():
+            self._sums[name] += total
+        for name, most in other._most.items():
+            self._most[name] = max(self._most[name], most)
+        self._flipped += other._flipped[: self._room()]
+        self._keep_of(other._worst)
+
+    def _room(self) -> int | None:
+        """Return how many flips can still be kept; None: all."""
+        return None if self._keep is None else max(self._keep - len(self._flipped), 0)
+
     def _add_classes(self, a: NDArray[Any], b: NDArray[Any], places: NDArray[np.int64]) -> None:
         for side, values in (("A", a), ("B", b)):
             wrong = ~((values == np.floor(values)) & np.isfinite(values) | np.isnan(values))
@@ -261,7 +226,7 @@ class Comparison:
             self._flipped.append(Row(place, first, second, math.nan, math.nan, math.nan, 0))
 
     def _add(self, a: NDArray[np.float64], b: NDArray[np.float64], places: NDArray[np.int64]) -> ComparedRows:
-        numbers = _Numbers.of(a, b, self.limits)
+        numbers = NumbersApart.of(a, b, self.limits)
         self._count_numbers(numbers, places)
         first, second = classes_of(a), classes_of(b)
         both = (first >= 0) & (second >= 0)
@@ -276,13 +241,12 @@ class Comparison:
                 self._most["kl"], self._kl_at = float(kl[highest]), tuple(places[highest].tolist())
         largest = np.where(numbers.unknown.all(axis=1), np.nan, numbers.difference.max(axis=1))
         rows = ComparedRows(places, first, second, largest, measures)
-        room = None if self._keep is None else max(self._keep - len(self._flipped), 0)
-        self._flipped += [rows.at(i) for i in np.flatnonzero(first != second)[:room]]
+        self._flipped += [rows.at(i) for i in np.flatnonzero(first != second)[: self._room()]]
         # A row that cannot be compared is worse than any that can; equal rows are not among the worst.
         self._keep_worst(rows, np.where(both, measures[2], np.where(numbers.beyond.any(axis=1), 2.0, 0.0)))
         return rows
 
-    def _count_numbers(self, numbers: _Numbers, places: NDArray[np.int64]) -> None:
+    def _count_numbers(self, numbers: NumbersApart, places: NDArray[np.int64]) -> None:
         difference, columns = numbers.difference, numbers.difference.shape[1]
         self._numbers += difference.size
         if numbers.beyond.any():
@@ -309,7 +273,11 @@ class Comparison:
     def _keep_worst(self, rows: ComparedRows, badness: NDArray[np.float64]) -> None:
         """Keep the rows of the highest badness among these and those before; 0 is none."""
         worst = np.argsort(-badness, kind="stable")[: self._keep]
-        self._worst += [rows.at(i) for i in worst if badness[i] > 0]
+        self._keep_of([rows.at(i) for i in worst if badness[i] > 0])
+
+    def _keep_of(self, rows: list[Row]) -> None:
+        """Keep the worst of these rows and those before."""
+        self._worst += rows
         self._worst.sort(key=lambda row: -(2.0 if math.isnan(row.variation) else row.variation))
         if self._keep is not None:
             del self._worst[self._keep :]

@@ -88,6 +88,23 @@ class Description:
         self._rows.add(values, finite)
         self._sums.add(values, places)
 
+    def merge(self, other: Description) -> None:
+        """Take the rows of another one, the next block's: the same, digit by digit, as adding that block."""
+        if None in self.shape:
+            self._sizes.merge(other._sizes)
+        self._size += other._size
+        self._all_rows += other._all_rows
+        self._zeros += other._zeros
+        for kind, (number, first) in other._not_finite.items():
+            before = self._not_finite[kind]
+            self._not_finite[kind] = Occurrence(before.number + number, before.first or first)
+        self._low = other._low if other._low[0] < self._low[0] else self._low
+        self._high = other._high if other._high[0] > self._high[0] else self._high
+        self._moments.join(other._moments)
+        self._histogram.merge(other._histogram)
+        self._rows.merge(other._rows)
+        self._sums.merge(other._sums)
+
     def _count_not_finite(self, values: NDArray[np.float64], places: NDArray[np.int64]) -> None:
         kinds = {"nan": np.isnan(values), "inf": values == np.inf, "-inf": values == -np.inf}
         for kind, where in kinds.items():

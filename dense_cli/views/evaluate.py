@@ -115,11 +115,32 @@ class Classless:
             self._first = result.places[missing[0]].tolist()
         self.rows += len(missing)
 
+    def merge(self, other: Classless) -> None:
+        """Count those that another one has counted, of further rows."""
+        if not self.rows:
+            self._first = other._first
+        self.rows += other.rows
+
     def text(self) -> str:
         """Return the note about rows without a class."""
         rows = "1 row has" if self.rows == 1 else f"{self.rows} rows have"
         first = place_text(self._first)
         return f"{rows} NaN or infinity in the input or the logits, and so no class; the first is {first}"
+
+
+class Counted(NamedTuple):
+    """What was made of a block, how many rows it has, and those of them without a class."""
+
+    rows: int
+    classless: Classless
+    value: Any
+
+    @classmethod
+    def of(cls, reduced: Callable[[Result], Any], result: Result) -> Counted:
+        """Return what ``reduced`` makes of a result."""
+        classless = Classless()
+        classless.add(result)
+        return cls(len(result.classes), classless, reduced(result))
 
 
 def evaluate(

@@ -59,6 +59,32 @@ class Histogram:
         index = index.astype(np.int64) - self._first
         self._counts += np.bincount(index.reshape(-1), minlength=len(self._counts))
 
+    def merge(self, other: Histogram) -> None:
+        """Count the numbers of another one, which then is of no more use."""
+        if other._power is None:
+            return
+        self._high = max(self._high, other._high)
+        if self._power is None:
+            self._power, self._first, self._counts = other._power, other._first, other._counts
+            return
+        power = max(self._power, other._power)
+        while self._joined(other, power) > _FINE:
+            power += 1
+        first = min(self._first, other._first)
+        counts = np.zeros(self._joined(other, power), np.int64)
+        for bars in (self, other):
+            at = bars._first - first
+            counts[at : at + len(bars._counts)] += bars._counts
+        self._counts, self._first = counts, first
+
+    def _joined(self, other: Histogram, power: int) -> int:
+        """Return how many bins both have together, once those of both are ``2**power`` wide."""
+        for bars in (self, other):
+            while bars._power is not None and bars._power < power:
+                bars._halve()
+        stop = max(bars._first + len(bars._counts) for bars in (self, other))
+        return stop - min(self._first, other._first)
+
     def _halve(self) -> None:
         """Make the bins twice as wide."""
         assert self._power is not None

@@ -63,41 +63,106 @@ class Rows:
                 of_logs = np.abs(np.exp(values).sum(axis=1) - 1) <= self._tolerance
                 self.log_distributions += int(np.count_nonzero(of_logs))
 
+    def merge(self, other: Rows) -> None:
+        """Count the rows of another one."""
+        if self.log_distributions == self.rows:
+            self.log_distributions += other.log_distributions
+        self.rows += other.rows
+        self.not_finite += other.not_finite
+        self.distributions += other.distributions
+        self.one_hot += other.one_hot
+        self.off = max(self.off, other.off)
+        self.least, self.most = min(self.least, other.least), max(self.most, other.most)
+        self.integers &= other.integers
+        self.within_1 &= other.within_1
+
 
 class AxisSums:
-    """Sums along every axis but the last, where they are few enough to hold."""
+    """Sums along every axis but the last, where they are few enough to hold and may all be 1.
+
+    An axis is left out with the first negative number, or sum above 1: distributions have none.
+    """
 
     def __init__(self, shape: tuple[int | None, ...], tolerance: float) -> None:
         self._tolerance = tolerance
+        self._kept: dict[int, tuple[int, ...]] = {}  # axis → the shape of its sums
+        self._only: dict[int, tuple[NDArray[np.intp], NDArray[np.float64]]] = {}  # the sums of a single block
         self._sums: dict[int, NDArray[np.float64]] = {}
         for axis in range(len(shape) - 1):
             kept = (*shape[:axis], *shape[axis + 1 :])
             if None not in kept and math.prod(n or 0 for n in kept) <= _MOST_SUMS and shape[axis] != 1:
-                self._sums[axis] = np.zeros(tuple(n or 0 for n in kept))
+                self._kept[axis] = tuple(n or 0 for n in kept)
 
     def add(self, values: NDArray[np.float64], places: NDArray[np.int64]) -> None:
         """Add further rows."""
-        for axis, sums in self._sums.items():
-            at = np.delete(places, axis, axis=1)
-            flat = sums.reshape(-1, sums.shape[-1])
-            with np.errstate(invalid="ignore", over="ignore"):
-                if not at.shape[1]:  # all rows are of one sum, which is many times as fast
-                    flat[0] += values.sum(axis=0)
-                    continue
-                index = np.ravel_multi_index(tuple(at.T), sums.shape[:-1])
-                if (np.diff(index) > 0).all():  # each row is of a sum of its own
-                    flat[index] += values
-                else:
-                    np.add.at(flat, index, values)
+        if not self._kept or not len(values):
+            return
+        with np.errstate(invalid="ignore", over="ignore"):
+            negative = not values.min() >= -self._tolerance
+            for axis, kept in [*self._kept.items()]:
+                self._take(axis, None if negative else _along(axis, kept, values, places))
+
+    def merge(self, other: AxisSums) -> None:
+        """Take the rows of another one, which are those of a single block."""
+        for axis in [*self._kept]:
+            if axis not in other._kept:
+                self._take(axis, None)
+            elif axis in other._only:
+                self._take(axis, other._only[axis])
+
+    def _take(self, axis: int, sums: tuple[NDArray[np.intp], NDArray[np.float64]] | None) -> None:
+        """Add sums of a block, by their numbers; None: not all of them can be 1."""
+        if sums is not None and not self._sums and not self._only.get(axis):
+            found = sums[1]
+            self._only[axis] = sums
+        elif sums is not None:
+            found = self._added(axis, *sums)
+        if sums is None or not found.max(initial=0) <= 1 + 2 * self._tolerance:
+            self._kept.pop(axis)
+            self._only.pop(axis, None)
+            self._sums.pop(axis, None)
+
+    def _added(self, axis: int, index: NDArray[np.intp], sums: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add sums of a further block, and return those that they are added to."""
+        whole = self._whole(axis)
+        whole[index] += sums
+        return whole[index]
+
+    def _whole(self, axis: int) -> NDArray[np.float64]:
+        """Return all sums along an axis, (sums, classes)."""
+        if axis not in self._sums:
+            kept = self._kept[axis]
+            self._sums[axis] = np.zeros((math.prod(kept[:-1]), kept[-1]))
+            if axis in self._only:
+                index, sums = self._only.pop(axis)
+                self._sums[axis][index] += sums
+        return self._sums[axis]
 
     def ones(self) -> list[tuple[int, float]]:
         """Return the axes along which every sum is 1, and how far off the sums are."""
         axes = []
-        for axis, sums in self._sums.items():
+        for axis in sorted(self._kept):
+            sums = self._whole(axis)
             off = float(np.abs(sums - 1).max(initial=0)) if sums.size else math.inf
             if off <= self._tolerance:
                 axes.append((axis, off))
         return axes
+
+
+def _along(
+    axis: int, kept: tuple[int, ...], values: NDArray[np.float64], places: NDArray[np.int64]
+) -> tuple[NDArray[np.intp], NDArray[np.float64]]:
+    """Return the sums of a block along an axis, and which of all sums of shape ``kept`` these are."""
+    at = np.delete(places, axis, axis=1)
+    if not at.shape[1]:  # all rows are of one sum, which is many times as fast
+        return np.zeros(1, np.intp), values.sum(axis=0)[None]
+    index = np.ravel_multi_index(tuple(at.T), kept[:-1])
+    if (np.diff(index) > 0).all():  # each row is of a sum of its own
+        return index, values
+    numbers, inverse = np.unique(index, return_inverse=True)
+    sums = np.zeros((len(numbers), values.shape[1]))
+    np.add.at(sums, inverse, values)
+    return numbers, sums
 
 
 class Facts(NamedTuple):

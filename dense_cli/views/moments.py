@@ -39,11 +39,18 @@ class Moments:
         """Take further numbers of which count, mean and squared distances from it are known."""
         if not count:
             return
+        if not self.count:
+            self.count, self.mean, self._squares = count, mean, squares
+            return
         total = self.count + count
         apart = mean - self.mean
         self._squares += squares + apart * apart * self.count * count / total
         self.mean += apart * (count / total)
         self.count = total
+
+    def join(self, other: Moments) -> None:
+        """Take the numbers of another one."""
+        self.merge(other.count, other.mean, other._squares)
 
     @property
     def std(self) -> float:

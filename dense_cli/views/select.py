@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from operator import attrgetter
 from typing import Any, NamedTuple
 
@@ -112,7 +113,9 @@ def take(result: Result, rows: NDArray[np.intp]) -> Result:
 
 def owned(result: Result) -> Result:
     """Return a result whose arrays are its own, copied from the memory that the next block is computed in."""
-    return take(result, np.arange(len(result.classes)))
+    alone = take(result, np.arange(len(result.classes)))
+    alone.block = alone.block._replace(places=result.block.places)
+    return alone
 
 
 def join(results: list[Result]) -> Result:
@@ -139,7 +142,11 @@ def join(results: list[Result]) -> Result:
 
 
 def _fixed(explained: Explained | None) -> Callable[[], Explained] | None:
-    return None if explained is None else lambda: explained
+    return None if explained is None else partial(_given, explained)
+
+
+def _given(explained: Explained) -> Explained:
+    return explained
 
 
 def _taken(explained: Explained, rows: NDArray[np.intp]) -> Explained:

@@ -10,7 +10,8 @@ import orjson
 from dense_cli.comparing import ComparedFiles
 from dense_cli.sources.source import Place
 from dense_cli.text import axis_names, encodable, shape_text, shown
-from dense_cli.views.compare import ComparisonResult, Limits, Row
+from dense_cli.views.apart import Row
+from dense_cli.views.compare import ComparisonResult, Limits
 from dense_cli.views.verdict import number_text, verdict
 from dense_cli.writers.cells import Cell, Column
 from dense_cli.writers.rich_table import render, render_fitting, write_lines, write_wrapped

@@ -73,6 +73,9 @@ class Check(Protocol):
     def add(self, block: CheckRows) -> None:
         """Take further rows."""
 
+    def merge(self, other: Any) -> None:
+        """Take the rows of another one, the next block's: the same, digit by digit, as adding that block."""
+
     def finding(self) -> Finding | None:
         """Return what is wrong, or None."""
 
@@ -93,6 +96,13 @@ class Count:
             self.first = self.first or tuple(places[wrong.argmax()].tolist())
             self.least = min(self.least, float(values[wrong].min()))
             self.most = max(self.most, float(values[wrong].max()))
+
+    def merge(self, other: Count) -> None:
+        """Count what another one has, of further rows."""
+        self.rows += other.rows
+        self.number += other.number
+        self.first = self.first or other.first
+        self.least, self.most = min(self.least, other.least), max(self.most, other.most)
 
     @property
     def text(self) -> str:

@@ -26,6 +26,11 @@ class Finite:
         overflow = not_finite(block.logits) & ~in_input
         self._overflow.add(overflow, block.places, np.zeros(len(output)))
 
+    def merge(self, other: Finite) -> None:
+        self._input.merge(other._input)
+        self._overflow.merge(other._overflow)
+        self._output.merge(other._output)
+
     def finding(self) -> Finding | None:
         for count, where, advice in (
             (self._input, "in the input", "these rows have no class: mend what made the input"),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from hashlib import blake2b
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,16 @@ class _End:
             samples, before, first = self._repeated.get(key, (0, 0, place))
             self._repeated[key] = (samples + 1, before + steps, first)
 
+    def merge(self, other: _End) -> None:
+        """Note what another one has, of further samples."""
+        for key, samples in other._once.items():
+            if key in self._once or len(self._once) < _KEPT:
+                self._once[key] = self._once.get(key, 0) + samples
+        for key, (samples, steps, first) in other._repeated.items():
+            if key in self._repeated or len(self._repeated) < _KEPT:
+                before = self._repeated.get(key, (0, 0, first))
+                self._repeated[key] = (before[0] + samples, before[1] + steps, before[2])
+
     def most(self) -> tuple[int, int, Place]:
         """Return the samples that have the row which most of them repeat, the steps, and the first of these.
 
@@ -47,6 +58,41 @@ class _End:
         return samples + once, steps + once, first
 
 
+class _Steps(NamedTuple):
+    """Steps of a sample that follow each other: how they begin and how they end.
+
+    ``led`` of them repeat the first, None: all; ``run`` repeat the last, from ``place`` on.
+    """
+
+    sample: int
+    length: int
+    led: int | None
+    run: int
+    first: NDArray[Any]
+    last: NDArray[Any]
+    start: Place
+    place: Place
+
+    def then(self, other: _Steps) -> _Steps:
+        """Return these steps and those of the same sample that come after them."""
+        same = bool((self.last == other.first).all())
+        led = self.led
+        if led is None:
+            goes_on = None if other.led is None else self.length + other.led
+            led = goes_on if same else self.length
+        joined = same and other.led is None
+        return _Steps(
+            self.sample,
+            self.length + other.length,
+            led,
+            self.run + other.run if joined else other.run,
+            self.first,
+            other.last,
+            self.start,
+            self.place if joined else other.place,
+        )
+
+
 class Padding:
     """Steps at the end or the beginning of samples that repeat one row, as padding does, and count."""
 
@@ -55,59 +101,59 @@ class Padding:
     def __init__(self, info: OutputInfo) -> None:
         self._stepped, self._ran = len(info.shape) == 3, info.ran
         self._begin, self._end = _End(), _End()
-        self._sample = -1
-        # Of the sample under way: its first row, and its last, with the steps that repeat them, and places.
-        self._first: NDArray[Any] | None = None
-        self._row: NDArray[Any] | None = None
-        self._led: int | None = None  # None: all steps so far
-        self._run = self._length = 0
-        self._start: Place = ()
-        self._place: Place = ()
+        self._head: _Steps | None = None  # the first sample, which may have begun in a block before
+        self._tail: _Steps | None = None  # the sample under way, where it is another one
 
     def add(self, block: CheckRows) -> None:
-        if not self._stepped or not len(block.y):
-            return
-        rows = block.y if block.x is None else block.x
-        before = np.concatenate([rows[:1] if self._row is None else self._row[None], rows[:-1]])
-        same = (rows == before).all(axis=1)
-        samples = block.places[:, 0]
-        starts = np.flatnonzero(np.diff(samples, prepend=self._sample)).tolist()
-        for begin, end in pairwise(sorted({0, *starts, len(rows)})):
-            if int(samples[begin]) != self._sample:
-                self._close()
-                self._sample, self._run, self._length, self._led = int(samples[begin]), 0, 0, None
-                self._first, self._start = rows[begin].copy(), tuple(block.places[begin].tolist())
-                same[begin] = False
-            self._continue(rows[begin:end], same[begin:end], block.places[begin:end])
+        if self._stepped and len(block.y):
+            for steps in _samples(block.y if block.x is None else block.x, block.places):
+                self._append(steps)
 
-    def _continue(self, rows: NDArray[Any], same: NDArray[np.bool_], places: NDArray[np.int64]) -> None:
-        """Take further steps of the sample under way; ``same`` (steps,): as the step before."""
-        changes = np.flatnonzero(~same)
-        others = changes[changes + self._length > 0]  # the first step is no change
-        if self._led is None and len(others):
-            self._led = self._length + int(others[0])
-        self._length += len(rows)
-        if len(changes):
-            first = int(changes[-1])
-            self._run, self._place = len(rows) - first, tuple(places[first].tolist())
+    def merge(self, other: Padding) -> None:
+        if other._head is not None:
+            self._append(other._head)
+        if other._tail is not None:
+            self._close()
+            self._begin.merge(other._begin)
+            self._end.merge(other._end)
+            self._tail = other._tail
+
+    def _append(self, steps: _Steps) -> None:
+        """Take further steps: of the sample under way, or of the next."""
+        if self._tail is not None and self._tail.sample != steps.sample:
+            self._close()
+            self._tail = steps
+        elif self._tail is not None:
+            self._tail = self._tail.then(steps)
+        elif self._head is None:
+            self._head = steps
+        elif self._head.sample == steps.sample:
+            self._head = self._head.then(steps)
         else:
-            self._run += len(rows)
-        self._row = rows[-1].copy()
+            self._tail = steps
 
     def _close(self) -> None:
-        """Note how the sample began and ended; one that is all of one row is no padding."""
-        if self._row is None or self._first is None or self._led is None:
+        """Note how the sample under way began and ended."""
+        if self._tail is not None:
+            self._note(self._tail)
+        self._tail = None
+
+    def _note(self, steps: _Steps) -> None:
+        """Note how a sample began and ended; one that is all of one row is no padding."""
+        if steps.led is None:
             return
-        for end, row, steps, place in (
-            (self._begin, self._first, self._led, self._start),
-            (self._end, self._row, self._run, self._place),
+        for end, row, count, place in (
+            (self._begin, steps.first, steps.led, steps.start),
+            (self._end, steps.last, steps.run, steps.place),
         ):
             if self._ran or row.max() != 1:  # a certain class may well be repeated
-                end.add(row, steps, place)
+                end.add(row, count, place)
 
     def finding(self) -> Finding | None:
         self._close()
-        self._led = None
+        if self._head is not None:
+            self._note(self._head)
+        self._head = None
         ends = (
             ("end in", self._end.most(), "--lengths FILE"),
             ("begin with", self._begin.most(), "--lengths FILE with --padding pre"),
@@ -119,3 +165,22 @@ class Padding:
         evidence = f"{samples} samples {verb} the same repeated {what} row, {steps} steps that count as real"
         advice = f"say which steps are padding: {option}, --mask FILE or --mask-value V"
         return Finding(self.name, evidence, advice, first)
+
+
+def _samples(rows: NDArray[Any], places: NDArray[np.int64]) -> Iterator[_Steps]:
+    """Give the steps of each sample in a block."""
+    changes = np.concatenate([[True], (rows[1:] != rows[:-1]).any(axis=1)])
+    starts = np.flatnonzero(np.diff(places[:, 0], prepend=places[0, 0] - 1)).tolist()
+    for begin, end in pairwise([*starts, len(rows)]):
+        others = np.flatnonzero(changes[begin + 1 : end]) + 1
+        last = begin + (int(others[-1]) if len(others) else 0)
+        yield _Steps(
+            int(places[begin, 0]),
+            end - begin,
+            int(others[0]) if len(others) else None,
+            end - last,
+            rows[begin].copy(),
+            rows[end - 1].copy(),
+            tuple(places[begin].tolist()),
+            tuple(places[last].tolist()),
+        )

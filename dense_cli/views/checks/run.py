@@ -40,6 +40,13 @@ class Checks:
             ones = np.abs(block.y.sum(axis=1) - 1) <= self._tolerance
         self._ones += int(np.count_nonzero(ones & finite.all(axis=1)))
 
+    def merge(self, other: Checks) -> None:
+        """Take the rows of another one with the same checks: those of the next block."""
+        for check, own in zip(self._checks, other._checks, strict=True):
+            check.merge(own)
+        self._rows.merge(other._rows)
+        self._ones += other._ones
+
     def findings(self) -> list[Finding]:
         """Return the findings, without those that another one explains."""
         findings = [finding for check in self._checks if (finding := check.finding()) is not None]

@@ -42,6 +42,14 @@ class DoubleSoftmax:
             self._most = max(self._most, float(decided.max()))
             self._highest = max(self._highest, float(y.max()))
 
+    def merge(self, other: DoubleSoftmax) -> None:
+        self._others += other._others
+        self._rows += other._rows
+        if not self._others:
+            self._sum += other._sum
+            self._most = max(self._most, other._most)
+            self._highest = max(self._highest, other._highest)
+
     def finding(self) -> Finding | None:
         if self._others or self._rows * (self._n - 1) < self.LEAST:
             return None
@@ -73,6 +81,9 @@ class Saturated:
             y = block.y[block.classes >= 0]
             self._count.add(y.max(axis=1) >= self._near, block.places[block.classes >= 0], y[:, 0])
 
+    def merge(self, other: Saturated) -> None:
+        self._count.merge(other._count)
+
     def finding(self) -> Finding | None:
         count = self._count
         if count.rows < self.LEAST or count.number <= self.SHARE * count.rows:
@@ -97,6 +108,9 @@ class Uniform:
         if self._n > 1 and len(y):
             entropy = measure(("entropy",), y)["entropy"] / math.log(self._n)
             self._count.add(entropy >= self.OF_LOG, block.places[block.classes >= 0], entropy)
+
+    def merge(self, other: Uniform) -> None:
+        self._count.merge(other._count)
 
     def finding(self) -> Finding | None:
         count = self._count

@@ -25,6 +25,9 @@ class Sums:
             wrong = (np.abs(sums - 1) > self._tolerance) & np.isfinite(sums)
         self._count.add(wrong, block.places, sums)
 
+    def merge(self, other: Sums) -> None:
+        self._count.merge(other._count)
+
     def finding(self) -> Finding | None:
         count = self._count
         if not count.number:
@@ -48,6 +51,9 @@ class Negative:
         with np.errstate(all="ignore"):
             least = block.y.min(axis=1)
         self._count.add(least < 0, block.places, least)
+
+    def merge(self, other: Negative) -> None:
+        self._count.merge(other._count)
 
     def finding(self) -> Finding | None:
         count = self._count
@@ -75,6 +81,11 @@ class Axis:
             self._wrong += int(np.count_nonzero(np.abs(block.y.sum(axis=1) - 1) > self._tolerance))
             self._rows += len(block.y)
 
+    def merge(self, other: Axis) -> None:
+        self._sums.merge(other._sums)
+        self._wrong += other._wrong
+        self._rows += other._rows
+
     def finding(self) -> Finding | None:
         if not self._wrong:
             return None
@@ -96,6 +107,9 @@ class OneClass:
         self._shape = info.shape
 
     def add(self, block: CheckRows) -> None:
+        pass
+
+    def merge(self, other: OneClass) -> None:
         pass
 
     def finding(self) -> Finding | None:

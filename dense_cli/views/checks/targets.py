@@ -16,7 +16,7 @@ for sums of bounded random variables, 1963, theorem 1.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -75,6 +75,24 @@ class Agreement:
         self._chosen += np.bincount(chosen, weights, len(self._chosen))
         self._wanted += np.bincount(wanted, weights, len(self._wanted))
 
+    def merge(self, other: Agreement) -> None:
+        """Take the rows of another one, those of the next block."""
+        self.rows += other.rows
+        self.right += other.right
+        self.size += other.size
+        self._hits += other._hits
+        self._chosen += other._chosen
+        self._wanted += other._wanted
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels from a worker: a block has few of many classes."""
+        sparse = {name: _sparse(self.__dict__[name]) for name in ("_chosen", "_wanted")}
+        return {**self.__dict__, **sparse}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        dense = {name: _dense(*state[name]) for name in ("_chosen", "_wanted")}
+        self.__dict__.update({**state, **dense})
+
     @property
     def accuracy(self) -> float:
         """The share that agrees."""
@@ -108,6 +126,17 @@ def _luck(size: float, mean: float, expected: float) -> bool:
         return False
     distance = sum(a * math.log(a / p) for a, p in ((mean, expected), (1 - mean, 1 - expected)) if a > 0)
     return math.exp(-size * distance) >= _LUCK
+
+
+def _sparse(counts: NDArray[np.float64]) -> tuple[int, NDArray[np.intp], NDArray[np.float64]]:
+    some = np.flatnonzero(counts)
+    return len(counts), some, counts[some]
+
+
+def _dense(size: int, some: NDArray[np.intp], counts: NDArray[np.float64]) -> NDArray[np.float64]:
+    dense = np.zeros(size)
+    dense[some] = counts
+    return dense
 
 
 class _Shift(NamedTuple):
@@ -174,6 +203,13 @@ class Shifted:
             elif (near := block.near.get((shift.axis, shift.offset))) is not None:
                 self._shifted[i].add(rows.classes, near[rows.rows], rows.weights)
 
+    def merge(self, other: Shifted) -> None:
+        self._own.merge(other._own)
+        for own, theirs in zip(self._shifted, other._shifted, strict=True):
+            own.merge(theirs)
+        self._around = [own + theirs for own, theirs in zip(self._around, other._around, strict=True)]
+        self._beyond |= other._beyond
+
     def finding(self) -> Finding | None:
         best = max(range(len(SHIFTS)), key=lambda i: self._shifted[i].kappa)
         # Numbers that begin anew at the other end are another order of the classes.
@@ -208,6 +244,15 @@ class Permuted:
         self._runs += int(rows.runs[-1]) + 1
         for half, some in zip(self._halves, (~odd, odd), strict=True):
             half.append(_summed(pairs[some], rows.weights[some]))
+
+    def merge(self, other: Permuted) -> None:
+        if not other._runs or self._runs > _MOST:
+            return
+        self._own.merge(other._own)
+        even, odd = other._halves if self._runs % 2 == 0 else other._halves[::-1]
+        self._halves[0].extend(even)
+        self._halves[1].extend(odd)
+        self._runs += other._runs
 
     def finding(self) -> Finding | None:
         learnt, tried = (_joined(half) for half in self._halves)
@@ -275,6 +320,10 @@ class Unrelated:
         self._own.add(rows.classes, rows.targets, rows.weights)
         confidence = block.y[rows.rows, rows.classes]
         self._confidence += float((np.clip(confidence, 0, 1) * rows.weights).sum())
+
+    def merge(self, other: Unrelated) -> None:
+        self._own.merge(other._own)
+        self._confidence += other._confidence
 
     def finding(self) -> Finding | None:
         own = self._own
