@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dense_cli import __version__
@@ -21,7 +22,7 @@ from dense_cli.errors import ConfigError, DenseCliError, MissingExtraError
 from dense_cli.portable import processors
 from dense_cli.sources.open import no_note
 from dense_cli.sources.source import Cut
-from dense_cli.sources.spread import Done, Job, Rows, Start, parts
+from dense_cli.sources.spread import Done, Job, Rows, Start, parts, size_of
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -30,6 +31,7 @@ T = TypeVar("T")
 
 _LOST = 20  # workers that may be lost with one and the same part before it is to blame
 _AHEAD = 2  # parts under way for each thread of a worker: one that runs, and one that waits for it
+_GATHERED = 64 << 20  # bytes of results that are asked for at once
 _LOOK = 16  # parts after which workers are counted again
 _PATIENCE = 5.0  # seconds without a worker before that is said
 _GONE = "10s"  # how long a scheduler may be silent before it is given up
@@ -190,7 +192,7 @@ class Cluster:
         Raises:
             DenseCliError: the scheduler is gone, or workers are lost with one part again and again.
         """
-        run = _Tasks(self, Job(start, source, rows), source, rows)
+        run = _Tasks(self, Job(start, source, rows), source, rows, sent)
         try:
             yield from run.values(parts(source, rows, sent))
         finally:
@@ -227,7 +229,7 @@ class Cluster:
 class _Tasks:
     """The parts of one run that are under way."""
 
-    def __init__(self, cluster: Cluster, job: Job, source: Any, rows: int) -> None:
+    def __init__(self, cluster: Cluster, job: Job, source: Any, rows: int, sent: int) -> None:
         self._cluster = cluster
         self._client = cluster._client
         self._job = job
@@ -238,6 +240,7 @@ class _Tasks:
         self._under_way: deque[tuple[Any, Any]] = deque()
         self._count = 0
         self._most = 1
+        self._at_once = max(_GATHERED // max(size_of(sent), 1 << 16), 1)
 
     def values(self, all_parts: Iterator[Any]) -> Iterator[Any]:
         """Give the values of all parts, in order."""
@@ -288,12 +291,22 @@ class _Tasks:
         raise self._cluster._is_lost("the weights were sent to them")
 
     def _next(self) -> Iterator[Any]:
-        """Give the values of the part that came first."""
-        part, future = self._under_way.popleft()
-        done = self._done(part, future)
-        yield from done.values
-        if done.error is not None:
-            raise self._job.error_here(self._source, part) or done.error
+        """Give the values of the part that came first, and of those after it that are done as well."""
+        for found in self._gathered() or (None,):
+            part, future = self._under_way.popleft()
+            done = self._done(part, future) if found is None or found.unread else found
+            yield from done.values
+            if done.error is not None:
+                raise self._job.error_here(self._source, part) or done.error
+
+    def _gathered(self) -> list[Done]:
+        """Return what came of the first parts, if several are done: with one question, not one for each."""
+        first = islice(self._under_way, self._at_once)
+        done = [future for _, future in takewhile(lambda pair: pair[1].status == "finished", first)]
+        if len(done) > 1:
+            with suppress(Exception):  # some are lost: each by itself tells which
+                return list(self._client.gather(done))
+        return []
 
     def _done(self, part: Any, future: Any) -> Done:
         """Wait for a part, which is computed again where it was lost, or where a worker could not read it."""

@@ -165,5 +165,10 @@ def parts(source: Any, rows: int, sent: int) -> Iterator[Cut | Held]:
         yield Held(read)
 
 
+def size_of(sent: int) -> int:
+    """Return about how many bytes the results of a part take, where those of a block take ``sent``."""
+    return min(sent * _BLOCKS, max(_SENT, sent))
+
+
 def _other_version(version: str) -> str:
     return f"a worker has densecli {__version__}, and this is {version}: expected the same"
