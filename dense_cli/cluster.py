@@ -10,10 +10,12 @@ from __future__ import annotations
 import logging
 import re
 import sys
+import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
+from functools import partial
 from itertools import islice, takewhile
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -192,9 +194,13 @@ class Cluster:
         Raises:
             DenseCliError: the scheduler is gone, or workers are lost with one part again and again.
         """
-        run = _Tasks(self, Job(start, source, rows), source, rows, sent)
+        job = Job(start, source, rows)
+        run = _Tasks(self, job, partial(_held, job, source), sent)
         try:
-            yield from run.values(parts(source, rows, sent))
+            for part, done in run.done(parts(source, rows, sent)):
+                yield from done.values
+                if done.error is not None:
+                    raise job.error_here(source, part) or done.error
         finally:
             run.cancel()
 
@@ -229,21 +235,22 @@ class Cluster:
 class _Tasks:
     """The parts of one run that are under way."""
 
-    def __init__(self, cluster: Cluster, job: Job, source: Any, rows: int, sent: int) -> None:
+    def __init__(
+        self, cluster: Cluster, job: Callable[[Any], Done], held: Callable[[Any, bool], Any], sent: int
+    ) -> None:
         self._cluster = cluster
         self._client = cluster._client
         self._job = job
-        self._source = source
-        self._rows = rows
-        self._travel = job.packed is None  # else workers read by themselves
+        self._held = held  # gives what is sent of a part, where it is unread, or others were
+        self._unread = False
         self._sent: Any | None = None
         self._under_way: deque[tuple[Any, Any]] = deque()
         self._count = 0
         self._most = 1
         self._at_once = max(_GATHERED // max(size_of(sent), 1 << 16), 1)
 
-    def values(self, all_parts: Iterator[Any]) -> Iterator[Any]:
-        """Give the values of all parts, in order."""
+    def done(self, all_parts: Iterable[T]) -> Iterator[tuple[T, Done]]:
+        """Give what was made of all parts, in order."""
         for part in all_parts:
             self._under_way.append((part, self._submit(part)))
             while self._under_way and (len(self._under_way) >= self._room() or _pauses(part)):
@@ -270,9 +277,7 @@ class _Tasks:
     def _submit(self, part: Any) -> Any:
         if self._sent is None or self._sent.status in ("cancelled", "lost", "error"):
             self._sent = self._scattered()
-        if self._travel and isinstance(part, Cut):
-            part = self._source.held(part, self._rows)
-        return self._client.submit(_compute, self._sent, part, pure=False)
+        return self._client.submit(_compute, self._sent, self._held(part, self._unread), pure=False)
 
     def _scattered(self) -> Any:
         """Send what all parts need to every worker; where there is none, wait for one.
@@ -290,14 +295,11 @@ class _Tasks:
                 lost += not isinstance(error, TimeoutError)
         raise self._cluster._is_lost("the weights were sent to them")
 
-    def _next(self) -> Iterator[Any]:
-        """Give the values of the part that came first, and of those after it that are done as well."""
+    def _next(self) -> Iterator[tuple[Any, Done]]:
+        """Give what was made of the part that came first, and of those after it that are done as well."""
         for found in self._gathered() or (None,):
             part, future = self._under_way.popleft()
-            done = self._done(part, future) if found is None or found.unread else found
-            yield from done.values
-            if done.error is not None:
-                raise self._job.error_here(self._source, part) or done.error
+            yield part, self._done(part, future) if found is None or found.unread else found
 
     def _gathered(self) -> list[Done]:
         """Return what came of the first parts, if several are done: with one question, not one for each."""
@@ -316,13 +318,20 @@ class _Tasks:
             try:
                 done: Done = self._cluster._result(future)
             except (CancelledError, KilledWorker):
+                time.sleep(0.1)  # until what else is lost shows, too
                 future = self._submit(part)
                 continue
             if not done.unread:
                 return done
-            self._travel = True
+            self._unread = True
             future = self._submit(part)
         raise self._cluster._is_lost("they had the same rows")
+
+
+def _held(job: Job, source: Any, part: Any, unread: bool) -> Any:
+    """Return what is sent of a part: where it begins and ends, or its rows, read."""
+    travels = isinstance(part, Cut) and (unread or job.packed is None)
+    return source.held(part, job.rows) if travels else part
 
 
 def _pauses(part: Any) -> bool:

@@ -282,3 +282,19 @@ def test_a_run_that_is_interrupted_leaves_no_file_and_no_process(
     assert client.returncode == code
     assert err == ("Interrupted.\n" if signum == signal.SIGINT else "")
     assert sorted(path.name for path in Path().iterdir() if "out" in path.name or path.name[0] == ".") == []
+
+
+def test_a_worker_that_leaves_and_one_that_comes_change_nothing(files: Path) -> None:
+    from distributed import Client
+
+    plan = Plan("x.npy", weights="head.npz", memory=4096, top_k=2)
+    alone = list(plan.run())
+    with started(2) as (address, _), Client(address, set_as_default=False) as client:
+        results = plan.run(client=client)
+        there = [next(results)]
+        first, *_ = client.nthreads()
+        client.retire_workers([first])
+        there += results
+    assert len(there) == len(alone)
+    for one, other in zip(alone, there, strict=True):
+        np.testing.assert_array_equal(one.top_values, other.top_values)
