@@ -190,7 +190,7 @@ def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
     skip |= frozenset() if targets is not None else OF_TARGETS
     alone = _Alone(info, skip, dense, run.mask, targets)
     checks = alone.checks()
-    source = spread_source(run)
+    source = spread_source(run, run.source)
     if run.spread is not None and (run.head is not None or hasattr(source, "parts")):
         for part, finding in _spread_blocks(run, source, alone):
             checks.merge(part)

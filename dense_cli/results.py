@@ -79,10 +79,10 @@ def _counted(run: Run, source: Source) -> Iterator[None]:
         run.progress.stop()
 
 
-def spread_source(run: Run) -> Source:
-    """Return the rows of a run: those of a model in parts, where a cluster computes them."""
-    if run.spread is None or run.model is None:
-        return run.source
+def spread_source(run: Run, source: Source) -> Source:
+    """Return the source of a run's rows: those of a model in parts, where a cluster computes them."""
+    if run.spread is None or run.model is None or source is not run.source:
+        return source
     from dense_cli.models.parted import PartedModel
 
     plan, counted = run.plan, run.mask is not None or run.targets is not None
@@ -94,7 +94,7 @@ def _pipeline(
 ) -> Iterator[Any]:
     """Give the results of a source, or what ``then`` makes of them where a cluster computes them."""
     return run_pipeline(
-        source if run.model is None else spread_source(run),
+        spread_source(run, source),
         None if run.head is None else run.head.dense,
         view,
         run.dtype,
