@@ -188,7 +188,7 @@ class Cluster:
             self._note(f"{self._address} has no worker yet: waiting for one")
         return self._result(future)
 
-    def __call__(self, start: Start[T], source: Rows, rows: int, sent: int) -> Iterator[T]:
+    def __call__(self, start: Start[T], source: Rows, rows: int, sent: int, unit: int = 1) -> Iterator[T]:
         """Give what ``start()`` gives of every block of ``source``, in order; see `sources.spread`.
 
         Raises:
@@ -197,7 +197,7 @@ class Cluster:
         job = Job(start, source, rows)
         run = _Tasks(self, job, partial(_held, job, source), sent)
         try:
-            for part, done in run.done(parts(source, rows, sent)):
+            for part, done in run.done(parts(source, rows, sent, unit)):
                 yield from done.values
                 if done.error is not None:
                     raise job.error_here(source, part) or done.error

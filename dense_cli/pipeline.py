@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +43,19 @@ HOLDS = (
     "--weights FILE (a trained one), "
     "--units N (a seeded one)"
 )
+
+
+class OnWorkers(Protocol):
+    """What becomes of a result where it was computed: it comes back with memory of its own.
+
+    Attributes:
+        unit: a part begins at a multiple of so many rows.
+    """
+
+    unit: int
+
+    def __call__(self, result: Result) -> Result:
+        """Return what comes back."""
 
 
 def block_rows(features: int, units: int, itemsize: int, memory: int = MEMORY) -> int:
@@ -102,7 +115,8 @@ def run(
     work = _Worker(source, layer, activation, view, dtype, mask, targets, memory, most, scores, temperature)
     if spread is not None:
         sent = 0 if then is not None else work.rows * _sent(view, work.units, work.wide.itemsize)
-        yield from spread(partial(_Blocks, work, then or owned), source, work.rows, sent)
+        unit = getattr(then, "unit", 1)
+        yield from spread(partial(_Blocks, work, then or owned), source, work.rows, sent, unit)
         return
     blocks = source.blocks(work.rows)
     # Threads cost a few milliseconds to set up: one block does not need them.

@@ -107,5 +107,5 @@ def _pipeline(
         scores=run.plan.scores or run.shows_values,
         temperature=run.plan.temperature,
         spread=run.spread,
-        then=then,
+        then=then or run.on_workers,
     )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from dense_cli.head import BuiltHead
     from dense_cli.models.open import OpenedModel
+    from dense_cli.pipeline import OnWorkers
     from dense_cli.plan import Plan
     from dense_cli.sources.masks import Mask
     from dense_cli.sources.source import Source
@@ -45,6 +46,7 @@ class Run:
         measures: those that are shown for each row; the view may have more, for a summary.
         steps: the time steps that are given one after another; None: sample by sample.
         spread: where blocks are computed; None: here.
+        on_workers: what becomes of results there, before they come back; None: they are as they are.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class Run:
         self.ends: Ends | None = None
         self._steps: Sequence[int] | None = None
         self.spread: Spread | None = None
+        self.on_workers: OnWorkers | None = None
 
     @property
     def input_name(self) -> str:

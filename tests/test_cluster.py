@@ -84,6 +84,16 @@ def test_a_cluster_gives_the_bytes_of_one_process(run: Run, files: Path, address
     assert run(*COMMANDS[name], "--cluster", address) == run(*COMMANDS[name])
 
 
+def test_workers_write_a_zarr_store(run: Run, files: Path, address: str) -> None:
+    args = ("predict", "x.npy", *HEAD, "-o")
+    assert run(*args, "alone.zarr") == run(*args, "there.zarr", "--cluster", address)
+    alone, there = (
+        {str(path.relative_to(name)): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
+        for name in ("alone.zarr", "there.zarr")
+    )
+    assert there == alone
+
+
 @pytest.mark.parametrize("workers", [1, 2])
 def test_processes_of_its_own_give_the_same_bytes_and_end_with_it(
     run: Run, files: Path, workers: int

@@ -26,7 +26,7 @@ from dense_cli.views.checks.check import CheckRows, OutputInfo
 from dense_cli.views.checks.run import Checks
 from dense_cli.views.compare import Comparison, Limits
 from dense_cli.views.describe import Description
-from dense_cli.writers.zarr import Zarr  # noqa: F401 - so that it is there before the folder changes
+from dense_cli.writers.zarr_workers import WorkerWrites
 
 
 class Elsewhere:
@@ -36,9 +36,9 @@ class Elsewhere:
         self.sees = sees
         self.parts = self.cuts = 0
 
-    def __call__(self, start: Any, source: Any, rows: int, sent: int) -> Iterator[Any]:
+    def __call__(self, start: Any, source: Any, rows: int, sent: int, unit: int = 1) -> Iterator[Any]:
         job = _sent(Job(start, source, rows))
-        for part in parts(source, rows, sent):
+        for part in parts(source, rows, sent, unit):
             self.parts += 1
             done = self._compute(job, source, part, rows)
             yield from done.values
@@ -181,6 +181,33 @@ def test_what_is_computed_elsewhere_is_the_same_bytes(
     assert (elsewhere.cuts > 0) == (elsewhere.sees and not travels and not stays)
 
 
+@pytest.mark.parametrize("of", ["a model", "standard input", "picked", "pieces"])
+def test_a_zarr_store_is_the_same_whatever_its_rows_come_from(
+    run: Run, files: Path, elsewhere: Elsewhere, of: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dense_cli.writers.zarr._CHUNK", 1 << 12)
+    (array,) = np.load(DATA / "models" / "course_gru__inputs.npz").values()
+    np.save("m.npy", np.concatenate([array] * (600 // len(array))))
+    Path("pieces").mkdir()
+    for i, part in enumerate(np.split(np.load("flat.npy"), [5, 240])):
+        np.save(f"pieces/{i}.npy", part)
+    args = {
+        "a model": ("m.npy", "-m", str(DATA / "models" / "course_gru.keras"), "--memory", "4K"),
+        "standard input": ("-", *HEAD),
+        "picked": ("flat.npy", *HEAD, "-b", "600:3:-2"),
+        "pieces": ("pieces", *HEAD),
+    }[of]
+    data = Path("flat.npy").read_bytes() if of == "standard input" else b""
+    for name, more in (("alone.zarr", ()), ("there.zarr", ("--cluster", "here"))):
+        assert run("predict", *args, "-o", name, *more, stdin=data).code == 0
+    alone, there = (
+        {str(path.relative_to(name)): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
+        for name in ("alone.zarr", "there.zarr")
+    )
+    assert there == alone
+    assert sum("/c/" in path for path in alone) > 3
+
+
 MODELS = {
     "keras": ("course_gru", "course_gru.keras", "course_gru__inputs.npz"),
     "nested": ("nested", "nested.keras", "nested__inputs.npz"),
@@ -241,6 +268,38 @@ def test_pieces_are_computed_elsewhere(run: Run, files: Path, elsewhere: Elsewhe
         cut = [command if arg == "y.npy" else arg for arg in whole]
         more = ["other.npy"] if command == "compare" else []
         assert run(*cut, *more, "-f", "json", "--cluster", "here") == run(*cut, *more, "-f", "json")
+
+
+@pytest.mark.parametrize("shape", [(5000, 8), (1100, 7, 8), (3, 8)])
+@pytest.mark.parametrize("show", ["probabilities", "logits", "classes"])
+def test_workers_write_the_chunks_of_a_zarr_store(
+    run: Run, here: Path, elsewhere: Elsewhere, shape: tuple[int, ...], show: str, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("dense_cli.writers.zarr._CHUNK", 1 << 14)
+    x = np.random.default_rng(0).normal(size=shape).astype("f4")
+    np.save("x.npy", x)
+    args = ("predict", "x.npy", "-u", 9, "--show", show, "--memory", "4K")
+    returned = []
+    original = Elsewhere._compute
+
+    def compute(self: Elsewhere, *given: Any) -> Done:
+        done = original(self, *given)
+        returned.extend(name for result in done.values for name in result.arrays)
+        return done
+
+    monkeypatch.setattr(Elsewhere, "_compute", compute)
+    assert run(*args, "-o", "alone.zarr") == run(*args, "-o", "there.zarr", "--cluster", "here")
+    assert not returned  # what workers write does not come back
+    alone, there = (
+        {str(path.relative_to(name)): path.read_bytes() for path in Path(name).rglob("*") if path.is_file()}
+        for name in ("alone.zarr", "there.zarr")
+    )
+    assert there == alone
+    monkeypatch.setattr(WorkerWrites, "_sees_token", lambda self: False)
+    assert run(*args, "-o", "sent.zarr", "--cluster", "here").code == 0
+    sent = Path("sent.zarr")
+    assert {str(p.relative_to(sent)): p.read_bytes() for p in sent.rglob("*") if p.is_file()} == alone
+    assert bool(returned) == (show != "classes")
 
 
 def test_a_damaged_part_ends_the_run_as_in_one_process(run: Run, files: Path, elsewhere: Elsewhere) -> None:

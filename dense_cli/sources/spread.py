@@ -7,6 +7,7 @@ the file, the same by its size and time; else the rows travel. Nothing here know
 
 from __future__ import annotations
 
+import math
 import pickle
 import threading
 from collections.abc import Callable, Iterator
@@ -46,8 +47,11 @@ class Rows(Protocol):
 class Spread(Protocol):
     """Computes the blocks of a source somewhere else, and gives the results in order."""
 
-    def __call__(self, start: Start[T], source: Rows, rows: int, sent: int) -> Iterator[T]:
-        """Give what ``start()`` gives of every block of ``rows``, each of about ``sent`` bytes."""
+    def __call__(self, start: Start[T], source: Rows, rows: int, sent: int, unit: int = 1) -> Iterator[T]:
+        """Give what ``start()`` gives of every block of ``rows``, each of about ``sent`` bytes.
+
+        ``unit``: parts begin at multiples of so many rows, too.
+        """
 
 
 def each(
@@ -142,18 +146,20 @@ def _packed(source: Any) -> bytes | None:
         return None
 
 
-def parts(source: Any, rows: int, sent: int) -> Iterator[Cut | Held]:
+def parts(source: Any, rows: int, sent: int, unit: int = 1) -> Iterator[Cut | Held]:
     """Give the parts of a source, cut at multiples of a block, whoever computes them.
 
     Args:
         source: whose rows these are.
         rows: of a block.
         sent: about how many bytes the results of a block take.
+        unit: parts begin at multiples of so many rows, too.
     """
     nbytes = rows * (source.shape[-1] or 1) * source.dtype.itemsize
     most = max(min(max(_BLOCKS, _READ // nbytes), _SENT // max(sent, 1)), 1)
     if hasattr(source, "parts"):
-        yield from source.parts(rows, most)
+        whole = math.lcm(rows, unit)
+        yield from source.parts(whole, max(rows * most // whole, 1))
         return
     read: list[Block] = []
     for block in source.blocks(rows):

@@ -112,7 +112,7 @@ class AxisSums:
 
     def _take(self, axis: int, sums: tuple[NDArray[np.intp], NDArray[np.float64]] | None) -> None:
         """Add sums of a block, by their numbers; None: not all of them can be 1."""
-        if sums is not None and not self._sums and not self._only.get(axis):
+        if sums is not None and axis not in self._sums and axis not in self._only:
             found = sums[1]
             self._only[axis] = sums
         elif sums is not None:

@@ -16,15 +16,26 @@ from numpy.typing import NDArray
 
 from dense_cli.files.stream import TemporaryFile
 from dense_cli.portable import flush_to_disk
+from dense_cli.run import Run
+from dense_cli.sources.arrays import ArraySource
 from dense_cli.text import axis_names
-from dense_cli.views.evaluate import Result
+from dense_cli.views.evaluate import Result, View
 from dense_cli.writers.npy import LeadShape, Npz, arrays_of, kind_of, lead_of, rows_of
+from dense_cli.writers.writer import TableOptions
+from dense_cli.writers.zarr_workers import Chunks, WorkerWrites
 
 _CHUNK = 8 << 20  # bytes
 
 
 class Zarr(Npz):
     """The arrays that an NPZ holds; rows wait in files only where the shape is not known before the end."""
+
+    def __init__(self, out: Any, run: Run, view: View, table: TableOptions) -> None:
+        super().__init__(out, run, view, table)
+        self.workers: WorkerWrites | None = None
+        # Parts of anything else need not begin where chunks do.
+        if run.spread is not None and run.steps is None and isinstance(run.source, ArraySource):
+            self.workers = run.on_workers = WorkerWrites(cast("str", out), dict(_of_workers(run, view)))
 
     def begin(self) -> None:
         """Write what says that the folder is a group."""
@@ -49,10 +60,15 @@ class Zarr(Npz):
         if self.bodies:
             super().write(result)
         for name, array in self.arrays.items():
-            array.add(rows_of(result, name))
+            if self.workers is None or name not in self.workers.arrays:
+                array.add(rows_of(result, name))
+            elif name in result.arrays:
+                self.workers.write(name, result.arrays[name], result.block.start)
 
     def end(self) -> None:
         """Write the rows that have waited."""
+        if self.workers is not None:
+            self.workers.end()
         lead = self.lead.end() if self.bodies else ()
         for name, body in self.bodies.items():
             array = self._array(name, lead)
@@ -60,6 +76,16 @@ class Zarr(Npz):
             for size in array.pieces():
                 rows = np.frombuffer(body.read(size), array.dtype)
                 array.add(rows.reshape(-1, *array.shape[array.axes :]))
+
+
+def _of_workers(run: Run, view: View) -> Iterator[tuple[str, Chunks]]:
+    """Give the arrays that workers may write: those of a row's numbers, in chunks of whole samples."""
+    lead = tuple(n or 0 for n in lead_of(run))
+    for name in view.arrays:
+        dtype, last = kind_of(run, name)
+        chunk = chunk_shape((*lead, *last), len(lead), dtype.itemsize)
+        if name in arrays_of(run) and chunk[1 : len(lead)] == lead[1:]:
+            yield name, Chunks(math.prod(chunk[: len(lead)]), chunk, dtype.newbyteorder("<"))
 
 
 class _Array:
@@ -75,7 +101,7 @@ class _Array:
         self._held: list[NDArray[Any]] = []
         self._rows = 0
         self._place, self._wanted = next(self._runs, ((), 0))
-        os.mkdir(folder)
+        os.makedirs(folder, exist_ok=True)  # workers may have begun with its chunks
         _write_json(folder, self._metadata())
 
     def _metadata(self) -> dict[str, Any]:
@@ -137,11 +163,13 @@ class _Array:
 def chunk_shape(shape: tuple[int, ...], axes: int, itemsize: int) -> tuple[int, ...]:
     """Return the shape of chunks that hold whole rows, as many as follow each other within 8 MiB.
 
+    Where these are not all, a power of two, as blocks have it: chunks begin where blocks do.
+
     >>> chunk_shape((1000, 50, 1000), 2, 4), chunk_shape((9, 10**6, 1000), 2, 4)
-    ((41, 50, 1000), (1, 2097, 1000))
+    ((40, 50, 1000), (1, 2048, 1000))
     """
     last = shape[axes:]
-    room = max(_CHUNK // (math.prod(last) * itemsize or 1), 1)
+    room = 1 << max(_CHUNK // (math.prod(last) * itemsize or 1), 1).bit_length() - 1
     chunk: list[int] = []
     for size in reversed(shape[:axes]):
         chunk.insert(0, max(min(size, room), 1))
