@@ -5,7 +5,7 @@ In: a `Run` and the numbers of samples. Out: a `Sample` each, in the order of th
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,31 +124,33 @@ def _part(run: Run, result: Result, number: int) -> _Part:
 
 
 def _sample(run: Run, parts: list[_Part], others: Iterator[NDArray[np.float64]] | None) -> Sample:
-    values = np.concatenate([part.values for part in parts])
-    rows = min(len(values), STEPS)
-    left_out = [f"the first {STEPS} steps"] if len(values) > STEPS else []
-    values = values[:rows]
-    other = None if others is None else next(others)[:rows]
+    def joined(arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate(list(arrays))[:STEPS]
+
+    steps = sum(len(part.values) for part in parts)
+    left_out = [f"the first {STEPS} steps"] if steps > STEPS else []
+    values = joined(part.values for part in parts)
+    other = None if others is None else next(others)[:STEPS]
     shown = likeliest(values if other is None else np.fmax(values, other), CLASSES)
     if len(shown) < values.shape[1]:
         left_out.append(f"of {values.shape[1]} classes the {len(shown)} likeliest")
-    chosen = np.concatenate([part.classes for part in parts])[:rows]
-    each = np.arange(rows)
+    chosen = joined(part.classes for part in parts)
+    each = np.arange(len(values))
     rest = np.nan_to_num(values, nan=-1.0)
-    counts = np.concatenate([part.counts for part in parts])[:rows]
+    counts = joined(part.counts for part in parts)
     rest[each, np.maximum(chosen, 0)] = -1.0
     runner_up = rest.argmax(axis=1)
     alone = (chosen < 0) | (values.shape[1] == 1)
 
     def measure(name: str) -> NDArray[np.float64]:
-        return np.concatenate([part.measures[name] for part in parts])[:rows]
+        return joined(part.measures[name] for part in parts)
 
     targets = None
     if run.targets is not None:
-        targets = np.concatenate([part.targets for part in parts if part.targets is not None])[:rows]
+        targets = joined(part.targets for part in parts if part.targets is not None)
     return Sample(
         parts[0].number,
-        np.concatenate([part.steps for part in parts])[:rows],
+        joined(part.steps for part in parts),
         shown,
         values[:, shown],
         chosen,

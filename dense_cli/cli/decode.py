@@ -76,7 +76,7 @@ def decode(
     from dense_cli.cli.output import open_output
     from dense_cli.cli.progress import ProgressBar
     from dense_cli.decoding import decode, likeliest, pieces_of, require_confidence
-    from dense_cli.text import encodable, printable
+    from dense_cli.text import encodable
     from dense_cli.views.decode import Rules
     from dense_cli.views.ends import Ends, class_number
     from dense_cli.writers.decode import WRITERS
@@ -98,9 +98,8 @@ def decode(
             "--axes time,classes makes them one sample"
         )
     joined = pieces_of(pieces, plan.labels)
-    labels = run.labels
-    if name == "text" and labels is not None and joined is None:
-        labels = [printable(label) for label in labels]  # --join is the user's own and stays as it is
+    labels = _safe(run.labels) if name == "text" and joined is None else run.labels
+    # --join is the user's own and stays as it is
     rules = Rules(labels, " " if join is None else encodable(join), ends.eos, ends.pad, blank, joined)
     with workers_of(cluster) as run.spread, open_output(output, text=name == "text") as out:
         writer = WRITERS[name](out, rules)
@@ -108,6 +107,13 @@ def decode(
             _write_each(out, writer.write, decode(run, rules, confident=name == "jsonl"))
         else:
             _write_each(out, writer.write_ranked, likeliest(run, rules, beam))
+
+
+def _safe(labels: list[str] | None) -> list[str] | None:
+    """Return labels as a terminal shows them."""
+    from dense_cli.text import printable
+
+    return None if labels is None else list(map(printable, labels))
 
 
 def _write_each(out: BinaryIO, write: Callable[[Any], None], blocks: Iterable[tuple[Any, bool]]) -> None:

@@ -60,13 +60,8 @@ def info(
     from dense_cli.writers.formats import format_of
 
     given = files if len(files) > 1 else files[0] if files else None
-    if (given is None) != bool(inputs):
-        raise click.UsageError("expected FILE, or --input NAME=FILE of a model of several inputs")
-    if of_model["model"] is None and (inputs or any(of_model.values())):
-        raise click.UsageError("--until, --input and those about text need --model FILE")
+    _require_together(given, inputs, of_model, header)
     found: Weights | Iterator[Array]
-    if header and of_model["model"] is not None:
-        raise click.UsageError("--header: what a model gives has no header, the model has to run")
     plan = None
     if of_model["model"] is not None:
         from dense_cli.plan import Plan
@@ -87,3 +82,17 @@ def info(
         else:
             numbers = None if header else partial(numbers_of, progress=bar, spread=spread)
             (writers.write_arrays_json if json else writers.write_arrays)(out, found, screen, numbers)
+
+
+def _require_together(
+    given: str | tuple[str, ...] | None,
+    inputs: tuple[tuple[str, str], ...],
+    of_model: dict[str, Any],
+    header: bool,
+) -> None:
+    if (given is None) != bool(inputs):
+        raise click.UsageError("expected FILE, or --input NAME=FILE of a model of several inputs")
+    if of_model["model"] is None and (inputs or any(of_model.values())):
+        raise click.UsageError("--until, --input and those about text need --model FILE")
+    if header and of_model["model"] is not None:
+        raise click.UsageError("--header: what a model gives has no header, the model has to run")
