@@ -109,7 +109,6 @@ def _local(address: str) -> int | None:
 
 def _start(workers: int) -> Any:
     """Start a scheduler and workers, which listen to this machine alone."""
-    from importlib.util import find_spec
     from multiprocessing import resource_tracker
 
     from distributed import LocalCluster
@@ -123,7 +122,8 @@ def _start(workers: int) -> Any:
         threads_per_worker=1,
         processes=True,
         host="127.0.0.1",
-        dashboard_address="127.0.0.1:0" if find_spec("bokeh") else None,
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
         memory_limit=None,
         silence_logs=logging.CRITICAL,
     )

@@ -113,6 +113,23 @@ def densecli(*args: str, timeout: float = 120) -> tuple[bytes, str, int]:
     return done.stdout, done.stderr.decode(), done.returncode
 
 
+def test_processes_of_its_own_listen_to_this_machine_alone(here: Path) -> None:
+    code = (
+        "import psutil\n"
+        "from dense_cli.cluster import open_cluster\n"
+        "if __name__ == '__main__':\n"
+        "    with open_cluster('local:1'):\n"
+        "        me = psutil.Process()\n"
+        "        for process in (me, *me.children(recursive=True)):\n"
+        "            for found in process.net_connections('inet'):\n"
+        "                if found.status == 'LISTEN':\n"
+        "                    print(found.laddr.ip)\n"
+    )
+    Path("listen.py").write_text(code)
+    done = subprocess.run([sys.executable, "listen.py"], capture_output=True, text=True, check=True)
+    assert set(done.stdout.split()) == {"127.0.0.1"}
+
+
 def test_rows_travel_where_workers_do_not_see_the_file(
     run: Run, files: Path, address: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
