@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from dense_cli.addresses import is_address, without_secrets
 from dense_cli.errors import FileFormatError, ShapeError
-from dense_cli.files.stamps import Stamp, require_stamp, stamp_of
+from dense_cli.files.stamps import require_stamp, stamp_of
 from dense_cli.limits import require_bytes
 from dense_cli.sources.arrays import ArraySource, Store, TensorStore
 from dense_cli.sources.open import Request, no_note
@@ -189,12 +189,13 @@ class PiecesStore:
         self._ends: NDArray[np.int64] = np.array(pieces.ends, np.int64) * prod(inner[:-1])
         self._at = -1  # the piece that is open
         self._open: Store | None = None
-        self._stamps: list[Stamp | None] | None = None  # in another process: of the files that were meant
+        self._stamps: NDArray[np.int64] | None = None  # in another process: of the files that were meant
 
     def __getstate__(self) -> dict[str, Any]:
         """What goes to another process: the paths, and what tells a file from another one that is there."""
         paths = [path if is_address(path) else os.path.abspath(path) for path in self._pieces.paths]
-        stamps = [None if is_address(path) else stamp_of(os.stat(path)) for path in paths]
+        none = (-1, -1)  # a file elsewhere has its own
+        stamps = np.array([none if is_address(path) else stamp_of(os.stat(path)) for path in paths], np.int64)
         pieces = Pieces(paths, self._pieces.ends)
         return {**self.__dict__, "_pieces": pieces, "_stamps": stamps, "_at": -1, "_open": None}
 
@@ -228,9 +229,9 @@ class PiecesStore:
         if self._at != at or self._open is None:
             self._open = None  # which closes the one before
             path = self._pieces.paths[at]
-            stamp = None if self._stamps is None else self._stamps[at]
-            if stamp is not None:
-                require_stamp(stamp, os.stat(path), path)
+            if self._stamps is not None and not is_address(path):
+                size, time = self._stamps[at].tolist()
+                require_stamp((size, time), os.stat(path), path)
             source, _ = self._opener(path)
             samples = self._pieces.ends[at] - self._pieces.start(at)
             if not isinstance(source, ArraySource) or source.shape != (samples, *self._inner):

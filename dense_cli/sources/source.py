@@ -208,10 +208,16 @@ class Source(Protocol):
 
 
 class Named(NamedTuple):
-    """What messages need of a source, which goes to workers without it."""
+    """What messages need of a source, which goes to workers without it.
+
+    Thousands of paths stay here, too: what a worker says of a file is said again here, by its name here.
+    """
 
     name: str
     pieces: Pieces | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Named, (self.name,)
 
 
 def named(source: Source | Named, place: Place) -> tuple[str, Place]:
