@@ -25,7 +25,6 @@ from dense_cli.sources.source import Block, Named, Source, named
 from dense_cli.text import shape_text
 from dense_cli.views.evaluate import Result, View, evaluate, tolerance
 from dense_cli.views.rows import row_min, row_sum
-from dense_cli.views.select import owned
 
 if TYPE_CHECKING:
     from dense_cli.activations import Activation
@@ -114,6 +113,8 @@ def run(
     """
     work = _Worker(source, layer, activation, view, dtype, mask, targets, memory, most, scores, temperature)
     if spread is not None:
+        from dense_cli.views.select import owned
+
         sent = 0 if then is not None else work.rows * _sent(view, work.units, work.wide.itemsize)
         unit = getattr(then, "unit", 1)
         yield from spread(partial(_Blocks, work, then or owned), source, work.rows, sent, unit)

@@ -5,7 +5,7 @@ In: a `Run` and the numbers of samples. Out: a `Sample` each, in the order of th
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -124,33 +124,31 @@ def _part(run: Run, result: Result, number: int) -> _Part:
 
 
 def _sample(run: Run, parts: list[_Part], others: Iterator[NDArray[np.float64]] | None) -> Sample:
-    def joined(arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
-        return np.concatenate(list(arrays))[:STEPS]
+    def joined(name: str) -> NDArray[Any]:
+        return np.concatenate([getattr(part, name) for part in parts])[:STEPS]
 
     steps = sum(len(part.values) for part in parts)
     left_out = [f"the first {STEPS} steps"] if steps > STEPS else []
-    values = joined(part.values for part in parts)
+    values = joined("values")
     other = None if others is None else next(others)[:STEPS]
     shown = likeliest(values if other is None else np.fmax(values, other), CLASSES)
     if len(shown) < values.shape[1]:
         left_out.append(f"of {values.shape[1]} classes the {len(shown)} likeliest")
-    chosen = joined(part.classes for part in parts)
+    chosen = joined("classes")
     each = np.arange(len(values))
     rest = np.nan_to_num(values, nan=-1.0)
-    counts = joined(part.counts for part in parts)
+    counts = joined("counts")
     rest[each, np.maximum(chosen, 0)] = -1.0
     runner_up = rest.argmax(axis=1)
     alone = (chosen < 0) | (values.shape[1] == 1)
 
     def measure(name: str) -> NDArray[np.float64]:
-        return joined(part.measures[name] for part in parts)
+        return np.concatenate([part.measures[name] for part in parts])[:STEPS]
 
-    targets = None
-    if run.targets is not None:
-        targets = joined(part.targets for part in parts if part.targets is not None)
+    targets = None if run.targets is None else joined("targets")
     return Sample(
         parts[0].number,
-        joined(part.steps for part in parts),
+        joined("steps"),
         shown,
         values[:, shown],
         chosen,

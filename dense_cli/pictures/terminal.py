@@ -47,11 +47,7 @@ def draw(picture: Picture, screen: Screen, size: Size) -> list[str]:
 
 def _bars(picture: Bars, screen: Screen, size: Size) -> list[str]:
     names, room = labels(picture.names, screen, size)
-    whole = (
-        all(float(value).is_integer() for value in picture.values if np.isfinite(value)) and picture.most > 1
-    )
-    digits = ".0f" if whole else ".4f" if picture.least >= 0 and picture.most <= 1 else ".4g"
-    numbers = [format(value, digits) for value in picture.values.tolist()]
+    numbers = _numbers(picture)
     wide = max(map(len, numbers), default=0)
     length = max(size.width - room - wide - 4, 5)
     lines = []
@@ -64,6 +60,15 @@ def _bars(picture: Bars, screen: Screen, size: Size) -> list[str]:
     ends = f"{picture.least:.4g} to {picture.most:.4g}"
     chosen = "" if picture.marked is None else f"{' · ●' if screen.unicode else ' - *'} chosen class"
     return [*lines, f"{picture.axis}, {ends}{chosen}"]
+
+
+def _numbers(picture: Bars) -> list[str]:
+    """Return the values as text: counts without a point, shares with four digits after it."""
+    finite = picture.values[np.isfinite(picture.values)]
+    digits = ".4f" if picture.least >= 0 and picture.most <= 1 else ".4g"
+    if picture.most > 1 and (finite == np.rint(finite)).all():
+        digits = ".0f"
+    return [format(value, digits) for value in picture.values.tolist()]
 
 
 def bar(share: float, length: int, screen: Screen) -> str:
@@ -127,16 +132,7 @@ def _lines(picture: Lines, screen: Screen, size: Size) -> list[str]:
     if picture.diagonal:
         first, last = 0.0, 1.0
     canvas = _Canvas(length, height, (first, last), "·" if screen.unicode else ".")
-    if picture.diagonal:
-        canvas.connect([(0.0, 0.0), (1.0, 1.0)], (0.0, 1.0), "")
-    scales = [(picture.least, picture.most)] * len(picture.lines)
-    if picture.right is not None:
-        scales[-1] = (0.0, picture.right[1])
-    for (_, values), scale, style in zip(picture.lines, scales, styles, strict=True):
-        if not picture.diagonal:
-            canvas.connect(list(zip(picture.x.tolist(), values.tolist(), strict=True)), scale, style)
-    for (_, values), scale, sign, style in zip(picture.lines, scales, signs, styles, strict=True):
-        canvas.put(list(zip(picture.x.tolist(), values.tolist(), strict=True)), scale, sign, style)
+    _plot(picture, canvas, signs, styles)
     bar = "│" if screen.unicode else "|"
     lines = [
         f"{number.rjust(room)} {bar}" + styled_line(row, screen).rstrip(" ")
@@ -144,6 +140,21 @@ def _lines(picture: Lines, screen: Screen, size: Size) -> list[str]:
     ]
     ends = f"{first:g}".ljust(length - len(f"{last:g}")) + f"{last:g}"
     return [*lines, " " * (room + 2) + ends, *legend]
+
+
+def _plot(picture: Lines, canvas: _Canvas, signs: list[str], styles: list[str]) -> None:
+    """Draw the lines, or in their place a diagonal, and then the points over them."""
+    scales = [(picture.least, picture.most)] * len(picture.lines)
+    if picture.right is not None:
+        scales[-1] = (0.0, picture.right[1])
+    points = [list(zip(picture.x.tolist(), values.tolist(), strict=True)) for _, values in picture.lines]
+    if picture.diagonal:
+        canvas.connect([(0.0, 0.0), (1.0, 1.0)], (0.0, 1.0), "")
+    else:
+        for line, scale, style in zip(points, scales, styles, strict=True):
+            canvas.connect(line, scale, style)
+    for line, scale, sign, style in zip(points, scales, signs, styles, strict=True):
+        canvas.put(line, scale, sign, style)
 
 
 class _Canvas:

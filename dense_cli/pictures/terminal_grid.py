@@ -178,18 +178,24 @@ def _ticks(names: list[str], wide: int, width: int) -> str:
     return line
 
 
-def _legend(picture: Grid, cells: _Cells, half: bool, screen: Screen, size: Size) -> list[str]:
-    """Return what the axes, the signs and the shades mean."""
-    sign = f"{_UPPER} {_LOWER}" if half else cells.sign
-    said = [f"{picture.y_axis} over {picture.x_axis}"]
+def _signs(picture: Grid, cells: _Cells, half: bool) -> list[str]:
+    """Return the signs that the grid has, each with what it means."""
+    signs = []
     if picture.marks.any():
-        said.append(f"{sign} {'right' if picture.y_axis == 'target' else 'chosen class'}")
+        sign = f"{_UPPER} {_LOWER}" if half else cells.sign
+        signs.append(f"{sign} {'right' if picture.y_axis == 'target' else 'chosen class'}")
     if picture.padding is not None:
-        said.append(f"{cells.nothing} padding")
+        signs.append(f"{cells.nothing} padding")
     real = slice(None) if picture.padding is None else ~picture.padding
     if np.isnan(picture.values[:, real]).any():
-        said.append("? NaN")
-    first = wrapped(spelling(screen)(" · ".join(said)), size)
+        signs.append("? NaN")
+    return signs
+
+
+def _legend(picture: Grid, cells: _Cells, half: bool, screen: Screen, size: Size) -> list[str]:
+    """Return what the axes, the signs and the shades mean."""
+    axes = f"{picture.y_axis} over {picture.x_axis}"
+    first = wrapped(spelling(screen)(" · ".join([axes, *_signs(picture, cells, half)])), size)
     if cells.numbered:
         return [*first, *wrapped(f"numbers: {picture.value}", size)]
     parts = []

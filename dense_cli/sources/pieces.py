@@ -63,6 +63,11 @@ class _Header(NamedTuple):
     shape: Shape | None
     in_place: bool
 
+    @property
+    def samples(self) -> int | None:
+        """How many samples it has; None where a size is not known."""
+        return None if self.shape is None or None in self.shape else self.shape[0]
+
 
 class _Opener:
     """Opens pieces; a note is told of the first that it is about, and the names of features are the same."""
@@ -139,22 +144,14 @@ def open_pieces(paths: list[str], name: str, open_one: Open, request: Request, m
         DenseCliError, OSError: a file cannot be opened.
     """
     opener = _Opener(open_one, request)
-    first: _Header | None = None  # of those whose shape is known
-    dtypes: list[np.dtype[Any]] = []
-    counts: list[int] = []
-    in_place = counted = True
-    for path in paths:
-        header = opener.header(path)
-        if header.dtype not in dtypes:
-            dtypes.append(header.dtype)
-        in_place &= header.in_place
-        counted &= header.shape is not None and None not in header.shape
-        if header.shape is not None:
-            first = first or header
-            _require_alike(first.name, first.shape, header.name, header.shape)
-            counts.append(header.shape[0] or 0)
+    headers = list(_alike(map(opener.header, paths)))
+    first = next((header for header in headers if header.shape is not None), None)
+    dtypes = list(dict.fromkeys(header.dtype for header in headers))
     dtype = dtypes[0] if len(dtypes) == 1 else np.result_type(*dtypes)
+    counts = [header.samples for header in headers if header.samples is not None]
+    counted = len(counts) == len(headers)
     ends = np.cumsum(counts).tolist() if counted else []
+    in_place = all(header.in_place for header in headers)
     if in_place and first is not None and first.shape is not None:
         inner = tuple(n or 0 for n in first.shape[1:])
         pieces = Pieces(paths, ends)
@@ -165,6 +162,16 @@ def open_pieces(paths: list[str], name: str, open_one: Open, request: Request, m
         shape = (ends[-1], *shape[1:]) if counted else (*[None] * (len(shape) - 1), shape[-1])
     stream = _Stream(paths, opener, first, memory)
     return StreamSource(name, dtype, stream.chunks(), shape, memory=memory, pieces=stream.pieces)
+
+
+def _alike(headers: Iterator[_Header]) -> Iterator[_Header]:
+    """Give headers, each held against the first whose shape is known."""
+    first: _Header | None = None
+    for header in headers:
+        if header.shape is not None:
+            first = first or header
+            _require_alike(first.name, first.shape, header.name, header.shape)
+        yield header
 
 
 def _require_alike(first: str, known: Shape | None, name: str, shape: Shape) -> None:
