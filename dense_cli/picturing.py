@@ -33,6 +33,7 @@ from dense_cli.picturing_rows import (
 from dense_cli.plan import Plan
 from dense_cli.progress import Progress
 from dense_cli.run import Run
+from dense_cli.run_options import require_classes
 from dense_cli.sources.open import no_note
 from dense_cli.text import place_text, printable
 from dense_cli.views.histogram import Histogram
@@ -112,6 +113,7 @@ def draw_from(
     if chosen in OF_DISTRIBUTIONS and not run.gives_distributions:
         raise UsageError(f"--kind {chosen} is about distributions: softmax or sparsemax")
     _check_asked(chosen, asked)
+    require_classes(run, asked.top_k)
     picture = KINDS[chosen](run, asked, room)
     return picture._replace(title=f"{picture.title} · {_made_by(run)}")
 

@@ -23,10 +23,19 @@ def check_options(run: Run) -> None:
         )
     if run.shows_values:
         _require_nothing_of_classes(run)
-    if plan.top_k is not None and plan.top_k > run.classes:
-        raise ConfigError(f"--top-k {plan.top_k}: there are only {run.classes} classes")
+    require_classes(run, plan.top_k)
     if plan.ignore_index is not None and plan.targets is None:
         raise UsageError("--ignore-index is about targets: it needs --targets FILE")
+
+
+def require_classes(run: Run, top_k: int | None) -> None:
+    """Refuse more of the likeliest classes than there are.
+
+    Raises:
+        ConfigError: there are fewer.
+    """
+    if top_k is not None and top_k > run.classes:
+        raise ConfigError(f"--top-k {top_k}: there are only {run.classes} classes")
 
 
 def _require_logits(run: Run) -> None:

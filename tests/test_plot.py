@@ -278,6 +278,8 @@ def test_many_classes_and_steps_are_drawn(run: Run, here: Path) -> None:
         (["--kind", "bars", "-t", "99"], "time step 99 is out of range: there are 8 (0 to 7)"),
         (["--class", "one", "--kind", "bars"], "--class is about heatmap and lines: --kind bars"),
         (["-k", "3", "--kind", "measures"], "--top-k"),
+        (["-k", "60"], "--top-k 60: there are only 10 classes"),
+        (["-k", "11", "--kind", "bars"], "--top-k 11: there are only 10 classes"),
         (["-o", "x.gif"], "-o x.gif: expected .svg, .png, .pdf: choose with -f"),
     ],
 )
