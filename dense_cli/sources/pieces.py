@@ -146,8 +146,7 @@ def open_pieces(paths: list[str], name: str, open_one: Open, request: Request, m
     opener = _Opener(open_one, request)
     headers = list(_alike(map(opener.header, paths)))
     first = next((header for header in headers if header.shape is not None), None)
-    dtypes = list(dict.fromkeys(header.dtype for header in headers))
-    dtype = dtypes[0] if len(dtypes) == 1 else np.result_type(*dtypes)
+    dtype = _common_dtype(headers)
     counts = [header.samples for header in headers if header.samples is not None]
     counted = len(counts) == len(headers)
     ends = np.cumsum(counts).tolist() if counted else []
@@ -162,6 +161,12 @@ def open_pieces(paths: list[str], name: str, open_one: Open, request: Request, m
         shape = (ends[-1], *shape[1:]) if counted else (*[None] * (len(shape) - 1), shape[-1])
     stream = _Stream(paths, opener, first, memory)
     return StreamSource(name, dtype, stream.chunks(), shape, memory=memory, pieces=stream.pieces)
+
+
+def _common_dtype(headers: list[_Header]) -> np.dtype[Any]:
+    """Return the dtype of all pieces, or the one that holds the numbers of all."""
+    dtypes = list(dict.fromkeys(header.dtype for header in headers))
+    return dtypes[0] if len(dtypes) == 1 else np.result_type(*dtypes)
 
 
 def _alike(headers: Iterator[_Header]) -> Iterator[_Header]:
