@@ -259,12 +259,11 @@ class _Worker:
                 np.matmul(x, self.kernel, out=buffer)
         result = evaluate(logits, self.bias, self.activation, self.view, self.dtype, targets)
         if self.view.explain is not None:
-            from dense_cli.views.explain import explain
+            from dense_cli.views.explain import SOFTMAX, explain
 
-            logits, classes = result.arrays["logits"], result.classes
-            result.explain = partial(
-                explain, rows, self.kernel, self.bias, logits, classes, self.view.explain
-            )
+            logits, classes, chosen = result.arrays["logits"], result.classes, self.view.explain
+            if chosen != SOFTMAX:
+                result.explain = partial(explain, rows, self.kernel, self.bias, logits, classes, chosen)
         result.block, result.mask = block, mask
         return result
 

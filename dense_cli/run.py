@@ -325,12 +325,16 @@ class Run:
         return found
 
     def _explained(self) -> int | None:
-        """Return the class that ``explain`` names."""
+        """Return the class that ``explain`` names, or what stands for `auto` and `softmax`."""
         name = self.plan.explain
         if name is None:
             return None
-        from dense_cli.views.explain import AUTO, class_named
+        from dense_cli.views.explain import AUTO, SOFTMAX, class_named
 
+        if name == "softmax":
+            if self.head is None or self.head.activation.name != "softmax":
+                raise UsageError("--explain softmax: these outputs are no softmax of logits that are known")
+            return SOFTMAX
         if self.head is None or self.head.dense is None:
             raise UsageError("--explain is about a layer: it needs --units N or --weights FILE")
         return AUTO if name == "auto" else class_named(name, self.labels, self.classes)

@@ -204,7 +204,8 @@ measure_options = bundle(
     click.option(
         "--explain",
         metavar="CLASS",
-        help="What a class's logit is made of: a number, a label, or auto (the first against the second).",
+        help="What a class's logit is made of: a number, a label, or auto (the first against the second); "
+        "softmax takes the softmax of the row apart.",
     ),
     click.option(
         "--feature-names",

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import ConfigError
 
 AUTO = -1  # the argmax against the runner-up
+SOFTMAX = -2  # no logit, but the softmax of all of them, as `views.softmax` takes it apart
 TOP = 5  # features that are named
 
 

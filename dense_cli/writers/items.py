@@ -46,7 +46,11 @@ class Items:
         return rows
 
     def explanations(self, result: Result) -> list[bytes]:
-        """Return what each row's logit is made of as an object; null where a row has no class."""
+        """Return what each row's logit, or its softmax, is made of; null where a row has no class."""
+        from dense_cli.views.explain import SOFTMAX
+
+        if self._run.view.explain == SOFTMAX:
+            return self._softmaxes(result)
         made = result.explained
         assert made is not None
         rows = []
@@ -71,6 +75,15 @@ class Items:
             }
             rows.append(orjson.dumps(item))
         return rows
+
+    def _softmaxes(self, result: Result) -> list[bytes]:
+        """Return each row's steps of `views.softmax` as an object; null where a row has no class."""
+        from dense_cli.views.softmax import take_apart
+
+        steps = take_apart(result.arrays["logits"])._asdict()
+        columns = zip(*(array.tolist() for array in steps.values()), strict=True)
+        rows = [orjson.dumps(dict(zip(steps, values, strict=True))) for values in columns]
+        return [row if c >= 0 else b"null" for c, row in zip(result.classes.tolist(), rows, strict=True)]
 
     def _item(self, number: int, value: bytes) -> bytes:
         text = b'{"class":%d' % number

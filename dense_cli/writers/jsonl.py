@@ -39,7 +39,7 @@ class JsonLines(Writer):
             columns.append(_named(b"mask", [b"true" if m else b"false" for m in result.mask.tolist()]))
         for measure in self.run.measures:
             columns.append(_named(measure.encode(), measure_texts(result.measures[measure])))
-        if result.explained is not None:
+        if self.view.explain is not None:
             columns.append(_named(b"explanation", self.items.explanations(result)))
         return map(b"".join, zip(*filter(None, columns), strict=True))
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from dense_cli.text import encodable, place_text, printable
 from dense_cli.views.softmax import SoftmaxSteps
 from dense_cli.writers.cells import MOST, Cell, Column
+from dense_cli.writers.explanation import Explanation
 from dense_cli.writers.rich_table import render, write_lines, write_wrapped
 from dense_cli.writers.writer import TableOptions
 
@@ -34,19 +35,26 @@ def write_row(
     table: TableOptions,
 ) -> None:
     """Print the table of one row: a line per class, the likeliest of many, and the sums."""
+    made = explanation(place, steps, labels, table.precision)
+    write_wrapped(out, table.screen, made.title)
+    write_lines(out, table.screen, *render(made.columns, made.rows, table.screen))
+
+
+def explanation(
+    place: list[int], steps: SoftmaxSteps, labels: list[str] | None, digits: int, temperature: float = 1.0
+) -> Explanation:
+    """Return the table of one row; its logits are divided by ``temperature`` already."""
     classes = steps.logits.shape[1]
     cooled = not np.array_equal(steps.logits[0], steps.scaled[0], equal_nan=True)
     chosen = np.arange(classes)
     if classes > MOST:
         chosen = np.argsort(-steps.probabilities[0], kind="stable")[:MOST]
-    rows = [_cells(row, labels, cooled) for row in _numbers(steps, chosen.tolist(), table.precision)]
+    rows = [_cells(row, labels, cooled) for row in _numbers(steps, chosen.tolist(), digits)]
     header = ["class", "logit", *(["÷ temperature"] if cooled else []), "− maximum", "exp", "÷ sum"]
     columns = [Column(name, name == "class") for name in header]
-    title = (
-        f"{place_text(place)}: softmax of {classes} logits, maximum {steps.maximum[0]:.{table.precision}f}"
-    )
-    write_wrapped(out, table.screen, title)
-    write_lines(out, table.screen, *render(columns, rows, table.screen))
+    divided = f", each divided by the temperature {temperature:.6g}" if temperature != 1 else ""
+    of = f"softmax of {classes} logits{divided}, maximum {steps.maximum[0]:.{digits}f}"
+    return Explanation(f"{place_text(place)}: {of}", columns, rows, None)
 
 
 def _numbers(steps: SoftmaxSteps, chosen: list[int], digits: int) -> list[_Row]:

@@ -102,12 +102,27 @@ class TableWriter(Writer):
             self._explain(result, count)
 
     def _explain(self, result: Result, count: int) -> None:
-        """Keep what the logits of the rows that are shown are made of."""
+        """Keep what the logits, or the softmax, of the rows that are shown are made of."""
+        from dense_cli.views.explain import SOFTMAX
+
+        if self.view.explain == SOFTMAX:
+            self._explain_softmax(result, count)
+            return
         from dense_cli.writers.explanation import explanation
 
         assert result.explained is not None
         for i in np.flatnonzero(result.explained.classes[:count] >= 0).tolist():
             self.explained.append(self.lay_explanation(explanation(self.cells, result, i)))
+
+    def _explain_softmax(self, result: Result, count: int) -> None:
+        from dense_cli.views.softmax import take_apart
+        from dense_cli.writers.softmax import explanation
+
+        for i in np.flatnonzero(result.classes[:count] >= 0).tolist():
+            steps = take_apart(result.arrays["logits"][i : i + 1])
+            options = (self.run.labels, self.table.precision, self.run.plan.temperature)
+            made = explanation(result.places[i].tolist(), steps, *options)
+            self.explained.append(self.lay_explanation(made))
 
     def end(self) -> None:
         """Print what is left, and how many time steps are not shown."""
