@@ -59,9 +59,7 @@ def check(
     >>> [finding.check for finding in check(Plan(np.array([[0.5, 0.5], [0.9, 0.3]]))).findings]
     ['sums']
     """
-    if spread is not None and plan.model is not None and wanted & OF_MODELS:
-        note("the layers of a model are not checked on a cluster, only what it puts out")
-        wanted -= OF_MODELS
+    wanted = _possible(plan, wanted, spread, note)
     source = plan.open_source(note=note) if plan.model is None else None
     findings = []
     if source is not None and plan.weights is not None:
@@ -76,14 +74,30 @@ def check(
         labels = None if plan.targets is None else plan.labels
         run = replace(plan, labels=labels).open(note=note, progress=progress, source=source, seen=layers)
         run.spread = spread
-        findings += _of_outputs(run, wanted)
-        if layers is not None and run.model is not None:
-            findings = _with(findings, layers.findings(run.model.part, wanted))
+        findings += _of_run(run, layers, wanted)
         findings += _of_labels(plan, run) if "labels" in wanted else []
         name, shape = run.input_name, (*run.source.shape[:-1], run.classes)
         done = _done(plan, run, wanted, note)
     findings.sort(key=lambda finding: NAMES.index(finding.check))
     return Report(name, shape, [name for name in NAMES if name in done], findings)
+
+
+def _possible(
+    plan: Plan, wanted: frozenset[str], spread: Spread | None, note: Callable[[str], None]
+) -> frozenset[str]:
+    """Return the checks that can be done: on a cluster nobody looks into layers."""
+    if spread is None or plan.model is None or not wanted & OF_MODELS:
+        return wanted
+    note("the layers of a model are not checked on a cluster, only what it puts out")
+    return wanted - OF_MODELS
+
+
+def _of_run(run: Run, layers: LayerChecks | None, wanted: frozenset[str]) -> list[Finding]:
+    """Check the outputs, and the layers of a model that were looked at meanwhile."""
+    findings = _of_outputs(run, wanted)
+    if layers is None or run.model is None:
+        return findings
+    return _with(findings, layers.findings(run.model.part, wanted))
 
 
 def _layer_checks(plan: Plan, wanted: frozenset[str]) -> LayerChecks | None:
@@ -174,50 +188,41 @@ def _of_labels(plan: Plan, run: Run) -> list[Finding]:
 
 def _of_outputs(run: Run, wanted: frozenset[str]) -> list[Finding]:
     """Check the outputs, row by row."""
-    from dense_cli.results import spread_source
     from dense_cli.views.checks.check import OutputInfo
-    from dense_cli.views.checks.weights import transposed_square
 
-    findings = []
     # Samples that are picked keep their numbers, so how many there are says nothing of these.
     lead = run.source.shape[:-1] if not run.plan.picks else (None, *run.source.shape[1:-1])
     claimed = _claims_distributions(run)
     info = OutputInfo((*lead, run.classes), run.dtype, run.head is not None, claimed, run.labels)
-    skip = frozenset(NAMES) - wanted
     square = "transposed" in wanted and run.plan.weights is not None
     dense = run.head.dense if run.head is not None and square else None
     targets, run.targets = run.targets, None  # no measure of these is needed
-    skip |= frozenset() if targets is not None else OF_TARGETS
+    skip = (frozenset(NAMES) - wanted) | (frozenset() if targets is not None else OF_TARGETS)
     alone = _Alone(info, skip, dense, run.mask, targets)
-    checks = alone.checks()
-    source = spread_source(run, run.source)
-    if run.spread is not None and (run.head is not None or hasattr(source, "parts")):
-        for part, finding in _spread_blocks(run, source, alone):
-            checks.merge(part)
-            findings += [finding] if finding is not None else []
-        return findings + checks.findings()
-    for i, block in enumerate(map(alone.targeted, _blocks(run))):
-        checks.add(block)
-        if i == 0 and dense is not None and block.x is not None:
-            finding = transposed_square(block.x[:512], dense.kernel, dense.bias)
-            findings += [finding] if finding is not None else []
+    checks, findings = alone.checks(), []
+    for part, finding in _blocks(run, alone):
+        checks.merge(part)
+        findings += [finding] if finding is not None else []
     return findings + checks.findings()
 
 
-def _spread_blocks(run: Run, source: Source, alone: _Alone) -> Iterator[tuple[Checks, Finding | None]]:
-    """Give the checks of each block by itself, made where a cluster has it."""
-    from dense_cli.results import reduce
+def _blocks(run: Run, alone: _Alone) -> Iterator[tuple[Checks, Finding | None]]:
+    """Give the checks of each block by itself; finished outputs need not be distributions."""
+    from dense_cli.pipeline import MEMORY, block_rows
+    from dense_cli.results import reduce, spread_source
     from dense_cli.sources.spread import each
     from dense_cli.views.evaluate import View
 
     if run.head is not None:
         return reduce(run, View(arrays=_ARRAYS), alone)
-    return each(partial(partial, alone), source, _rows_of_block(run), run.spread)
+    source = spread_source(run, run.source)
+    rows = block_rows(run.classes, run.classes, 8, run.plan.memory or MEMORY)
+    return each(partial(partial, alone), source, rows, run.spread if hasattr(source, "parts") else None)
 
 
 @dataclass(frozen=True)
 class _Alone:
-    """Checks a block by itself, where a cluster has it.
+    """Checks a block by itself, here or where a cluster has it.
 
     Attributes:
         info, skip: of the checks.
@@ -270,23 +275,6 @@ def _claims_distributions(run: Run) -> bool | None:
     if run.plan.scores or run.shows_values:
         return False
     return None if run.head is None else run.head.activation.name in SUM_TO_ONE
-
-
-def _blocks(run: Run) -> Iterator[CheckRows]:
-    """Give the rows that count, as the checks see them; finished outputs need not be distributions."""
-    from dense_cli.views.evaluate import View
-
-    if run.head is not None:
-        yield from map(_of_result, run.results(View(arrays=_ARRAYS)))
-        return
-    for block in run.source.blocks(_rows_of_block(run)):
-        yield _of_block(block, run.mask)
-
-
-def _rows_of_block(run: Run) -> int:
-    from dense_cli.pipeline import MEMORY, block_rows
-
-    return block_rows(run.classes, run.classes, 8, run.plan.memory or MEMORY)
 
 
 def _of_result(result: Result) -> CheckRows:

@@ -113,9 +113,9 @@ def run(
     """
     work = _Worker(source, layer, activation, view, dtype, mask, targets, memory, most, scores, temperature)
     if spread is not None:
+        sent = 0 if then is not None else work.rows * _sent(view, work.units, work.wide.itemsize)
         from dense_cli.views.select import owned
 
-        sent = 0 if then is not None else work.rows * _sent(view, work.units, work.wide.itemsize)
         unit = getattr(then, "unit", 1)
         yield from spread(partial(_Blocks, work, then or owned), source, work.rows, sent, unit)
         return

@@ -45,10 +45,13 @@ def evaluated(run: Run, view: View) -> Iterator[Result]:
 
 
 def reduce(run: Run, view: View, reduced: Callable[[Result], T]) -> Iterator[T]:
-    """Give what ``reduced`` makes of each result, there where the cluster computes it; tell the same."""
+    """Give what ``reduced`` makes of each result, there where it is computed; tell the same."""
     classless = Classless()
     with _telling(run, run.source, classless):
-        counted: Iterator[Counted] = _pipeline(run, view, run.source, None, partial(Counted.of, reduced))
+        then = partial(Counted.of, reduced)
+        counted: Iterator[Counted] = _pipeline(run, view, run.source, None, then)
+        if run.spread is None:
+            counted = map(then, counted)
         for rows, without_class, value in counted:
             classless.merge(without_class)
             yield value
