@@ -30,7 +30,7 @@ HEADINGS = {
         *("sort", "unsure", "wrong", "fail_under", "skip"),
     ),
     "Limits": ("atol", "rtol", "max_flips", "max_kl", "equal_nan"),
-    "Output": ("format", "output", "limit", "show_all", "precision", "dpi"),
+    "Output": ("format", "output", "limit", "show_all", "header", "precision", "dpi"),
     "Work": ("threads", "cluster", "memory", "no_progress"),
     "Other": (),
 }

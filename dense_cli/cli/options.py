@@ -266,7 +266,8 @@ def output_options(*formats: str) -> Callable[[F], F]:
             "-f",
             "--format",
             type=click.Choice(formats),
-            help=f"Output format; default: by the suffix of -o, else {formats[0]}.",
+            metavar="FORMAT",
+            help=f"{', '.join(formats)}; default: by the suffix of -o, else {formats[0]}.",
         ),
         click.option(
             "-o",
