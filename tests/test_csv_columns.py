@@ -187,3 +187,11 @@ def test_columns_are_those_of_a_table(run: Run) -> None:
         2,
         "Error: x.json: --columns is about a table (csv, tsv, parquet, arrow), found json\n",
     )
+
+
+def test_a_large_number_in_an_index_is_told_with_all_its_digits(run: Run, here: Path) -> None:
+    Path("x.csv").write_text("id,a,b\n999999,0.5,0.5\n1000000,0.5,0.5\n1000005,0.5,0.5\n")
+    ran = run("predict", "x.csv")
+    counted = "expected it to count the rows, 1000001 here, found 1000005"
+    assert ran.code == 2
+    assert f"line 4: the first column is called an index: {counted}" in ran.err.replace("\n", " ")

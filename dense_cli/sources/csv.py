@@ -16,6 +16,7 @@ from dense_cli.errors import ConfigError, DenseCliError, DtypeError, FileFormatE
 from dense_cli.files.stream import ByteStream
 from dense_cli.sources.columns import Columns, cells_of, columns_of, counts_up, is_number
 from dense_cli.sources.open import Request
+from dense_cli.sources.row_numbers import RowNumbers
 from dense_cli.sources.source import Chunk, Places, Source
 from dense_cli.sources.streamed import StreamSource
 
@@ -79,7 +80,7 @@ class _Table:
         self._width = 0  # columns
         self._columns: Columns | None = None  # None before the first row that is not blank
         self._waiting: tuple[str, int] | None = None  # a first row that only the next tells a header
-        self._next = 0.0  # the number that the first column, where it counts the rows, has next
+        self._index = RowNumbers(self.name, _PICK)
 
     def chunk(self, rows: list[str], starts: Sequence[int], pause: bool) -> Chunk | None:
         """Return the numbers of further rows and where they stand; None where there are none yet.
@@ -139,27 +140,11 @@ class _Table:
             places = _places(x[:, :count], lines, self.name)
             return Chunk(np.ascontiguousarray(x[:, count:]), places, pause, stated=True)
         if self._columns.numbered:
-            self._check_numbers(x[:, 0], lines, first=start == 0)
+            self._index.check(x[:, 0], lambda row: f"line {lines[row]}")
             x = np.ascontiguousarray(x[:, 1:])
         if start == 0 and self._columns.remark is not None:
             self.request.note(f"{self.name}: {self._columns.remark}")
         return Chunk(x, np.arange(start, self.samples)[:, None], pause, whole=True)
-
-    def _check_numbers(
-        self, numbers: np.ndarray[tuple[int, ...], np.dtype[np.float64]], lines: list[int], *, first: bool
-    ) -> None:
-        """Refuse a first column that is called an index and does not count the rows."""
-        if first and float(numbers[0]).is_integer():
-            self._next = float(numbers[0])
-        wrong = np.flatnonzero(numbers != self._next + np.arange(len(numbers)))
-        if len(wrong):
-            row = int(wrong[0])
-            raise DtypeError(
-                f"{self.name}: line {lines[row]}: the first column is called an index: expected it to count "
-                f"the rows, {self._next + row:.0f} here, found {numbers[row]:g}",
-                hint=_PICK,
-            )
-        self._next += len(numbers)
 
     def _parsed(
         self, rows: list[str], lines: list[int], columns: Columns

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, FileFormatError, ShapeError
 from dense_cli.files.stream import ByteStream
 from dense_cli.sources.open import Request
+from dense_cli.sources.row_numbers import RowNumbers
 from dense_cli.sources.schema import PICK, TableColumns, kind_of, read_columns
 from dense_cli.sources.source import Chunk, Places, Source
 from dense_cli.sources.streamed import StreamSource
@@ -75,7 +76,7 @@ class _Table:
             request.names.extend(self.names[int(asked.numbered) :])
         self._rows = 0
         self._sizes: tuple[int, ...] | None = None  # of a sample after its time steps, features last
-        self._next = 0  # the number that the first column, where it counts the rows, has next
+        self._index = RowNumbers(self.name, PICK)
 
     def source(self, batches: Iterator[Any], rows: int | None) -> Source:
         """Return the source of record batches, of which there are ``rows`` rows where that is known."""
@@ -124,22 +125,8 @@ class _Table:
         """Return columns of numbers side by side."""
         columns = [self._numbers(column, at, start) for at, column in enumerate(batch.columns)]
         if self.asked.numbered:
-            self._check_numbers(columns.pop(0), start)
+            self._index.check(columns.pop(0), lambda row: f"row {start + row}")
         return np.stack(columns, axis=1, dtype=self._dtype, casting="unsafe")
-
-    def _check_numbers(self, numbers: NDArray[Any], start: int) -> None:
-        """Refuse a first column that is called an index and does not count the rows."""
-        if not start:
-            self._next = int(numbers[0])
-        wrong = np.flatnonzero(numbers != self._next + np.arange(len(numbers)))
-        if len(wrong):
-            row = int(wrong[0])
-            raise DtypeError(
-                f"{self.name}: row {start + row}: the first column is called an index: expected it to count "
-                f"the rows, {self._next + row} here, found {numbers[row]}",
-                hint=PICK,
-            )
-        self._next += len(numbers)
 
     def _numbers(self, column: Any, at: int, start: int) -> NDArray[Any]:
         """Return a column of numbers."""
