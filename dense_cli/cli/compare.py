@@ -9,6 +9,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, Unbounded, complete
+from dense_cli.cli.records import require_model
 from dense_cli.cli.types import TOLERANCE
 from dense_cli.cli.workers import cluster_option, workers_of
 
@@ -176,11 +177,9 @@ def _plan(
     given: str | dict[str, str], key: str | None, memory: int | None, options: dict[str, Any]
 ) -> str | Plan:
     """Return A: a path, or with --model the plan that makes outputs of it."""
-    if options["model"] is None and isinstance(given, str) and not any(options.values()):
+    require_model(options, inputs=isinstance(given, dict))
+    if options["model"] is None and isinstance(given, str):
         return given
-    from dense_cli.errors import UsageError
     from dense_cli.plan import Plan
 
-    if options["model"] is None:
-        raise UsageError("--until, --input and those about text need --model FILE")
     return Plan(given, key=key, memory=memory, **options)

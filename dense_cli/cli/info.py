@@ -9,6 +9,7 @@ import click
 
 from dense_cli.cli import options as opts
 from dense_cli.cli.command import Command, complete
+from dense_cli.cli.records import require_model
 from dense_cli.cli.workers import cluster_option, workers_of
 
 HELP = """Say what an array file, a weights file or a model holds.
@@ -92,7 +93,6 @@ def _require_together(
 ) -> None:
     if (given is None) != bool(inputs):
         raise click.UsageError("expected FILE, or --input NAME=FILE of a model of several inputs")
-    if of_model["model"] is None and (inputs or any(of_model.values())):
-        raise click.UsageError("--until, --input and those about text need --model FILE")
+    require_model(of_model, inputs=bool(inputs))
     if header and of_model["model"] is not None:
         raise click.UsageError("--header: what a model gives has no header, the model has to run")

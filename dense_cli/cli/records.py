@@ -9,6 +9,12 @@ from typing import Any
 import click
 
 
+def require_model(of_model: dict[str, Any], *, inputs: bool) -> None:
+    """Refuse what is about a model where there is none: its options, and ``inputs`` by their names."""
+    if of_model["model"] is None and (inputs or any(of_model.values())):
+        raise click.UsageError("--until, --input and those about text need --model FILE")
+
+
 def takes_plan(function: Callable[..., None]) -> Callable[..., None]:
     """Give a command its options of a `Plan` as one argument, ``plan``; the others keep their names."""
 
