@@ -26,7 +26,6 @@ from dense_cli.text import clip
 
 MAGIC = b"\x93NUMPY"
 MAX_HEADER = 10_000  # numpy.load's own limit
-MOST_BEFORE = 12 + MAX_HEADER  # bytes before the numbers, at most: magic, version, length and header
 _MAX_BYTES = 2**63 - 1  # what an offset into a file can address
 _LENGTH = {1: "<H", 2: "<I", 3: "<I"}
 

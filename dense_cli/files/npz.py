@@ -7,7 +7,6 @@ The format: https://numpy.org/doc/stable/reference/generated/numpy.savez.html
 
 from __future__ import annotations
 
-import io
 import zipfile
 from dataclasses import replace
 from typing import Any
@@ -18,7 +17,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import FileFormatError
 from dense_cli.files.archive import Checksum, checked, data_offset, open_archive, require_readable, zip_errors
 from dense_cli.files.dtypes import require_numeric
-from dense_cli.files.npy import MOST_BEFORE, NpyHeader, read_header
+from dense_cli.files.npy import NpyHeader, read_header
 from dense_cli.files.stream import File
 from dense_cli.files.tensor import ReadInto, Tensor, Tensors
 
@@ -47,20 +46,19 @@ def _tensor(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: Fi
     """
     where = f"{file.label}: {name}"
     require_readable(info, file.label)
-    stored = info.compress_type == zipfile.ZIP_STORED
-    start = data_offset(archive, info, file) if stored else 0
-    before = file.runs([min(info.file_size, MOST_BEFORE)], [start]) if stored else _first(archive, info, file)
-    header = read_header(io.BytesIO(before), where)
+    with zip_errors(file.label), archive.open(info) as stream:
+        header = read_header(stream, where)
     require_numeric(header.dtype, where)
     if header.data_offset + header.nbytes != info.file_size:
         raise FileFormatError(
             f"{where}: shape {header.shape} of {header.dtype} is {header.nbytes} bytes, "
             f"the member holds {info.file_size - header.data_offset}"
         )
+    start = data_offset(archive, info, file) if info.compress_type == zipfile.ZIP_STORED else 0
     extent = header.extent(file, start + header.data_offset)
-    if stored:
+    if info.compress_type == zipfile.ZIP_STORED:
         checksum = Checksum(file, start, info, where)
-        checksum.take(np.frombuffer(before, np.uint8, header.data_offset), start)
+        checksum.finish(extent.offset)  # the header
         return checked(extent, checksum, name)
     return replace(
         extent.tensor(name, stored=min(info.compress_size, file.size)),
@@ -68,12 +66,6 @@ def _tensor(archive: zipfile.ZipFile, info: zipfile.ZipInfo, name: str, file: Fi
         rows=None,
         stream=None if header.fortran_order else lambda: _stream(file, info, header, where),
     )
-
-
-def _first(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File) -> bytes:
-    """Return the first bytes of a compressed member, among them those before the numbers."""
-    with zip_errors(file.label), archive.open(info) as stream:
-        return stream.read(MOST_BEFORE)
 
 
 def _stream(file: File, info: zipfile.ZipInfo, header: NpyHeader, where: str) -> ReadInto:
