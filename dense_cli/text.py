@@ -137,6 +137,25 @@ def shape_text(shape: tuple[int | None, ...]) -> str:
     return f"({sizes},)" if len(shape) == 1 else f"({sizes})"
 
 
+# densecli's own signs, for where they cannot be shown.
+_PLAIN = str.maketrans(
+    {"…": "...", "→": "->", "·": "-", "−": "-", "‖": "||", "±": "+/-", "×": "x", "÷": "/", "²": "^2"}
+)
+
+
+def in_encoding(text: str, encoding: str) -> str:
+    r"""Return text in the characters of an encoding: densecli's own signs spelt out, others as escapes.
+
+    >>> print(in_encoding("1 … 2 → 3", "utf-8"), in_encoding("1 … 2 → ü", "ascii"))
+    1 … 2 → 3 1 ... 2 -> \xfc
+    """
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:
+        return text.translate(_PLAIN).encode(encoding, "backslashreplace").decode(encoding)
+    return text
+
+
 def axis_names(count: int) -> list[str]:
     """Return what the first ``count`` axes of an output are called.
 

@@ -10,10 +10,15 @@ from typing import NamedTuple
 
 import pytest
 from click.testing import CliRunner
+from hypothesis import HealthCheck, settings
 
 from dense_cli.cli.main import cli
 
 os.environ.pop("KERAS_BACKEND", None)  # it says whose random numbers are drawn where nothing else does
+
+# How long an example takes says something of the machine alone.
+settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 collect_ignore = ["keras_stand_in.py"]  # a plugin that only Keras' own tests are run with
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import stat
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from conftest import Run
 
+from dense_cli.writers import target
 from dense_cli.writers.target import open_output
 
 pytestmark = pytest.mark.posix
@@ -111,8 +113,11 @@ def test_an_older_file_that_may_not_be_written_is_an_error(
     here: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Path("y").write_bytes(b"old")
-    os.chmod("y", 0o444)
-    monkeypatch.setattr(os, "access", lambda path, mode: False)  # what it says to anyone but root
+
+    def refuse(path: str, mode: str) -> None:  # as it does for anyone but root
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+
+    monkeypatch.setattr(target, "open", refuse, raising=False)
     with pytest.raises(PermissionError) as refused, open_output("y"):
         pass
     assert refused.value.filename == "y"
@@ -128,6 +133,7 @@ def test_what_is_not_yet_whole_has_no_name(here: Path) -> None:
 
 KILLED_BY_THE_RENAME = """
 import os, signal
+from dense_cli.writers import target
 from dense_cli.writers.target import open_output
 os.replace = lambda *names: os.kill(os.getpid(), signal.SIGKILL)
 with open_output("y") as file:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -52,6 +53,9 @@ class Command(click.Command):
                 f"No such option {error.option_name!r} in {self.name}: {' and '.join(owners)} {verb} it", ctx
             ) from None
 
+    def get_help(self, ctx: click.Context) -> str:
+        return in_own_characters(super().get_help(ctx))
+
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         for heading, records in self.sections(ctx).items():
             with formatter.section(heading):
@@ -65,6 +69,13 @@ class Command(click.Command):
             if record is not None:
                 sections[_PLACE.get(param.name or "", "Other")].append(record)
         return {heading: records for heading, records in sections.items() if records}
+
+
+def in_own_characters(text: str) -> str:
+    """Return text in characters that standard output can show; Click would write UTF-8 instead of ASCII."""
+    from dense_cli.text import in_encoding
+
+    return in_encoding(text, getattr(sys.stdout, "encoding", None) or "utf-8")
 
 
 def _owners(ctx: click.Context, option: str) -> list[str]:

@@ -52,6 +52,11 @@ class Commands(click.Group):
         command: click.Command = getattr(import_module(f"dense_cli.cli.{cmd_name}"), cmd_name)
         return command
 
+    def get_help(self, ctx: click.Context) -> str:
+        from dense_cli.cli.command import in_own_characters
+
+        return in_own_characters(super().get_help(ctx))
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
@@ -66,6 +71,10 @@ class Commands(click.Group):
             raise _printable(e) from None
         except DenseCliError as e:
             _fail(str(e), e.hint)
+        except UnicodeEncodeError as e:
+            if e.encoding != sys.getfilesystemencoding():
+                raise
+            _fail(f"{e.object!r}: this locale has no file of such a name: its encoding is {e.encoding}")
         except OSError as e:
             from dense_cli.portable import is_closed_pipe
 

@@ -117,7 +117,7 @@ def inflated(archive: zipfile.ZipFile, info: zipfile.ZipInfo, file: File, memory
     """Return a compressed member as a temporary file without a name, its size being one that is allowed."""
     where = f"{file.label}: {info.filename[:80]}"
     require_inflated(info.file_size, min(info.compress_size, file.size), where, "the zip member", memory)
-    copy = TemporaryFile()
+    copy = TemporaryFile(where)
     with zip_errors(file.label), archive.open(info) as member:
         shutil.copyfileobj(member, copy, _PIECE)
         return copy.reopened(where)

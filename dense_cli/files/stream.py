@@ -170,13 +170,31 @@ class Section(io.RawIOBase):
 
 
 class TemporaryFile(io.BufferedRandom):
-    """A file without a name for what has to wait, gone with the last that holds it."""
+    """A file without a name for ``what`` has to wait, gone with the last that holds it.
 
-    def __init__(self) -> None:
+    Raises, here and where it is written to:
+        OSError: there is no folder for it, or no room in that; the error names it.
+    """
+
+    def __init__(self, what: str = "output") -> None:
         import tempfile
 
-        with tempfile.TemporaryFile(buffering=0) as file:
+        with naming(f"{what} in the temporary folder"):
+            try:
+                folder = tempfile.gettempdir()
+            except FileNotFoundError as error:  # its message has the folders that were tried
+                raise FileNotFoundError(errno.ENOENT, f"{error.strerror}; TMPDIR names another") from None
+        self.label = f"{what} in the temporary folder {folder} (TMPDIR)"
+        with naming(self.label), tempfile.TemporaryFile(buffering=0) as file:
             super().__init__(LocalFile(os.dup(file.fileno()), "r+b"))
+
+    def write(self, data: Any, /) -> int:
+        with naming(self.label):
+            return super().write(data)
+
+    def flush(self) -> None:
+        with naming(self.label):
+            super().flush()
 
     def reopened(self, label: str) -> File:
         """Return what was written as a file to read."""
@@ -218,12 +236,11 @@ class ByteStream:
         return self._whole
 
     def _copy(self) -> File:
-        copy = TemporaryFile()
-        with naming(f"{self.name} in the temporary folder"):
-            import shutil
+        import shutil
 
-            shutil.copyfileobj(self, copy)
-            return copy.reopened(self.name)
+        copy = TemporaryFile(self.name)
+        shutil.copyfileobj(self, copy)
+        return copy.reopened(self.name)
 
     def start(self, size: int) -> bytes:
         """Return up to ``size`` bytes from its beginning, without taking them, before anything is taken."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, ShapeError
-from dense_cli.files.stream import TemporaryFile, naming
+from dense_cli.files.stream import TemporaryFile
 from dense_cli.files.tensor import Extent
 from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.placed import PlacedSource, arrange, by_sample
@@ -211,21 +211,18 @@ def spool(stream: StreamSource) -> ArraySource | PlacedSource:
     """Return the whole of ``stream`` as a source of which any row can be had, by way of a temporary file."""
     shape = stream.shape
     features = shape[-1] or 0
-    file = TemporaryFile()
+    file = TemporaryFile(stream.name)
     runs: list[Places | range] = []
     masks: list[NDArray[np.bool_]] = []
     rows = 0
     for chunk in stream.chunks:
         rows += len(chunk.x)
-        with naming(f"{stream.name} in the temporary folder"):
-            file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).view(np.uint8).data)
+        file.write(np.ascontiguousarray(chunk.x, dtype=stream.dtype).view(np.uint8).data)
         if None in shape:
             _extend(runs, chunk.places)
         if chunk.mask is not None:
             masks.append(chunk.mask)
-    with naming(f"{stream.name} in the temporary folder"):
-        kept = file.reopened(stream.name)
-    tensor = Extent.of(kept, 0, (rows, features), stream.dtype).tensor(stream.name)
+    tensor = Extent.of(file.reopened(stream.name), 0, (rows, features), stream.dtype).tensor(stream.name)
     store = TensorStore(tensor, features, np.concatenate(masks) if masks else None)
     if None in shape:
         return replace(_placed(stream.name, store, runs, rows, len(shape) - 1), pieces=stream.pieces)

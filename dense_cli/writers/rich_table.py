@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from numpy.typing import NDArray
 
-from dense_cli.text import wrapped
+from dense_cli.text import in_encoding, wrapped
 from dense_cli.writers.cells import GAP, MOST, Cell, Column
 from dense_cli.writers.screen import Screen
 from dense_cli.writers.shades import shade
@@ -203,14 +203,7 @@ def print_matrix(
 def spelling(screen: Screen) -> Callable[[str], str]:
     """Return a function that puts text into the characters that the screen has, before it is laid out."""
     encoding = screen.encoding
-    if encoding is None:
-        return str
-
-    def spell(text: str) -> str:
-        text = text.replace("…", "...").replace("→", "->").replace("·", "-")
-        return text.encode(encoding, "backslashreplace").decode(encoding)
-
-    return spell
+    return str if encoding is None else partial(in_encoding, encoding=encoding)
 
 
 def _style(cell: Cell, screen: Screen) -> str:

@@ -76,7 +76,7 @@ def open_output(path: str) -> Iterator[BinaryIO]:
         if named:
             os.replace(beside, place)
     except BaseException as e:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):  # a file system that is read-only does not say that there is none
             os.unlink(beside)
         if isinstance(e, OSError) and e.filename in (None, beside, unnamed):
             e.filename = path
@@ -136,7 +136,10 @@ def _replaceable(place: str) -> bool:
 
 def _require_writable(path: str, folder: str, old: os.stat_result | None) -> None:
     """Refuse a place where no file can be put; replacing a file that is read-only would not ask."""
-    if old is not None and not os.access(path, os.W_OK):
+    if old is not None and stat.S_ISREG(old.st_mode):
+        with open(path, "r+b"):  # says why it may not be written
+            pass
+    elif old is not None and not os.access(path, os.W_OK):
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
     if not os.path.isdir(folder):
         raise FileNotFoundError(errno.ENOENT, "the output folder does not exist", path)
