@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, FileFormatError
 from dense_cli.files.dtypes import widen
-from dense_cli.files.stream import File, Section, TemporaryFile
+from dense_cli.files.stream import File, Section
+from dense_cli.files.temporary import TemporaryFile
 from dense_cli.files.tensor import Extent, Rows, Tensor, require_inflated
 from dense_cli.limits import require_bytes
 

@@ -7,7 +7,7 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -110,6 +110,10 @@ class LocalFile(io.FileIO, File):
         path = os.path.abspath(self.name)
         return _reopened, (path, self.label, stamp_of(os.fstat(self.fileno())))
 
+    def __reduce_ex__(self, protocol: Any) -> tuple[Any, ...]:
+        """Python 3.12.1 and 3.13.0 have one for files, which refuses."""
+        return self.__reduce__()
+
     @property
     def size(self) -> int:
         return os.fstat(self.fileno()).st_size
@@ -169,43 +173,6 @@ class Section(io.RawIOBase):
         return got
 
 
-class TemporaryFile(io.BufferedRandom):
-    """A file without a name for ``what`` has to wait, gone with the last that holds it.
-
-    Raises, here and where it is written to:
-        OSError: there is no folder for it, or no room in that; the error names it.
-    """
-
-    def __init__(self, what: str = "output") -> None:
-        import tempfile
-
-        with naming(f"{what} in the temporary folder"):
-            try:
-                folder = tempfile.gettempdir()
-            except FileNotFoundError as error:  # its message has the folders that were tried
-                raise FileNotFoundError(errno.ENOENT, f"{error.strerror}; TMPDIR names another") from None
-        self.label = f"{what} in the temporary folder {folder} (TMPDIR)"
-        with naming(self.label), tempfile.TemporaryFile(buffering=0) as file:
-            super().__init__(LocalFile(os.dup(file.fileno()), "r+b"))
-
-    def write(self, data: Any, /) -> int:
-        with naming(self.label):
-            return super().write(data)
-
-    def flush(self) -> None:
-        with naming(self.label):
-            super().flush()
-
-    def reopened(self, label: str) -> File:
-        """Return what was written as a file to read."""
-        self.flush()
-        return LocalFile(os.dup(self.fileno()), label=label)
-
-    def __del__(self) -> None:
-        with suppress(OSError, ValueError):  # a full disk has been told of by then; or it was never opened
-            self.close()
-
-
 class ByteStream:
     """Read a file forwards: whole lines, exact counts, or what is there.
 
@@ -237,6 +204,8 @@ class ByteStream:
 
     def _copy(self) -> File:
         import shutil
+
+        from dense_cli.files.temporary import TemporaryFile
 
         copy = TemporaryFile(self.name)
         shutil.copyfileobj(self, copy)

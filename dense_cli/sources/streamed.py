@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dense_cli.errors import DenseCliError, ShapeError
-from dense_cli.files.stream import TemporaryFile
+from dense_cli.files.temporary import TemporaryFile
 from dense_cli.files.tensor import Extent
 from dense_cli.sources.arrays import ArraySource, TensorStore
 from dense_cli.sources.placed import PlacedSource, arrange, by_sample

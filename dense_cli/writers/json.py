@@ -9,7 +9,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from dense_cli.files.stream import TemporaryFile
+from dense_cli.files.temporary import TemporaryFile
 from dense_cli.sources.source import Sizes
 from dense_cli.views.evaluate import Result
 from dense_cli.writers.items import Items

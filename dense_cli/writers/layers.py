@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dense_cli.addresses import without_secrets
 from dense_cli.errors import ShapeError
-from dense_cli.files.stream import TemporaryFile
+from dense_cli.files.temporary import TemporaryFile
 from dense_cli.inspecting import LayerRecord, ModelRecord, OutputRecord
 from dense_cli.text import encodable, listed, shape_text, shown
 from dense_cli.views.layers import Statistics

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dense_cli.dense import compute_dtype
 from dense_cli.errors import ShapeError
-from dense_cli.files.stream import TemporaryFile
+from dense_cli.files.temporary import TemporaryFile
 from dense_cli.run import Run
 from dense_cli.sources.source import Source, named
 from dense_cli.views.evaluate import Result, View

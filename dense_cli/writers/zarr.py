@@ -14,7 +14,7 @@ import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from dense_cli.files.stream import TemporaryFile
+from dense_cli.files.temporary import TemporaryFile
 from dense_cli.portable import flush_to_disk
 from dense_cli.run import Run
 from dense_cli.sources.arrays import ArraySource
