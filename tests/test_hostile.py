@@ -175,7 +175,7 @@ def test_a_bomb_as_input_is_read_in_little_memory(tmp_path: Path) -> None:
 
 def usage(command: str, message: str) -> str:
     """What Click prints of a wrong command line."""
-    what = "[INPUT]" if command != "init" else ""
+    what = "[INPUT]..." if command != "init" else ""
     return (
         f"Usage: densecli {command} [OPTIONS] {what}".rstrip()
         + f"\nTry 'densecli {command} --help' for help.\n\nError: {message}\n"

@@ -493,3 +493,13 @@ def test_fixed_time_steps_that_differ_between_files_are_refused(here: Path) -> N
     np.save("b.npy", np.ones((2, 5, 4)))
     with pytest.raises(ShapeError, match=r"b.npy: expected samples of the shape of a.npy, \(2, 3, 4\)"):
         open_source(["a.npy", "b.npy"], None, Request())
+
+
+@pytest.mark.parametrize("field", ["stem", "name", "index", "folder"])
+def test_a_name_for_each_file_is_refused_and_not_taken_as_it_stands(run, here: Path, field: str) -> None:
+    np.save("a.npy", np.ones((2, 4)))
+    for suffix in ("npy", "jsonl", "zarr"):
+        ran = run("predict", "a.npy", "-u", 3, "-o", f"{{{field}}}.{suffix}")
+        assert (ran.out, ran.code) == (b"", 2)
+        assert f"-o {{{field}}}.{suffix}: {{{field}}} would be the name of one output for each INPUT" in ran.err
+    assert os.listdir() == ["a.npy"]

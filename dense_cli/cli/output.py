@@ -13,6 +13,19 @@ if TYPE_CHECKING:
     from dense_cli.writers.screen import Screen
 
 
+_FIELDS = ("{stem}", "{name}", "{index}", "{folder}")
+
+
+def _require_one(path: str | None) -> None:
+    """Refuse a name with fields of each INPUT in it: one output for each of several files is not there yet."""
+    field = next((field for field in _FIELDS if path is not None and field in path), None)
+    if field is not None:
+        raise click.UsageError(
+            f"-o {path}: {field} would be the name of one output for each INPUT, which is not there yet: "
+            "all files go to one output, or run densecli for each"
+        )
+
+
 @contextmanager
 def open_output(path: str | None, *, text: bool = False, binary: str | None = None) -> Iterator[BinaryIO]:
     """Open ``path``, or standard output for None and ``-``, for UTF-8.
@@ -23,6 +36,7 @@ def open_output(path: str | None, *, text: bool = False, binary: str | None = No
     from dense_cli.writers import target
     from dense_cli.writers.screen import in_its_encoding
 
+    _require_one(path)
     if path not in (None, "-"):
         with target.open_output(path) as file:
             yield file
@@ -43,6 +57,7 @@ def open_folder(path: str | None, format: str) -> Iterator[str]:
     """Make the folder that an output of ``format`` is, which is whole or not there."""
     from dense_cli.writers import target
 
+    _require_one(path)
     if path in (None, "-"):
         raise click.UsageError(f"{format} is a folder: name it with -o")
     with target.open_folder(path) as folder:

@@ -90,8 +90,8 @@ def _counts_rows(cells: list[str]) -> bool:
 def cells_of(row: str, delimiter: str = ",") -> list[str]:
     """Return the cells of a row."""
     try:
-        return next(csv.reader(io.StringIO(row, newline=""), delimiter=delimiter), [])
-    except csv.Error:  # a cell without end
+        return next(csv.reader(io.StringIO(row, newline="\n"), delimiter=delimiter), [])
+    except csv.Error:  # a cell without end, or a carriage return outside of quotes
         return row.split(delimiter)
 
 

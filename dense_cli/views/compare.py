@@ -143,7 +143,7 @@ class Comparison:
         worst: how many of the worst rows, and of the flips, are kept; None: all of them.
 
     >>> both = Comparison("probabilities", Limits(atol=0.1))
-    >>> both.add(np.array([[0.9, 0.1]]), np.array([[0.4, 0.6]]), np.array([[0]]))
+    >>> _ = both.add(np.array([[0.9, 0.1]]), np.array([[0.4, 0.6]]), np.array([[0]]))
     >>> result = both.result()
     >>> result.flips, result.maximum, round(result.mean_kl, 4)
     (1, 0.5, 0.5507)
