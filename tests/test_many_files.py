@@ -501,5 +501,6 @@ def test_a_name_for_each_file_is_refused_and_not_taken_as_it_stands(run, here: P
     for suffix in ("npy", "jsonl", "zarr"):
         ran = run("predict", "a.npy", "-u", 3, "-o", f"{{{field}}}.{suffix}")
         assert (ran.out, ran.code) == (b"", 2)
-        assert f"-o {{{field}}}.{suffix}: {{{field}}} would be the name of one output for each INPUT" in ran.err
+        said = f"-o {{{field}}}.{suffix}: {{{field}}} would be the name of one output for each INPUT"
+        assert said in ran.err
     assert os.listdir() == ["a.npy"]

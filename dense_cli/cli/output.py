@@ -17,7 +17,7 @@ _FIELDS = ("{stem}", "{name}", "{index}", "{folder}")
 
 
 def _require_one(path: str | None) -> None:
-    """Refuse a name with fields of each INPUT in it: one output for each of several files is not there yet."""
+    """Refuse a name with fields of each INPUT in it: several files give one output."""
     field = next((field for field in _FIELDS if path is not None and field in path), None)
     if field is not None:
         raise click.UsageError(
