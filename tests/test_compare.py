@@ -460,6 +460,26 @@ def test_outputs_that_state_their_samples_are_compared_by_them_and_with_arrays_i
     assert (ran.err, ran.code) == (f"Error: {message}\n", 2)
 
 
+def test_samples_out_of_order_are_not_compared_with_an_array_that_states_none(run, here):
+    y = np.array([[0.25, 0.75], [1.0, 0.0], [0.5, 0.5]])
+
+    def write(*numbers: int) -> None:
+        rows = [{"sample": n, "probabilities": y[n].tolist()} for n in numbers]
+        Path("a.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    np.save("y.npy", y)
+    np.save("back.npy", y[::-1])
+    write(2, 1, 0)  # as densecli -b ::-1 prints them
+    assert run("compare", "a.jsonl", "back.npy").code == 0
+    write(0, 2, 1)
+    ran = run("compare", "a.jsonl", "y.npy")
+    message = (
+        "a.jsonl: sample 1 follows sample 2: expected samples in order beside rows that do not say which "
+        "samples they are"
+    )
+    assert (ran.out, ran.err.splitlines()[0], ran.code) == (b"", f"Error: {message}", 2)
+
+
 def test_samples_that_are_cut_elsewhere_are_not_compared_in_order(run, here):
     row = '{"sample":%d,"t":%d,"probabilities":[0.5,0.5]}\n'
     Path("a.jsonl").write_text("".join(row % place for place in [(3, 0), (3, 1), (4, 0)]))

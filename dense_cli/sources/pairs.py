@@ -29,6 +29,7 @@ def pairs(
     """
     _require_same_shape(a, b)
     of_a, of_b = a.blocks(rows), b.blocks(rows)
+    orders = () if numbered else (_Order(a), _Order(b))
     left: Block | None = None
     right: Block | None = None
     while True:
@@ -41,6 +42,8 @@ def pairs(
         first, left = _split(left, count)
         second, right = _split(right, count)
         _require_same_places(a, first, b, second, numbered)
+        for order, block in zip(orders, (first, second), strict=False):
+            order.add(block)
         yield first, first.x, second.x
 
 
@@ -74,6 +77,39 @@ class Pairs:
     def blocks(self, rows: int) -> Iterator[tuple[Block, NDArray[Any], NDArray[Any]]]:
         """Give the pairs."""
         return pairs(self.a, self.b, rows, numbered=self.numbered)
+
+
+class _Order:
+    """Holds the numbers of samples against each other: where the order counts, they only go up, or only down.
+
+    Samples in any other order are not those of an array that has no numbers.
+    """
+
+    def __init__(self, source: Source) -> None:
+        self._name = source.name
+        self._last = np.empty(0, np.int64)
+        self._direction = 0
+
+    def add(self, block: Block) -> None:
+        """Take the next rows.
+
+        Raises:
+            ShapeError: their samples go back.
+        """
+        samples = np.append(self._last, block.places()[:, 0])
+        steps = np.sign(np.diff(samples))
+        moves = steps[steps != 0]
+        if len(moves):
+            self._direction = self._direction or int(moves[0])
+        back = np.flatnonzero((steps != 0) & (steps != self._direction))
+        if len(back):
+            before, after = samples[back[0] : back[0] + 2].tolist()
+            raise ShapeError(
+                f"{self._name}: sample {after} follows sample {before}: expected samples in order beside "
+                "rows that do not say which samples they are",
+                hint="sort its lines by sample, or compare it with outputs in JSON Lines, which say it too",
+            )
+        self._last = samples[-1:]
 
 
 def _require_same_shape(a: Source, b: Source) -> None:
