@@ -20,7 +20,7 @@ from dense_cli.progress import Progress
 from dense_cli.sources.open import no_note
 from dense_cli.sources.source import may_agree
 from dense_cli.text import printable, shape_text
-from dense_cli.viewing_samples import Look, Samples, Steps
+from dense_cli.viewing_samples import LOOKED, Look, Samples, Steps
 from dense_cli.views.evaluate import Result
 from dense_cli.views.explain import AUTO
 from dense_cli.views.pictures import Grid, likeliest
@@ -92,16 +92,32 @@ class Viewed:
         Raises:
             ShapeError: the rows are not those that they are held against.
         """
-        steps = self.samples.steps(positions, most)
+        *_, found = self._steps_in_pieces(positions, most)
+        assert found is not None
+        return found
+
+    def _steps_in_pieces(
+        self, positions: Sequence[int], most: int | None
+    ) -> Iterator[tuple[Steps, NDArray[np.bool_] | None] | None]:
+        """Give None after each piece of the work, and at last what `steps` returns."""
+        steps = others = None
+        for steps in self.samples.steps_in_pieces(positions, most):
+            if steps is None:
+                yield None
+        assert steps is not None
         if self.against is None:
-            return steps, None
-        others = self.against.steps(positions, most)
+            yield steps, None
+            return
+        for others in self.against.steps_in_pieces(positions, most):
+            if others is None:
+                yield None
+        assert others is not None
         if not np.array_equal(steps.numbers, others.numbers):
             raise ShapeError(
                 f"{self.against.run.input_name}: expected the rows of {self.samples.run.input_name}, from "
                 f"sample {steps.numbers[0]} on"
             )
-        return steps, self.flips(steps, others)
+        yield steps, self.flips(steps, others)
 
     def flips(self, rows: Steps | Look, others: Steps | Look) -> NDArray[np.bool_]:
         """Return which rows are of another class than others; where temperatures differ, or not as sure.
@@ -116,7 +132,20 @@ class Viewed:
 
     def summaries(self, positions: Sequence[int], most: int | None = None) -> Summaries:
         """Return what a list says of samples; ``most``: of the first steps of each, where there are more."""
-        steps, flips = self.steps(positions, most)
+        *_, summaries = self.summaries_in_pieces(positions, most)
+        assert summaries is not None
+        return summaries
+
+    def summaries_in_pieces(
+        self, positions: Sequence[int], most: int | None = None
+    ) -> Iterator[Summaries | None]:
+        """Give None after each piece of the work, and at last what `summaries` returns."""
+        for found in self._steps_in_pieces(positions, most):
+            yield None if found is None else self._summarized(positions, most, *found)
+
+    def _summarized(
+        self, positions: Sequence[int], most: int | None, steps: Steps, flips: NDArray[np.bool_] | None
+    ) -> Summaries:
         total = self.samples.run.shape[1] if self.samples.windowed() else None
         found = np.zeros(len(positions), SUMMARY)
         found["position"] = positions
@@ -141,12 +170,19 @@ class Viewed:
         found["classes"][of[early], offset[early]] = steps.classes[steps.counts][early]
         return found
 
-    def looks(self, positions: Sequence[int], at: int = 0) -> tuple[Look, Look | None]:
-        """Return the rows to look at, and those that they are held against: see `Samples.look`."""
-        return (
-            self.samples.look(positions, at),
-            None if self.against is None else self.against.look(positions, at),
-        )
+    def looks(self, positions: Sequence[int], at: int = 0) -> Iterator[tuple[Look, Look | None]]:
+        """Give the rows to look at, and those that they are held against: see `Samples.look`.
+
+        Where they take long, a few rows come before all of them.
+        """
+        quick, rows = self.samples.quick, len(positions)
+        if self.samples.windowed():
+            rows = self.samples.run.shape[1] or 0
+        for most in (quick, LOOKED) if rows > quick and self.samples.stepped else (LOOKED,):
+            yield (
+                self.samples.look(positions, at, most),
+                None if self.against is None else self.against.look(positions, at, most),
+            )
 
     def flags(self, positions: Sequence[int], kind: str) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
         """Return of each row which of the samples it is of, and whether it is of a kind of `KINDS`."""

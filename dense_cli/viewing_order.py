@@ -82,5 +82,7 @@ def scan(viewed: Viewed, order: Order) -> Iterator[None]:
     """Go through all samples, some at each step."""
     size = viewed.samples.chunk
     for start in range(order.seen, viewed.samples.count, size):
-        order.add(viewed.summaries(range(start, min(start + size, viewed.samples.count))))
-        yield
+        for found in viewed.summaries_in_pieces(range(start, min(start + size, viewed.samples.count))):
+            if found is not None:
+                order.add(found)
+            yield

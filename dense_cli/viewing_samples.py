@@ -31,7 +31,7 @@ from dense_cli.views.evaluate import Result, View
 
 HELD = 16 << 20  # bytes of probabilities of one look
 _CHUNK_VALUES, _CHUNK_WORK = 1 << 20, 1 << 29  # numbers, and multiplications, of one chunk of samples
-_FEWEST, _MOST = 16, 4096  # rows of one look
+_FEWEST, LOOKED = 16, 4096  # rows of one look
 _MEASURES = ("confidence", "margin", "entropy")
 
 KeptSource = ArraySource | PlacedSource
@@ -222,17 +222,32 @@ class Samples:
             self.run.model is None and isinstance(self._sources[0], ArraySource) and len(self.run.shape) == 3
         )
 
+    @property
+    def quick(self) -> int:
+        """How many rows are computed in a few hundredths of a second; at least `_FEWEST`."""
+        features, classes = self.run.source.shape[-1] or 1, self.run.classes
+        work = _CHUNK_WORK // (2 * features * classes) if self.run.head is not None else LOOKED
+        return max(min(work, _CHUNK_VALUES // classes, LOOKED), _FEWEST)
+
     def steps(self, positions: Sequence[int], most: int | None = None) -> Steps:
         """Return the rows of samples; ``most``: of arrays only so many of the first steps of each."""
+        *_, steps = self.steps_in_pieces(positions, most)
+        assert steps is not None
+        return steps
+
+    def steps_in_pieces(self, positions: Sequence[int], most: int | None = None) -> Iterator[Steps | None]:
+        """Give None after each piece of the work, and at last what `steps` returns."""
         run = self.run
         of_targets = ("rank", "loss") if run.targets is not None else ()
         view = run.view._replace(top=None, arrays=(), measures=(*_MEASURES, *of_targets), explain=None)
-        window = range(min(most, run.shape[1] or 0)) if most is not None and self.windowed() else None
-        parts = [_columns(result) for result in self.results(view, positions, window)]
+        parts = []
+        for window in self._windows(len(positions), most):
+            parts += [_columns(result) for result in self.results(view, positions, window)]
+            yield None
         columns = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         numbers, rank = columns["numbers"], columns.get("rank")
         confidence, margin, entropy = (columns[name].astype(np.float64) for name in _MEASURES)
-        return Steps(
+        yield Steps(
             np.cumsum(np.diff(numbers, prepend=numbers[:1]) != 0),
             numbers,
             columns["classes"],
@@ -244,11 +259,21 @@ class Samples:
             columns["counts"],
         )
 
-    def look(self, positions: Sequence[int], at: int = 0) -> Look:
-        """Return the rows of a sample around row ``at``, or of samples without time steps those given."""
+    def _windows(self, samples: int, most: int | None) -> Iterator[range | None]:
+        """Give the time steps that are computed at once; None: all that there are."""
+        if not self.windowed():
+            yield None
+            return
+        total = self.run.shape[1] or 0
+        total = total if most is None else min(most, total)
+        size = self.quick if samples == 1 else max(total, 1)
+        for start in range(0, max(total, 1), size):
+            yield range(start, min(start + size, total))
+
+    def look(self, positions: Sequence[int], at: int = 0, most: int = LOOKED) -> Look:
+        """Return at most so many rows of a sample around row ``at``, or of samples without time steps."""
         run = self.run
-        rows = HELD // (run.classes * run.dtype.itemsize)
-        rows = max(min(rows, _MOST), _FEWEST)
+        rows = max(min(HELD // (run.classes * run.dtype.itemsize), most), _FEWEST)
         start, window, total = max(at - rows // 2, 0), None, None
         if self.windowed():
             total = run.shape[1] or 0

@@ -5,6 +5,7 @@ In: a `Viewed`. Out: an exit code.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -154,15 +155,17 @@ class ViewApp(App[int]):
 
     def on_mount(self) -> None:
         """Take the signals that end a process: the terminal is left as it was."""
+        loop = asyncio.get_running_loop()
+
+        def end(number: int, frame: object) -> None:
+            late = threading.Timer(_GRACE, os._exit, [128 + number])
+            late.daemon = True
+            late.start()
+            loop.call_soon_threadsafe(self.exit, 128 + number)  # which also wakes it
+
         for number in ending_signals():
             if signal.getsignal(number) != signal.SIG_IGN:
-                signal.signal(number, self._signalled)
-
-    def _signalled(self, number: int, frame: object) -> None:
-        late = threading.Timer(_GRACE, os._exit, [128 + number])
-        late.daemon = True
-        late.start()
-        self.call_later(self.exit, 128 + number)
+                signal.signal(number, end)
 
     def on_resize(self) -> None:
         """Lay the panels out anew."""
@@ -311,6 +314,8 @@ def show(viewed: Viewed, shown: Shown) -> int:
     Raises:
         DenseCliError, OSError: an input is not what it should be where it was looked at.
     """
+    for name in ("COLUMNS", "LINES"):  # the terminal says how large it is, also when that changes
+        os.environ.pop(name, None)
     app = ViewApp(viewed, shown)
     try:
         code = app.run(mouse=False)

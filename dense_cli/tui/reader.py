@@ -47,9 +47,11 @@ class Reader:
         return bool(self._jobs or self._results)
 
     def wait(self, name: str, seconds: float) -> None:
-        """Wait until a job is done, but not longer than so many seconds."""
+        """Wait until a job has a result or is done, but not longer than so many seconds."""
         with self._changed:
-            self._changed.wait_for(lambda: name not in self._jobs, seconds)
+            self._changed.wait_for(
+                lambda: name not in self._jobs or any(name == result[0] for result in self._results), seconds
+            )
 
     def results(self) -> Iterator[tuple[str, Any]]:
         """Give the results so far, each with the name of its job; an error is one."""

@@ -120,7 +120,8 @@ class State:
             positions = [self.position] if self.stepped else list(of[1:])
 
             def look() -> Iterator[Looked]:
-                yield Looked(of, *viewed.looks(positions, row))
+                for looks in viewed.looks(positions, row):
+                    yield Looked(of, *looks)
 
             self.reader.want("look", look())
             self.reader.wait("look", _PATIENCE)
@@ -150,10 +151,10 @@ class State:
         shown = self.positions[self.top : self.top + self.height]
         return [position for position in shown if position not in self._known]
 
-    def _summarized(self, positions: list[int]) -> Iterator[Summaries]:
+    def _summarized(self, positions: list[int]) -> Iterator[Summaries | None]:
         viewed, size = self.viewed, self.viewed.samples.chunk
         for start in range(0, len(positions), size):
-            yield viewed.summaries(positions[start : start + size], FIRST)
+            yield from viewed.summaries_in_pieces(positions[start : start + size], FIRST)
 
     def take(self) -> None:
         """Take what the reader has found.
