@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from dense_cli.errors import DtypeError, UsageError
 from dense_cli.sources.source import Place, number_place
 from dense_cli.views.apart import ComparedRows, NumbersApart, Row
+from dense_cli.views.rows import row_best
 from dense_cli.views.top import among_top
 
 KINDS = ("probabilities", "logits", "classes")
@@ -361,5 +362,5 @@ def _relative(p: NDArray[Any], log_p: NDArray[Any], log_q: NDArray[Any]) -> NDAr
 
 def classes_of(values: NDArray[Any]) -> NDArray[np.int64]:
     """Return each row's argmax, -1 where it holds NaN or no finite maximum."""
-    highest = values.max(axis=1)
-    return np.where(np.isfinite(highest), values.argmax(axis=1), -1)
+    columns, highest = row_best(values)
+    return np.where(np.isfinite(highest), columns, -1)
